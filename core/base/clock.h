@@ -1,0 +1,31 @@
+// This file is the only place that reads a clock. Deadlines are points of CLOCK_MONOTONIC, so that
+// setting the time of day neither ends nor prolongs a wait.
+#pragma once
+
+#include <cstdint>
+
+namespace vineyard {
+
+// Nanoseconds of CLOCK_MONOTONIC. About 22 ns a call: not for the hot path.
+int64_t MonotonicNs();
+
+// A point in time until which a wait may last.
+class Deadline {
+ public:
+  // timeout_ms < 0: never (only the caller's own options can ask for that).
+  static Deadline After(int64_t timeout_ms);
+  static Deadline Never() { return Deadline(INT64_MAX); }
+
+  bool passed() const { return at_ns_ != INT64_MAX && MonotonicNs() >= at_ns_; }
+  bool never() const { return at_ns_ == INT64_MAX; }
+  int64_t at_ns() const { return at_ns_; }
+  // For poll(2): 0 when passed, rounded up so that poll never returns just before the deadline, at
+  // most limit_ms; -1 never comes out.
+  int RemainingMs(int limit_ms = 1000 * 3600) const;
+
+ private:
+  explicit Deadline(int64_t at_ns) : at_ns_(at_ns) {}
+  int64_t at_ns_;
+};
+
+}  // namespace vineyard

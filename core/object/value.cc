@@ -1,0 +1,88 @@
+#include "core/object/value.h"
+
+#include <algorithm>
+
+namespace vineyard {
+namespace {
+Value Make(ValueType type, uint64_t size = 0) {
+  Value value;
+  value.type = type;
+  value.size = size;
+  return value;
+}
+}  // namespace
+
+Value Value::Bool(bool boolean) {
+  Value value = Make(ValueType::kBool);
+  value.as.boolean = boolean ? 1 : 0;
+  return value;
+}
+Value Value::Int64(int64_t number) {
+  Value value = Make(ValueType::kInt64);
+  value.as.int64 = number;
+  return value;
+}
+Value Value::Uint64(uint64_t number) {
+  Value value = Make(ValueType::kUint64);
+  value.as.uint64 = number;
+  return value;
+}
+Value Value::Float64(double number) {
+  Value value = Make(ValueType::kFloat64);
+  value.as.float64 = number;
+  return value;
+}
+Value Value::String(std::string_view text) {
+  Value value = Make(ValueType::kString, text.size());
+  value.as.data = text.data();
+  return value;
+}
+Value Value::Bytes(std::string_view bytes) {
+  Value value = Make(ValueType::kBytes, bytes.size());
+  value.as.data = bytes.data();
+  return value;
+}
+Value Value::List(const Value* items, uint64_t size) {
+  Value value = Make(ValueType::kList, size);
+  value.as.items = items;
+  return value;
+}
+Value Value::Map(const Value* items, uint64_t pairs) {
+  Value value = Make(ValueType::kMap, pairs);
+  value.as.items = items;
+  return value;
+}
+
+bool Value::GetUint64(uint64_t* out) const {
+  if (type == ValueType::kInt64 && as.int64 < 0) return false;
+  if (type != ValueType::kInt64 && type != ValueType::kUint64) return false;
+  *out = as.uint64;
+  return true;
+}
+
+bool Value::GetInt64(int64_t* out) const {
+  if (type == ValueType::kUint64 && as.uint64 > static_cast<uint64_t>(INT64_MAX)) return false;
+  if (type != ValueType::kInt64 && type != ValueType::kUint64) return false;
+  *out = as.int64;
+  return true;
+}
+
+const Value* Value::Find(std::string_view key) const {
+  for (uint64_t i = 0; i < size; ++i) {
+    if (as.items[2 * i].text() == key) return &as.items[2 * i + 1];
+  }
+  return nullptr;
+}
+
+Value* Arena::New(uint64_t count) {
+  if (capacity_ - used_ < count) {
+    capacity_ = std::max<uint64_t>({count, 2 * capacity_, 32});
+    blocks_.push_back(std::make_unique<Value[]>(capacity_));
+    used_ = 0;
+  }
+  Value* values = blocks_.back().get() + used_;
+  used_ += count;
+  return values;
+}
+
+}  // namespace vineyard

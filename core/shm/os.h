@@ -1,0 +1,74 @@
+// This file is the only place where core asks the kernel for memory. One implementation per system
+// (os_linux.cc); no #ifdef elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/fd.h"
+#include "core/base/result.h"
+
+namespace vineyard::shm {
+
+// Seals of a memfd (fcntl F_ADD_SEALS), by who may write it.
+enum class Seals {
+  kDaemonOnly,     // SHRINK | SEAL: grows, never shrinks under a reader
+  kClientWritten,  // SHRINK | GROW | SEAL
+};
+
+// A memfd: close-on-exec, mode 0600, `size` bytes long but not allocated, no seals yet.
+Result<Fd> CreateMemory(const std::string& name, uint64_t size);
+Status AddSeals(const Fd& fd, Seals seals);
+// Allocates pages, so that touching them can not fail. kHostMemory when there are none.
+Status AllocateRange(const Fd& fd, uint64_t offset, uint64_t size);
+Status Resize(const Fd& fd, uint64_t size);
+Result<uint64_t> FileSize(const Fd& fd);
+// Gives the pages back; the range reads as zeros. Best effort.
+void PunchRange(const Fd& fd, uint64_t offset, uint64_t size);
+
+// A fresh open file description of the same file (through /proc/self/fd).
+Result<Fd> Reopen(const Fd& fd, bool writable);
+// flock(LOCK_EX | LOCK_NB): kUnavailable when another open file description holds it.
+Status TryLock(const Fd& fd);
+// Whether nobody holds the lock; takes and drops it.
+bool IsUnlocked(const Fd& fd);
+
+// A mapping of a file, unmapped at the end.
+class Mapping {
+ public:
+  Mapping() = default;
+  ~Mapping() { Reset(); }
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  // Shared, from offset 0. The size may exceed the file's; what lies beyond may not be touched.
+  static Result<Mapping> Map(const Fd& fd, uint64_t size, bool writable);
+  char* data() const { return data_; }
+  uint64_t size() const { return size_; }
+  void Reset();
+  // Children do not inherit it.
+  void DontFork();
+
+ private:
+  char* data_ = nullptr;
+  uint64_t size_ = 0;
+};
+
+// Asks for huge pages behind a mapping. False: the kernel does not give them.
+bool AdviseHugePages(char* data, uint64_t size);
+// Touches every page for writing, in steps; an error instead of SIGBUS when memory runs out.
+Status Populate(char* data, uint64_t size);
+// Bytes of the mapping that huge pages back, as the kernel reports (/proc/self/smaps).
+uint64_t HugePageBytes(const char* data);
+
+// Half of what the cgroup or the machine has.
+uint64_t DefaultStoreSize();
+
+uint64_t RandomNumber();  // 64 bits of getrandom(2)
+
+// crc32c (Castagnoli), in hardware where there is.
+uint32_t Crc32c(const void* data, uint64_t size, uint32_t crc = 0);
+
+}  // namespace vineyard::shm

@@ -1,0 +1,38 @@
+// This file is the only place that makes and opens segments: memfds from which payloads and records
+// are allocated. Exact size, every page allocated before anybody may write, so that a full machine is
+// a failed put and never a SIGBUS.
+#pragma once
+
+#include <cstdint>
+
+#include "core/base/fd.h"
+#include "core/base/result.h"
+#include "core/shm/os.h"
+
+namespace vineyard::shm {
+
+class Segment {
+ public:
+  // Makes the file, allocates and touches it. Slow (up to 0.8 s a GiB): not on the loop.
+  static Result<Segment> Create(uint64_t instance, uint32_t number, uint64_t size, bool leasable);
+  // Of a descriptor that another daemon left.
+  static Result<Segment> Adopt(Fd fd, uint64_t instance, uint32_t number, uint64_t size,
+                               bool leasable);
+
+  uint32_t number() const { return number_; }
+  uint64_t size() const { return size_; }  // of the file
+  bool leasable() const { return leasable_; }
+  const Fd& fd() const { return fd_; }
+  char* data() const { return mapping_.data(); }  // of the file's first byte, writable
+  // Leaves the descriptor open for whoever listed its number: the state file.
+  int ReleaseFd() { return fd_.Release(); }
+
+ private:
+  uint32_t number_ = 0;
+  uint64_t size_ = 0;
+  bool leasable_ = false;
+  Fd fd_;
+  Mapping mapping_;
+};
+
+}  // namespace vineyard::shm

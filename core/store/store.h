@@ -1,0 +1,181 @@
+// This file is the only way into the state machine of one audience's objects: it creates, seals, finds,
+// deletes, evicts and adopts. It takes values and returns values; it never waits, and knows neither
+// sockets nor threads nor ZooKeeper. Thread-confined: to the daemon's loop.
+//
+// Whoever calls it owes it three things: Tick() every 100 ms, EndSession() when SessionAlive() says no,
+// and, when GrowthWanted() is set after a call, to prepare the segment (on any thread) and to add it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/fd.h"
+#include "core/base/result.h"
+#include "core/object/ids.h"
+#include "core/object/tree.h"
+#include "core/object/value.h"
+#include "core/shm/layout.h"
+#include "core/shm/segment.h"
+#include "core/shm/state_file.h"
+
+namespace vineyard::store {
+
+enum class Eviction { kNone, kDrop };
+
+struct Options {
+  uint64_t size_bytes = 0;       // payloads and records together, at most
+  uint64_t prefault_bytes = 0;   // free warm memory kept ready, as far as size_bytes allows
+  Eviction eviction = Eviction::kNone;
+};
+
+// Who asks. `number` 0: the request is not repeatable (tests only).
+struct Request {
+  uint64_t session = 0;
+  uint64_t number = 0;
+};
+
+// See MutationAnswer in core/wire/messages.h for what each request puts where.
+struct Mutation {
+  ObjectId id = kInvalidId;
+  uint64_t value = 0;
+  uint64_t revision = 0;
+};
+
+struct SessionInfo {
+  uint64_t id = 0;
+  uint64_t token[2] = {0, 0};
+  uint32_t uid = 0;
+  uint32_t pid = 0;
+};
+
+// Descriptors for a new session; the caller sends them and closes them.
+struct SessionFiles {
+  Fd index;      // read-only
+  Fd directory;  // read-only
+  Fd pins;       // read-write, its own open file description, flock held
+};
+
+struct Found {
+  uint32_t slot = 0;
+  uint64_t word = 0;
+};
+
+struct GrowthPlan {
+  uint32_t number = 0;  // of the segment
+  uint64_t size = 0;    // of the file, header included
+  bool leasable = false;
+};
+
+struct NameItem {
+  std::string name;
+  ObjectId id = kInvalidId;
+  uint64_t revision = 0;
+};
+
+struct Page {
+  std::vector<ObjectId> ids;
+  std::string cursor;  // empty: that was all
+};
+
+struct Statistics {
+  uint64_t objects = 0, blobs = 0, names = 0, leases = 0, deferred = 0;  // deferred: deleted, pinned
+  uint64_t memory_limit = 0, memory_allocated = 0, memory_used = 0, memory_pinned = 0;
+  uint64_t memory_huge_pages = 0;
+  uint64_t metadata_bytes = 0;  // index, directory, pin tables, commit area
+  uint64_t sessions = 0, segments = 0;
+  uint64_t puts = 0, deletes = 0, evictions = 0, copied_bytes = 0;
+  uint64_t slots = 0, revision = 0, adopted = 0, quarantined = 0;
+};
+
+class Store {
+ public:
+  // New memory when `state` is fresh; otherwise adopts what it lists. `state` outlives the store.
+  static Result<std::unique_ptr<Store>> Open(shm::StateFile* state, const Options& options);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // ---- sessions ----
+  // kLimit when there are too many; kExists when the id is taken by a living session.
+  Result<SessionFiles> OpenSession(const SessionInfo& info);
+  // The living session with this id and token and uid, as after a reconnect.
+  bool ResumeSession(const SessionInfo& info);
+  // Whether a process still holds the session's pin table (its flock). A socket says nothing.
+  bool SessionAlive(uint64_t session) const;
+  // Takes everything back that the session held: pins, leases. REQUIRES: !SessionAlive(session).
+  void EndSession(uint64_t session);
+  std::vector<uint64_t> Sessions() const;
+
+  // ---- memory of sessions ----
+  Status Grant(uint64_t session, uint64_t piece);
+  // A descriptor of the segment that the caller sends and closes. Writable: only leasable ones.
+  Result<Fd> OpenSegment(uint32_t number, bool writable, uint64_t* size_bytes);
+
+  // ---- changes: each is one commit; a repeated request is answered from the stored reply ----
+  // kOutOfMemory with GrowthWanted(): not applied; grow and call again.
+  Result<Mutation> Put(Request request, const Tree& tree);
+  Result<Mutation> Lease(Request request, BlobKind kind, uint64_t value_size);
+  Result<Mutation> DropLease(Request request, ObjectId id);
+  Result<Mutation> Delete(Request request, const std::vector<ObjectId>& ids, bool force, bool deep);
+  Result<Mutation> PutName(Request request, std::string_view name, ObjectId id, bool replace,
+                           uint64_t expect);
+  Result<Mutation> DropName(Request request, std::string_view name, uint64_t expect);
+  Result<Mutation> SetLabels(
+      Request request, ObjectId id,
+      const std::vector<std::pair<std::string_view, std::string_view>>& labels);
+  Result<Mutation> Persist(Request request, const std::vector<ObjectId>& ids);
+  // Deletes everything that is not leased; pinned bytes stay until they are let go.
+  Result<Mutation> Clear(Request request);
+
+  // ---- reading ----
+  Result<Found> Find(ObjectId id) const;
+  Result<Found> FindName(std::string_view name) const;
+  Result<Found> FindLabels(ObjectId id) const;
+  // A held slot is not freed. Counted; both only in this heap.
+  void Hold(uint32_t slot);
+  void Unhold(uint32_t slot);
+  Result<Page> List(std::string_view type_glob, std::string_view after, uint64_t limit);
+  std::vector<std::pair<std::string, uint64_t>> ListTypes();
+  std::vector<NameItem> ListNames(std::string_view glob, std::string_view after, uint64_t limit,
+                                  bool* more) const;
+  Statistics Stats() const;
+  uint64_t instance() const;
+  uint64_t epoch() const;
+
+  // Called after the commit that made it visible. May not call back into the store.
+  std::function<void(ObjectId)> on_sealed;
+  std::function<void(std::string_view name)> on_named;
+
+  // ---- growth ----
+  // Set by a change that failed for want of memory, and by Tick() when warm memory runs low. The plan
+  // stays the same until AddSegment or GrowthFailed.
+  std::optional<GrowthPlan> GrowthWanted() const;
+  // Any thread, no store needed: makes the memory and touches every page of it.
+  static Result<shm::Segment> PrepareSegment(const GrowthPlan& plan);
+  Status AddSegment(shm::Segment segment);
+  // The host has no more memory: changes fail with this status instead of asking for growth, until
+  // the next Tick().
+  void GrowthFailed(const Status& status);
+  // Gives wholly free segments back to the host. Returns bytes.
+  uint64_t Trim();
+
+  // ---- housekeeping ----
+  // Every 100 ms: moves the coarse clock, frees what pins let go.
+  void Tick(int64_t now_ms);
+  // True: Tick() is worth calling soon (deleted objects wait for their pins).
+  bool has_deferred() const;
+  // Ends with a CHECK when books and memory disagree. Slow; for tests and --fsck.
+  void CheckInvariants() const;
+
+ private:
+  class Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace vineyard::store
