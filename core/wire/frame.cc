@@ -7,8 +7,8 @@ Status CheckHeader(const FrameHeader& header) {
     return Protocol("frame: it does not start with the magic of vineyard");
   }
   if (header.version != kProtocolVersion) {
-    return {Code::kVersion, Format("frame: protocol version %u, this side speaks %u", header.version,
-                                   kProtocolVersion)};
+    return {Code::kVersion, Format("frame: protocol version %u, this side speaks %u",
+                                   header.version, kProtocolVersion)};
   }
   if (header.body_size > kMaxBody) {
     return {Code::kLimit,

@@ -41,8 +41,8 @@ inline FrameHeader MakeHeader(uint16_t type, uint32_t body_size, uint64_t correl
   return header;
 }
 
-// Magic, version, sizes: whether the bytes behind this header may be read at all. kVersion when it is
-// another protocol version of vineyard, kProtocol when it is not vineyard.
+// Magic, version, sizes: whether the bytes behind this header may be read at all. kVersion when it
+// is another protocol version of vineyard, kProtocol when it is not vineyard.
 Status CheckHeader(const FrameHeader& header);
 
 }  // namespace vineyard::wire

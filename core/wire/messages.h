@@ -1,11 +1,12 @@
-// This file is the only place that lists what client and daemon say to each other. Each struct is one
-// body: Encode appends it as one msgpack array, Decode reads it; views of a decoded message point into
-// the bytes and the arena given. Arrays may grow at the end: a reader ignores what it does not know.
+// This file is the only place that lists what client and daemon say to each other. Each struct is
+// one body: Encode appends it as one msgpack array, Decode reads it; views of a decoded message
+// point into the bytes and the arena given. Arrays may grow at the end: a reader ignores what it
+// does not know.
 //
 // A mutating request has number n > 0 in its frame, counted by the client from 1 and sent only when
-// n - 64 and everything below is answered. A repeat with the same number (after a reconnect with the
-// same session id) is answered from the stored reply and not applied again. Requests that change
-// nothing have number 0 and may be repeated freely.
+// n - 64 and everything below is answered. A repeat with the same number (after a reconnect with
+// the same session id) is answered from the stored reply and not applied again. Requests that
+// change nothing have number 0 and may be repeated freely.
 #pragma once
 
 #include <string>
@@ -43,6 +44,8 @@ enum class MessageType : uint16_t {
   kGoodbye = 20,
 };
 bool IsMutating(MessageType type);
+// Requests without a struct below (list types, clear, status, trim, goodbye) have an empty list as
+// body: "\x90".
 
 inline constexpr uint64_t kRequestWindow = 64;
 
@@ -57,14 +60,15 @@ struct Answer {
   Status ToStatus() const { return {code, std::string(text)}; }
 };
 std::string EncodeError(const Status& status);
+std::string EncodeEmpty();  // code 0, no payload
 Result<Answer> DecodeAnswer(std::string_view body, Arena* arena);
 
 // ---- session -----------------------------------------------------------------------------------
 
-// First frame of a connection. Session id and token are random numbers made by the client, so that a
-// hello may be repeated. A session that the daemon still knows (same id, token and uid) is resumed:
-// no descriptor comes. Else a new one is made and three descriptors come: index and directory
-// (read-only), pins (read-write, its flock held by this open file description).
+// First frame of a connection. Session id and token are random numbers made by the client, so that
+// a hello may be repeated. A session that the daemon still knows (same id, token and uid) is
+// resumed: no descriptor comes. Else a new one is made and three descriptors come: index and
+// directory (read-only), pins (read-write, its flock held by this open file description).
 struct Hello {
   uint32_t layout = 0;        // shm::kLayoutVersion
   uint64_t incompatible = 0;  // shm::kKnownIncompatible: features that this client understands
@@ -97,18 +101,19 @@ struct SegmentAnswer {  // and one descriptor
   static Result<SegmentAnswer> Decode(const Answer& answer);
 };
 
-// Asks for piece `piece` of this session's pin table. Answered with an empty answer once the memory is
-// allocated.
+// Asks for piece `piece` of this session's pin table. Answered with an empty answer once the memory
+// is allocated.
 struct Grant {
   uint64_t piece = 0;
   void Encode(std::string* out) const;
   static Result<Grant> Decode(const Value& body);
 };
 
-// ---- reading -------------------------------------------------------------------------------------
+// ---- reading
+// -------------------------------------------------------------------------------------
 
-// Find: now, or not found. Wait: until it is there or timeout_ms passed (kTimeout). By id, or by name
-// when `name` is not empty (then `id` is ignored). The daemon holds what it answers until this
+// Find: now, or not found. Wait: until it is there or timeout_ms passed (kTimeout). By id, or by
+// name when `name` is not empty (then `id` is ignored). The daemon holds what it answers until this
 // session's next frame or for one second, so that the client can pin it.
 struct Find {
   ObjectId id = kInvalidId;
@@ -175,7 +180,8 @@ struct StatusAnswer {
   static Result<StatusAnswer> Decode(const Answer& answer);
 };
 
-// ---- writing ---------------------------------------------------------------------------------------
+// ---- writing
+// ---------------------------------------------------------------------------------------
 
 // Memory for one blob, writable by this session until it is sealed by a put or dropped.
 struct Lease {
@@ -186,7 +192,8 @@ struct Lease {
 };
 struct LeaseAnswer {
   ObjectId id = kInvalidId;
-  uint64_t location = 0;  // shm::MakeLocation: the extent; stored form and value follow by its envelope
+  uint64_t location =
+      0;  // shm::MakeLocation: the extent; stored form and value follow by its envelope
   void Encode(std::string* out) const;
   static Result<LeaseAnswer> Decode(const Answer& answer);
 };
@@ -195,6 +202,8 @@ struct DropLease {
   void Encode(std::string* out) const;
   static Result<DropLease> Decode(const Value& body);
 };
+
+inline constexpr uint64_t kMaxTreeNodes = 4u << 20;  // of one put
 
 // Put: a Tree. Node i that is not a lease gets the id MakeId(blob?, instance, first_counter + i).
 void EncodeTree(const Tree& tree, std::string* out);
@@ -208,6 +217,7 @@ Result<Tree> DecodeTree(const Value& body);
 // drop name  object             -                     of the commit
 // lease      (LeaseAnswer: id and location = value)
 // labels, persist, clear        number of objects     of the commit
+// trim       -                  bytes given back      -
 struct MutationAnswer {
   ObjectId id = kInvalidId;
   uint64_t value = 0;

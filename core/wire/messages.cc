@@ -1,0 +1,274 @@
+#include "core/wire/messages.h"
+
+#include "core/object/pack.h"
+#include "core/wire/fields.h"
+
+namespace vineyard::wire {
+namespace {
+
+constexpr size_t kMaxErrorText = 4096;
+
+}  // namespace
+
+bool IsMutating(MessageType type) {
+  switch (type) {
+    case MessageType::kLease:
+    case MessageType::kDropLease:
+    case MessageType::kPut:
+    case MessageType::kDelete:
+    case MessageType::kPutName:
+    case MessageType::kDropName:
+    case MessageType::kSetLabels:
+    case MessageType::kPersist:
+    case MessageType::kClear:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// ---- answers -----------------------------------------------------------------------------------
+
+std::string EncodeError(const Status& status) {
+  std::string text = status.text().substr(0, kMaxErrorText);
+  // A text may quote what a client sent; what goes out is text all the same.
+  if (!IsUtf8(text)) {
+    for (char& c : text) c = (c & 0x80) != 0 ? '?' : c;
+  }
+  std::string out;
+  Packer(&out).Array(2).Int(static_cast<int32_t>(status.code())).String(text);
+  return out;
+}
+
+std::string EncodeEmpty() {
+  std::string out;
+  Succeeded(&out, 0);
+  return out;
+}
+
+Result<Answer> DecodeAnswer(std::string_view body, Arena* arena) {
+  ASSIGN_OR_RETURN(Value value, Unpack(body, arena));
+  if (!value.is(ValueType::kList) || value.size < 2) {
+    return Protocol("answer: expected a list of code, text and payload");
+  }
+  int64_t code = 0;
+  if (!value.as.items[0].GetInt64(&code) || code > 0 || code < INT32_MIN) {
+    return Bad("answer", "code", "zero or a negative integer of 32 bits");
+  }
+  if (!value.as.items[1].is(ValueType::kString)) return Bad("answer", "text", "text");
+  Answer answer;
+  answer.code = static_cast<Code>(code);
+  answer.text = value.as.items[1].text();
+  answer.payload = value.as.items + 2;
+  answer.size = value.size - 2;
+  return answer;
+}
+
+// ---- session -----------------------------------------------------------------------------------
+
+void Hello::Encode(std::string* out) const {
+  Packer(out)
+      .Array(7)
+      .Uint(layout)
+      .Uint(incompatible)
+      .Uint(session)
+      .Uint(token[0])
+      .Uint(token[1])
+      .Uint(pid)
+      .String(client);
+}
+
+Result<Hello> Hello::Decode(const Value& body) {
+  Hello hello;
+  uint64_t layout = 0;
+  Fields fields("hello", body);
+  fields.Uint("layout", &layout, UINT32_MAX).Uint("incompatible", &hello.incompatible);
+  fields.Uint("session", &hello.session)
+      .Uint("token", &hello.token[0])
+      .Uint("token", &hello.token[1]);
+  fields.Uint("pid", &hello.pid, UINT32_MAX).Text("client", &hello.client);
+  if (hello.session == 0) fields.Fail(Invalid("hello: session: it is zero"));
+  hello.layout = static_cast<uint32_t>(layout);
+  return Finish(fields, std::move(hello));
+}
+
+void Welcome::Encode(std::string* out) const {
+  Succeeded(out, 4).Bool(resumed).Uint(instance).Uint(epoch).String(version);
+}
+
+Result<Welcome> Welcome::Decode(const Answer& answer) {
+  Welcome welcome;
+  Fields fields("welcome", answer);
+  fields.Bool("resumed", &welcome.resumed).Uint("instance", &welcome.instance, kMaxInstance);
+  fields.Uint("epoch", &welcome.epoch).Text("version", &welcome.version);
+  return Finish(fields, std::move(welcome));
+}
+
+void SegmentRequest::Encode(std::string* out) const {
+  Packer(out).Array(2).Uint(number).Bool(writable);
+}
+
+Result<SegmentRequest> SegmentRequest::Decode(const Value& body) {
+  SegmentRequest request;
+  uint64_t number = 0;
+  Fields fields("segment", body);
+  fields.Uint("number", &number, UINT32_MAX).Bool("writable", &request.writable);
+  request.number = static_cast<uint32_t>(number);
+  return Finish(fields, std::move(request));
+}
+
+void SegmentAnswer::Encode(std::string* out) const { Succeeded(out, 1).Uint(size); }
+
+Result<SegmentAnswer> SegmentAnswer::Decode(const Answer& answer) {
+  SegmentAnswer segment;
+  Fields fields("segment", answer);
+  fields.Uint("size", &segment.size, INT64_MAX);
+  return Finish(fields, std::move(segment));
+}
+
+void Grant::Encode(std::string* out) const { Packer(out).Array(1).Uint(piece); }
+
+Result<Grant> Grant::Decode(const Value& body) {
+  Grant grant;
+  Fields fields("grant", body);
+  fields.Uint("piece", &grant.piece);
+  return Finish(fields, std::move(grant));
+}
+
+// ---- reading -----------------------------------------------------------------------------------
+
+void Find::Encode(std::string* out) const {
+  Packer(out).Array(4).Uint(id).String(name).Bool(labels).Uint(timeout_ms);
+}
+
+Result<Find> Find::Decode(const Value& body) {
+  Find find;
+  Fields fields("find", body);
+  fields.Uint("id", &find.id).Text("name", &find.name).Bool("labels", &find.labels);
+  fields.Uint("timeout", &find.timeout_ms);
+  return Finish(fields, std::move(find));
+}
+
+void FindAnswer::Encode(std::string* out) const { Succeeded(out, 2).Uint(slot).Uint(word); }
+
+Result<FindAnswer> FindAnswer::Decode(const Answer& answer) {
+  FindAnswer found;
+  Fields fields("find", answer);
+  fields.Uint("slot", &found.slot, UINT32_MAX - 1).Uint("word", &found.word);
+  return Finish(fields, std::move(found));
+}
+
+void List::Encode(std::string* out) const {
+  Packer(out).Array(3).String(type_glob).Bytes(after).Uint(limit);
+}
+
+Result<List> List::Decode(const Value& body) {
+  List list;
+  Fields fields("list", body);
+  fields.Text("type", &list.type_glob).Bytes("after", &list.after);
+  fields.Uint("limit", &list.limit, kMaxPage);
+  return Finish(fields, std::move(list));
+}
+
+void ListAnswer::Encode(std::string* out) const {
+  Packer packer = Succeeded(out, 2);
+  PackIds(ids, &packer);
+  packer.Bytes(cursor);
+}
+
+Result<ListAnswer> ListAnswer::Decode(const Answer& answer) {
+  ListAnswer list;
+  std::string_view cursor;
+  Fields fields("list", answer);
+  fields.Ids("ids", &list.ids).Bytes("cursor", &cursor);
+  list.cursor = cursor;
+  return Finish(fields, std::move(list));
+}
+
+void ListTypesAnswer::Encode(std::string* out) const {
+  Packer packer = Succeeded(out, 1);
+  packer.Array(types.size());
+  for (const auto& [name, count] : types) packer.Array(2).String(name).Uint(count);
+}
+
+Result<ListTypesAnswer> ListTypesAnswer::Decode(const Answer& answer) {
+  ListTypesAnswer list;
+  Fields fields("list types", answer);
+  const Value* types = fields.List("types");
+  for (uint64_t i = 0; types != nullptr && i < types->size; ++i) {
+    std::string_view name;
+    uint64_t count = 0;
+    Fields item("list types", types->as.items[i]);
+    item.Text("name", &name).Uint("count", &count);
+    if (!item.status().ok()) return item.status();
+    list.types.emplace_back(name, count);
+  }
+  return Finish(fields, std::move(list));
+}
+
+void ListNames::Encode(std::string* out) const {
+  Packer(out).Array(3).String(glob).String(after).Uint(limit);
+}
+
+Result<ListNames> ListNames::Decode(const Value& body) {
+  ListNames list;
+  Fields fields("list names", body);
+  fields.Text("glob", &list.glob).Text("after", &list.after);
+  fields.Uint("limit", &list.limit, kMaxPage);
+  return Finish(fields, std::move(list));
+}
+
+void ListNamesAnswer::Encode(std::string* out) const {
+  Packer packer = Succeeded(out, 2);
+  packer.Array(names.size());
+  for (const Item& item : names) {
+    packer.Array(3).String(item.name).Uint(item.id).Uint(item.revision);
+  }
+  packer.Bool(more);
+}
+
+Result<ListNamesAnswer> ListNamesAnswer::Decode(const Answer& answer) {
+  ListNamesAnswer list;
+  Fields fields("list names", answer);
+  const Value* names = fields.List("names");
+  for (uint64_t i = 0; names != nullptr && i < names->size; ++i) {
+    std::string_view name;
+    Item item;
+    Fields item_fields("list names", names->as.items[i]);
+    item_fields.Text("name", &name).Uint("id", &item.id).Uint("revision", &item.revision);
+    if (!item_fields.status().ok()) return item_fields.status();
+    item.name = name;
+    list.names.push_back(std::move(item));
+  }
+  fields.Bool("more", &list.more);
+  return Finish(fields, std::move(list));
+}
+
+void StatusAnswer::Encode(std::string* out) const {
+  Packer packer = Succeeded(out, 2);
+  packer.Map(numbers.size());
+  for (const auto& [name, number] : numbers) packer.String(name).Uint(number);
+  packer.Map(texts.size());
+  for (const auto& [name, text] : texts) packer.String(name).String(text);
+}
+
+Result<StatusAnswer> StatusAnswer::Decode(const Answer& answer) {
+  StatusAnswer status;
+  Fields fields("status", answer);
+  const Value* numbers = fields.Map("numbers");
+  for (uint64_t i = 0; numbers != nullptr && i < numbers->size; ++i) {
+    const Value* pair = numbers->as.items + 2 * i;
+    uint64_t number = 0;
+    if (!pair[1].GetUint64(&number)) return Bad("status", "numbers", "unsigned integers");
+    status.numbers.emplace_back(pair[0].text(), number);
+  }
+  const Value* texts = fields.Map("texts");
+  for (uint64_t i = 0; texts != nullptr && i < texts->size; ++i) {
+    const Value* pair = texts->as.items + 2 * i;
+    if (!pair[1].is(ValueType::kString)) return Bad("status", "texts", "text");
+    status.texts.emplace_back(pair[0].text(), pair[1].text());
+  }
+  return Finish(fields, std::move(status));
+}
+
+}  // namespace vineyard::wire
