@@ -10,6 +10,9 @@ inline constexpr uint64_t kKiB = 1024;
 inline constexpr uint64_t kMiB = 1024 * kKiB;
 inline constexpr uint64_t kGiB = 1024 * kMiB;
 
+// Extents start, and values lie, at multiples of this: a cache line, and what SIMD loads like.
+inline constexpr uint64_t kPayloadAlignment = 64;
+
 // REQUIRES: unit is a power of two.
 constexpr uint64_t RoundUp(uint64_t value, uint64_t unit) { return (value + unit - 1) & ~(unit - 1); }
 constexpr uint64_t RoundDown(uint64_t value, uint64_t unit) { return value & ~(unit - 1); }

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "core/base/result.h"
+#include "core/base/bytes.h"
 
 namespace vineyard {
 
@@ -16,8 +16,6 @@ enum class BlobKind : uint8_t {
   kBytes = 2,      // pickle of bytes
   kByteArray = 3,  // pickle of bytearray
 };
-
-inline constexpr uint64_t kPayloadAlignment = 64;
 
 struct Envelope {
   uint8_t before = 0;  // bytes of stored form in front of the value window

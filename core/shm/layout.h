@@ -12,7 +12,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "core/object/envelope.h"
+#include "core/base/bytes.h"
 
 namespace vineyard::shm {
 
@@ -65,7 +65,7 @@ constexpr uint64_t GenerationOf(uint64_t word) { return word >> 3; }
 
 enum class SlotKind : uint8_t {
   kNone = 0,
-  // 1 to 3 are blobs and equal BlobKind.
+  // 1 to 3 are blobs and equal BlobKind (core/object/envelope.h).
   kBuffer = 1,
   kBytes = 2,
   kByteArray = 3,
@@ -76,8 +76,6 @@ enum class SlotKind : uint8_t {
 constexpr bool IsBlobKind(SlotKind kind) {
   return kind >= SlotKind::kBuffer && kind <= SlotKind::kByteArray;
 }
-static_assert(static_cast<uint8_t>(SlotKind::kByteArray) ==
-              static_cast<uint8_t>(BlobKind::kByteArray));
 
 // Slot flags.
 inline constexpr uint8_t kReleased = 1;   // delete when the last link goes
