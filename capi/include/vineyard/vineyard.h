@@ -154,8 +154,13 @@ typedef struct vineyard_connect_options {
   uint32_t reserved;
   int64_t timeout_ms; /* of the connect and default of all waits; 0: 30,000 */
   const char* name;   /* for people who look at the daemon: "loader 3"; NULL: none */
+  /* Asked by a thread that waits for the daemon, after a signal and at least every 100 ms: 0 ends the
+   * wait with VINEYARD_E_INTERRUPTED. It may take locks of its caller, whose other threads therefore
+   * may not hold them in calls that can wait; it may not call this library. NULL: a signal ends waits
+   * for objects and names, all others go on to their deadline. */
+  int32_t (*keep_waiting)(void);
 } vineyard_connect_options;
-#define VINEYARD_CONNECT_OPTIONS_INIT {sizeof(vineyard_connect_options), 0, 0, 0}
+#define VINEYARD_CONNECT_OPTIONS_INIT {sizeof(vineyard_connect_options), 0, 0, 0, 0}
 
 /* Connects to the socket at `path`; NULL: environment VINEYARD_IPC_SOCKET, else the default socket
  * (/var/run/vineyard.sock for root, $XDG_RUNTIME_DIR/vineyard.sock for others). `options` may be NULL.
@@ -264,6 +269,10 @@ typedef struct vineyard_meta vineyard_meta;
 
 /* Given back with vineyard_meta_release. LIMIT: the type name is longer than 1 KiB. */
 VINEYARD_API int32_t vineyard_meta_create(const char* type_name, vineyard_meta** meta);
+/* A blob as a builder: for one that is a member in several places, or put by itself under a name. It has
+ * neither fields nor members. `data` is borrowed until the put has returned; given back likewise. */
+VINEYARD_API int32_t vineyard_meta_create_blob(const void* data, uint64_t size, int32_t kind,
+                                               vineyard_meta** meta);
 VINEYARD_API void vineyard_meta_release(vineyard_meta* meta);
 
 /* Fields. The value is copied. EXISTS: the name is taken in this object; LIMIT: a name above 4 KiB, lists
@@ -322,6 +331,12 @@ typedef struct vineyard_object vineyard_object;
  * vineyard_object_release. NOT_FOUND; CORRUPT. */
 VINEYARD_API int32_t vineyard_object_get(vineyard_client* client, vineyard_id id,
                                          vineyard_object** object);
+/* The same without a message and without a wait, also for what is reached through it: TIMEOUT where
+ * vineyard_object_get would have to ask the daemon. For callers that hold a lock (an interpreter's) and
+ * would rather give it up before they ask. */
+VINEYARD_API int32_t vineyard_object_peek(vineyard_client* client, vineyard_id id,
+                                          vineyard_object** object);
+/* Never waits; nor does vineyard_blob_release. */
 VINEYARD_API void vineyard_object_release(vineyard_object* object);
 
 VINEYARD_API vineyard_id vineyard_object_id(const vineyard_object* object);
@@ -409,7 +424,8 @@ typedef struct vineyard_tensor {
   uint64_t data_size;    /* bytes */
 } vineyard_tensor;
 #define VINEYARD_TENSOR_INIT {sizeof(vineyard_tensor), 0, 0, 0, 0, 0, 0}
-/* TYPE: the object is not an array; CORRUPT: its shape and its blob disagree; REMOTE. */
+/* `data` is the value of its member buffer_ from its field offset_ (bytes; absent: 0) on. TYPE: the object
+ * is not an array; CORRUPT: its shape and its blob disagree; REMOTE. */
 VINEYARD_API int32_t vineyard_object_tensor(vineyard_object* object, vineyard_tensor* tensor);
 
 /* ---- objects: the rest ------------------------------------------------------------------------------- */
