@@ -29,6 +29,8 @@ enum class FileKind : uint32_t { kIndex = 1, kDirectory = 2, kSegment = 3, kStat
 inline constexpr uint64_t kKnownIncompatible = 0;
 inline constexpr uint64_t kKnownCompatible = 0;
 
+inline constexpr uint64_t kMaxInstance = (uint64_t{1} << 23) - 1;  // numbers of instances: from 1
+
 struct FileHeader {
   char magic[8];  // "VINEYARD"
   uint32_t layout_version;

@@ -104,10 +104,15 @@ struct StateHeader {
   uint64_t cluster[2];
   std::atomic<uint64_t> commit_lines;  // > 0: a valid commit of so many lines waits to be applied
   int64_t first_start_ms;              // CLOCK_MONOTONIC, origin of the coarse clock
-  uint64_t unused[2];
+  // Grow only: entries, cells and lines below them are allocated.
+  std::atomic<uint64_t> descriptors_end;
+  std::atomic<uint64_t> sessions_end;
+  std::atomic<uint64_t> reserved_lines;
+  uint64_t unused[7];
   alignas(64) Counters counters;
 };
-static_assert(sizeof(StateHeader) == 192);
+static_assert(sizeof(StateHeader) == 256);
+inline constexpr uint64_t kCountersOffset = 192;
 
 inline constexpr uint64_t kDescriptorsOffset = kPageSize;
 inline constexpr uint64_t kSessionsOffset = uint64_t{4} << 20;
@@ -123,6 +128,8 @@ class StateFile {
   static Result<std::unique_ptr<StateFile>> Adopt(Fd fd);
 
   int fd() const { return fd_.get(); }
+  // The process goes on without owning it (exec of a keeper).
+  int ReleaseFd() { return fd_.Release(); }
   StateHeader& header() { return *reinterpret_cast<StateHeader*>(mapping_.data()); }
   const StateHeader& header() const {
     return *reinterpret_cast<const StateHeader*>(mapping_.data());
@@ -149,12 +156,17 @@ class StateFile {
   SessionCell* AllocateSession();
   SessionCell& session(uint32_t index) const;
   uint32_t session_index(const SessionCell& cell) const;
-  uint32_t sessions_end() const { return sessions_end_; }  // cells behind it were never used
+  // Cells behind it were never used.
+  uint32_t sessions_end() const {
+    return static_cast<uint32_t>(header().sessions_end.load(std::memory_order_relaxed));
+  }
 
   // ---- commit ----
   // Makes room for commits of `lines` lines, so that Apply can not fail for want of memory.
   Status ReserveCommit(uint64_t lines);
-  uint64_t reserved_lines() const { return reserved_lines_; }
+  uint64_t reserved_lines() const {
+    return header().reserved_lines.load(std::memory_order_relaxed);
+  }
   // The lines are written, made valid, put in place in order, and cleared.
   // REQUIRES: lines.size() <= reserved_lines().
   void Apply(const std::vector<CommitLine>& lines, char* index);
@@ -167,11 +179,10 @@ class StateFile {
   DescriptorEntry* entries() const;
   CommitLine* commit_area() const;
   void PutInPlace(uint64_t lines, char* index);
+  Result<DescriptorEntry*> AllocateEntry();
 
   Fd fd_;
   Mapping mapping_;
-  uint32_t sessions_end_ = 0;
-  uint64_t reserved_lines_ = 0;
 };
 
 }  // namespace vineyard::shm

@@ -1,0 +1,206 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "core/base/bytes.h"
+#include "core/shm/os.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace vineyard::shm {
+namespace {
+
+std::string SelfFdPath(int fd) { return Format("/proc/self/fd/%d", fd); }
+
+// A number alone in a file; false when there is none ("max").
+bool ReadNumber(const char* path, uint64_t* out) {
+  std::FILE* file = std::fopen(path, "re");
+  if (file == nullptr) return false;
+  unsigned long long number = 0;
+  bool found = std::fscanf(file, "%llu", &number) == 1;
+  std::fclose(file);
+  *out = number;
+  return found;
+}
+
+// The tightest memory.max from this process's cgroup up to the root (cgroup v2), or the v1 limit.
+uint64_t CgroupLimit() {
+  uint64_t limit = UINT64_MAX, number = 0;
+  if (ReadNumber("/sys/fs/cgroup/memory/memory.limit_in_bytes", &number)) limit = number;
+  std::FILE* file = std::fopen("/proc/self/cgroup", "re");
+  if (file == nullptr) return limit;
+  char line[4096];
+  while (std::fgets(line, sizeof line, file) != nullptr) {
+    std::string path(line);
+    if (path.rfind("0::", 0) != 0) continue;
+    path = path.substr(3, path.find_last_not_of('\n') - 2);
+    while (true) {
+      if (ReadNumber(("/sys/fs/cgroup" + path + "/memory.max").c_str(), &number)) {
+        limit = std::min(limit, number);
+      }
+      size_t slash = path.rfind('/');
+      if (slash == std::string::npos) break;
+      path.resize(slash);
+    }
+  }
+  std::fclose(file);
+  return limit;
+}
+
+}  // namespace
+
+Result<Fd> CreateMemory(const std::string& name, uint64_t size) {
+  Fd fd(memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd.valid()) return ErrnoStatus("memfd_create " + name, errno);
+  // The mode of a new memfd is 0777: another user could reopen a read-only descriptor for writing.
+  if (fchmod(fd.get(), 0600) != 0) return ErrnoStatus("fchmod " + name, errno);
+  RETURN_IF_ERROR(Resize(fd, size));
+  return fd;
+}
+
+Status AddSeals(const Fd& fd, Seals seals) {
+  int flags = F_SEAL_SHRINK | F_SEAL_SEAL | (seals == Seals::kClientWritten ? F_SEAL_GROW : 0);
+  if (fcntl(fd.get(), F_ADD_SEALS, flags) != 0) return ErrnoStatus("seal a memfd", errno);
+  return OkStatus();
+}
+
+Status AllocateRange(const Fd& fd, uint64_t offset, uint64_t size) {
+  while (fallocate(fd.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size)) != 0) {
+    if (errno == EINTR) continue;
+    return ErrnoStatus(Format("allocate %llu bytes", static_cast<unsigned long long>(size)), errno);
+  }
+  return OkStatus();
+}
+
+Status Resize(const Fd& fd, uint64_t size) {
+  if (ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
+    return ErrnoStatus(Format("resize a memfd to %llu bytes", static_cast<unsigned long long>(size)),
+                       errno);
+  }
+  return OkStatus();
+}
+
+Result<uint64_t> FileSize(const Fd& fd) {
+  struct stat info;
+  if (fstat(fd.get(), &info) != 0) return ErrnoStatus("fstat", errno);
+  return static_cast<uint64_t>(info.st_size);
+}
+
+void PunchRange(const Fd& fd, uint64_t offset, uint64_t size) {
+  // Best effort: what is not given back stays usable.
+  (void)!fallocate(fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                   static_cast<off_t>(size));
+}
+
+Result<Fd> Reopen(const Fd& fd, bool writable) {
+  Fd again(open(SelfFdPath(fd.get()).c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC));
+  if (!again.valid()) return ErrnoStatus("reopen " + SelfFdPath(fd.get()), errno);
+  return again;
+}
+
+Status TryLock(const Fd& fd) {
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return OkStatus();
+  if (errno == EWOULDBLOCK) return {Code::kUnavailable, "flock: held by another"};
+  return ErrnoStatus("flock", errno);
+}
+
+bool IsUnlocked(const Fd& fd) {
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return false;
+  flock(fd.get(), LOCK_UN);
+  return true;
+}
+
+Mapping::Mapping(Mapping&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  if (this != &other) {
+    Reset();
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+  }
+  return *this;
+}
+
+Result<Mapping> Mapping::Map(const Fd& fd, uint64_t size, bool writable) {
+  void* data = mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+                    MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
+  if (data == MAP_FAILED) {
+    return ErrnoStatus(Format("map %llu bytes", static_cast<unsigned long long>(size)), errno);
+  }
+  Mapping mapping;
+  mapping.data_ = static_cast<char*>(data);
+  mapping.size_ = size;
+  return mapping;
+}
+
+void Mapping::Reset() {
+  if (data_ != nullptr) munmap(std::exchange(data_, nullptr), std::exchange(size_, 0));
+}
+
+void Mapping::DontFork() { madvise(data_, size_, MADV_DONTFORK); }
+
+bool AdviseHugePages(char* data, uint64_t size) {
+  return madvise(data, size, MADV_HUGEPAGE) == 0;
+}
+
+Status Populate(char* data, uint64_t size) {
+  constexpr uint64_t kStep = 64 * kMiB;  // so that a signal or a shutdown is never far away
+  for (uint64_t done = 0; done < size;) {
+    uint64_t step = std::min(kStep, size - done);
+    if (madvise(data + done, step, MADV_POPULATE_WRITE) == 0) {
+      done += step;
+    } else if (errno == EINVAL) {
+      return {Code::kUnsupported, "the kernel has no MADV_POPULATE_WRITE (Linux 5.14)"};
+    } else if (errno != EINTR && errno != EAGAIN) {
+      // EFAULT and EHWPOISON stand for the SIGBUS that touching would have raised.
+      return {Code::kHostMemory, Format("the host has no memory for %llu bytes more",
+                                        static_cast<unsigned long long>(size - done))};
+    }
+  }
+  return OkStatus();
+}
+
+uint64_t HugePageBytes(const char* data) {
+  std::FILE* file = std::fopen("/proc/self/smaps", "re");
+  if (file == nullptr) return 0;
+  char line[512];
+  bool inside = false;
+  unsigned long long start, kib, bytes = 0;
+  while (std::fgets(line, sizeof line, file) != nullptr) {
+    unsigned long long end;
+    if (std::sscanf(line, "%llx-%llx ", &start, &end) == 2) {
+      inside = start == reinterpret_cast<uintptr_t>(data);
+    } else if (inside && std::sscanf(line, "ShmemPmdMapped: %llu kB", &kib) == 1) {
+      bytes += kib * 1024;
+    }
+  }
+  std::fclose(file);
+  return bytes;
+}
+
+uint64_t DefaultStoreSize() {
+  uint64_t machine = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                     static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return RoundDown(std::min(machine, CgroupLimit()) / 2, 2 * kMiB);
+}
+
+uint64_t RandomNumber() {
+  uint64_t number = 0;
+  while (getrandom(&number, sizeof number, 0) != sizeof number) {
+  }
+  return number;
+}
+
+}  // namespace vineyard::shm

@@ -1,0 +1,52 @@
+#include "core/shm/segment.h"
+
+#include <new>
+
+#include "core/base/bytes.h"
+#include "core/shm/file_header.h"
+#include "core/shm/layout.h"
+
+namespace vineyard::shm {
+
+Result<Segment> Segment::Create(uint64_t instance, uint32_t number, uint64_t size, bool leasable) {
+  Segment segment;
+  segment.number_ = number;
+  segment.size_ = size;
+  segment.leasable_ = leasable;
+  ASSIGN_OR_RETURN(segment.fd_, CreateMemory(Format("vineyard.segment.%u", number), size));
+  ASSIGN_OR_RETURN(segment.mapping_, Mapping::Map(segment.fd_, size, /*writable=*/true));
+  AdviseHugePages(segment.data(), size);
+  Status populated = Populate(segment.data(), size);
+  if (populated.code() == Code::kUnsupported) populated = AllocateRange(segment.fd_, 0, size);
+  RETURN_IF_ERROR(populated);
+  new (segment.data()) FileHeader(MakeFileHeader(FileKind::kSegment, instance, number));
+  // A segment that only the daemon writes is as fixed in size as one that clients write.
+  RETURN_IF_ERROR(AddSeals(segment.fd_, Seals::kClientWritten));
+  segment.mapping_.DontFork();
+  return segment;
+}
+
+Result<Segment> Segment::Adopt(Fd fd, uint64_t instance, uint32_t number, uint64_t size,
+                               bool leasable) {
+  Segment segment;
+  segment.number_ = number;
+  segment.size_ = size;
+  segment.leasable_ = leasable;
+  segment.fd_ = std::move(fd);
+  ASSIGN_OR_RETURN(uint64_t real, FileSize(segment.fd_));
+  if (real != size) return Corrupt(Format("segment %u: its file has another size", number));
+  ASSIGN_OR_RETURN(segment.mapping_, Mapping::Map(segment.fd_, size, /*writable=*/true));
+  // Clients can write the header of a leasable segment: nothing in it is believed.
+  if (!leasable) {
+    const auto& header = *reinterpret_cast<const FileHeader*>(segment.data());
+    RETURN_IF_ERROR(CheckFileHeader(header, FileKind::kSegment, /*writer=*/true));
+    if (header.instance != instance || header.number != number) {
+      return Corrupt(Format("segment %u: its header belongs to another", number));
+    }
+  }
+  AdviseHugePages(segment.data(), size);
+  segment.mapping_.DontFork();
+  return segment;
+}
+
+}  // namespace vineyard::shm

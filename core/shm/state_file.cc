@@ -1,0 +1,228 @@
+#include "core/shm/state_file.h"
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "core/base/bytes.h"
+#include "core/base/check.h"
+#include "core/base/clock.h"
+#include "core/shm/file_header.h"
+
+namespace vineyard::shm {
+namespace {
+
+// What the successor of a killed process finds is decided by the order of its instructions alone: all
+// stores before the last instruction reach memory, none after it. So here it is the compiler, not the
+// processor, that must be kept from reordering.
+void KeepOrder() { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
+void StoreWords(std::atomic<uint64_t>* to, const uint64_t* from, int count) {
+  for (int i = 0; i < count; ++i) to[i].store(from[i], std::memory_order_relaxed);
+}
+
+}  // namespace
+
+StateFile::StateFile(Fd fd, Mapping mapping) : fd_(std::move(fd)), mapping_(std::move(mapping)) {}
+
+DescriptorEntry* StateFile::entries() const {
+  return reinterpret_cast<DescriptorEntry*>(mapping_.data() + kDescriptorsOffset);
+}
+CommitLine* StateFile::commit_area() const {
+  return reinterpret_cast<CommitLine*>(mapping_.data() + kCommitOffset);
+}
+
+Result<std::unique_ptr<StateFile>> StateFile::Create() {
+  ASSIGN_OR_RETURN(Fd fd, CreateMemory("vineyard.state", kMaxStateFile));
+  ASSIGN_OR_RETURN(Mapping mapping, Mapping::Map(fd, kMaxStateFile, /*writable=*/true));
+  RETURN_IF_ERROR(AllocateRange(fd, 0, kPageSize));
+  auto* header = new (mapping.data()) StateHeader{};
+  header->instance = 1 + RandomNumber() % kMaxInstance;
+  header->cluster[0] = RandomNumber();
+  header->cluster[1] = RandomNumber();
+  header->first_start_ms = MonotonicNs() / 1'000'000;
+  header->counters.next_id = 1;
+  header->counters.next_segment = 1;
+  header->header = MakeFileHeader(FileKind::kState, header->instance);
+  RETURN_IF_ERROR(AddSeals(fd, Seals::kDaemonOnly));
+  int number = fd.get();
+  std::unique_ptr<StateFile> state(new StateFile(std::move(fd), std::move(mapping)));
+  RETURN_IF_ERROR(state->ReserveCommit(256));
+  RETURN_IF_ERROR(state->List(Role::kState, number));
+  return state;
+}
+
+Result<std::unique_ptr<StateFile>> StateFile::Adopt(Fd fd) {
+  ASSIGN_OR_RETURN(uint64_t size, FileSize(fd));
+  if (size != kMaxStateFile) return Corrupt("state: its file has another size");
+  ASSIGN_OR_RETURN(Mapping mapping, Mapping::Map(fd, kMaxStateFile, /*writable=*/true));
+  std::unique_ptr<StateFile> state(new StateFile(std::move(fd), std::move(mapping)));
+  StateHeader& header = state->header();
+  RETURN_IF_ERROR(CheckFileHeader(header.header, FileKind::kState, /*writer=*/true));
+  if (header.descriptors_end > kMaxDescriptors || header.sessions_end > kMaxSessions ||
+      header.reserved_lines > kMaxCommitLines || header.commit_lines > header.reserved_lines) {
+    return Corrupt("state: its header names more than it can hold");
+  }
+  return state;
+}
+
+Result<DescriptorEntry*> StateFile::AllocateEntry() {
+  uint64_t end = header().descriptors_end.load(std::memory_order_relaxed);
+  for (uint64_t i = 0; i < end; ++i) {
+    if (entries()[i].role.load(std::memory_order_relaxed) == 0) return &entries()[i];
+  }
+  constexpr uint64_t kStep = kPageSize / sizeof(DescriptorEntry);
+  if (end + kStep > kMaxDescriptors) {
+    return Status(Code::kLimit, Format("the daemon holds %u descriptors already", kMaxDescriptors));
+  }
+  RETURN_IF_ERROR(AllocateRange(fd_, kDescriptorsOffset + end * sizeof(DescriptorEntry), kPageSize));
+  header().descriptors_end.store(end + kStep, std::memory_order_release);
+  return &entries()[end];
+}
+
+Status StateFile::List(Role role, int fd, uint64_t number, uint64_t size, uint32_t flags) {
+  ASSIGN_OR_RETURN(DescriptorEntry * entry, AllocateEntry());
+  entry->fd = fd;
+  entry->number = number;
+  entry->size = size;
+  entry->flags = flags;
+  // release (a compiler matter, see KeepOrder): the entry is complete before it counts.
+  entry->role.store(static_cast<uint32_t>(role), std::memory_order_release);
+  KeepOrder();
+  return OkStatus();
+}
+
+void StateFile::Forget(Role role, uint64_t number) {
+  uint64_t end = header().descriptors_end.load(std::memory_order_relaxed);
+  for (uint64_t i = 0; i < end; ++i) {
+    DescriptorEntry& entry = entries()[i];
+    if (entry.role.load(std::memory_order_relaxed) != static_cast<uint32_t>(role) ||
+        entry.number != number) {
+      continue;
+    }
+    int fd = entry.fd;
+    entry.role.store(0, std::memory_order_release);
+    KeepOrder();  // a descriptor that is listed is open: unlisted first, then closed
+    close(fd);
+    return;
+  }
+}
+
+std::vector<StateFile::Listed> StateFile::Descriptors() const {
+  std::vector<Listed> listed;
+  uint64_t end = header().descriptors_end.load(std::memory_order_relaxed);
+  for (uint64_t i = 0; i < end; ++i) {
+    const DescriptorEntry& entry = entries()[i];
+    uint32_t role = entry.role.load(std::memory_order_acquire);
+    if (role != 0) {
+      listed.push_back(
+          {static_cast<Role>(role), entry.fd, entry.number, entry.size, entry.flags});
+    }
+  }
+  return listed;
+}
+
+std::optional<StateFile::Listed> StateFile::Lookup(Role role, uint64_t number) const {
+  for (const Listed& listed : Descriptors()) {
+    if (listed.role == role && listed.number == number) return listed;
+  }
+  return std::nullopt;
+}
+
+void StateFile::CloseUnlisted(const std::vector<int>& keep) const {
+  std::vector<int> kept = keep;
+  for (const Listed& listed : Descriptors()) kept.push_back(listed.fd);
+  std::sort(kept.begin(), kept.end());
+  std::vector<int> open;
+  DIR* folder = opendir("/proc/self/fd");
+  if (folder == nullptr) return;
+  while (const dirent* entry = readdir(folder)) {
+    int fd = std::atoi(entry->d_name);  // "." and ".." give 0
+    if (fd > 2 && fd != dirfd(folder)) open.push_back(fd);
+  }
+  closedir(folder);
+  for (int fd : open) {
+    if (!std::binary_search(kept.begin(), kept.end(), fd)) close(fd);
+  }
+}
+
+SessionCell& StateFile::session(uint32_t index) const {
+  return reinterpret_cast<SessionCell*>(mapping_.data() + kSessionsOffset)[index];
+}
+
+uint32_t StateFile::session_index(const SessionCell& cell) const {
+  return static_cast<uint32_t>(&cell - &session(0));
+}
+
+SessionCell* StateFile::AllocateSession() {
+  uint32_t end = sessions_end();
+  for (uint32_t i = 0; i < end; ++i) {
+    if (session(i).id.load(std::memory_order_relaxed) == 0) return &session(i);
+  }
+  if (end == kMaxSessions) return nullptr;
+  if (!AllocateRange(fd_, kSessionsOffset + end * sizeof(SessionCell), sizeof(SessionCell)).ok()) {
+    return nullptr;
+  }
+  header().sessions_end.store(end + 1, std::memory_order_release);
+  return &session(end);
+}
+
+Status StateFile::ReserveCommit(uint64_t lines) {
+  uint64_t reserved = reserved_lines();
+  if (lines <= reserved) return OkStatus();
+  if (lines > kMaxCommitLines) {
+    return Limit(Format("a change of %llu objects: at most %llu are allowed",
+                        static_cast<unsigned long long>(lines),
+                        static_cast<unsigned long long>(kMaxCommitLines)));
+  }
+  uint64_t grown = std::min(std::max(lines, reserved * 2), kMaxCommitLines);
+  RETURN_IF_ERROR(AllocateRange(fd_, kCommitOffset, grown * sizeof(CommitLine)));
+  header().reserved_lines.store(grown, std::memory_order_release);
+  return OkStatus();
+}
+
+void StateFile::Apply(const std::vector<CommitLine>& lines, char* index) {
+  CHECK(lines.size() <= reserved_lines());
+  if (lines.empty()) return;
+  std::memcpy(commit_area(), lines.data(), lines.size() * sizeof(CommitLine));
+  KeepOrder();
+  header().commit_lines.store(lines.size(), std::memory_order_release);  // valid from here on
+  KeepOrder();
+  PutInPlace(lines.size(), index);
+  KeepOrder();
+  header().commit_lines.store(0, std::memory_order_release);
+  KeepOrder();  // the next commit's lines may not be written before this one is cleared
+}
+
+void StateFile::Redo(char* index) {
+  uint64_t lines = header().commit_lines.load(std::memory_order_acquire);
+  PutInPlace(lines, index);
+  KeepOrder();
+  header().commit_lines.store(0, std::memory_order_release);
+  KeepOrder();
+}
+
+void StateFile::PutInPlace(uint64_t lines, char* index) {
+  for (uint64_t i = 0; i < lines; ++i) {
+    const CommitLine& line = commit_area()[i];
+    char* file = line.target == static_cast<uint32_t>(Target::kIndex) ? index : mapping_.data();
+    auto* words = reinterpret_cast<std::atomic<uint64_t>*>(file + line.offset);
+    StoreWords(words + 1, line.words + 1, 7);
+    // seq_cst: for a slot this is the word. It publishes the fields (release), and it is D1 of the pin
+    // protocol, which must be ordered before the scan of the pins (docs/shared-memory-format.md).
+    words[0].store(line.words[0], std::memory_order_seq_cst);
+  }
+}
+
+uint64_t StateFile::allocated_bytes() const {
+  return kPageSize +
+         header().descriptors_end.load(std::memory_order_relaxed) * sizeof(DescriptorEntry) +
+         uint64_t{sessions_end()} * sizeof(SessionCell) + reserved_lines() * sizeof(CommitLine);
+}
+
+}  // namespace vineyard::shm
