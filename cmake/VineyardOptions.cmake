@@ -50,8 +50,9 @@ if(VINEYARD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_C_COMPILER_LAUNCHER})
 endif()
 
-set(VINEYARD_WARNINGS -Wall -Wextra -Wpedantic)
-set(VINEYARD_CXX_WARNINGS -Wnon-virtual-dtor -Woverloaded-virtual)
+# -Wconversion: a size that comes from another process must not lose bits silently.
+set(VINEYARD_WARNINGS -Wall -Wextra -Wpedantic -Wconversion)
+set(VINEYARD_CXX_WARNINGS -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual)
 if(VINEYARD_WERROR)
   list(APPEND VINEYARD_WARNINGS -Werror)
 endif()
