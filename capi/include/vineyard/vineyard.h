@@ -172,6 +172,10 @@ VINEYARD_API int32_t vineyard_client_connect(const char* path,
                                              vineyard_client** client);
 /* Says goodbye and closes the connection; views stay valid. Closing twice is allowed. */
 VINEYARD_API int32_t vineyard_client_close(vineyard_client* client);
+/* Of the calling thread: 0: until set back to 1, calls that would have to ask the daemon (or wait for a
+ * thread that does) fail with VINEYARD_E_TIMEOUT at once and change nothing. For callers that hold a lock,
+ * an interpreter's, and would rather give it up and call again. Answers what was set before. */
+VINEYARD_API int32_t vineyard_thread_set_waiting(int32_t allowed);
 /* Closes and frees. Views stay valid until each is released. NULL is allowed. */
 VINEYARD_API void vineyard_client_release(vineyard_client* client);
 /* 1: open, and the last exchange with the daemon worked; 0: closed or cut off. NULL: 0. */
@@ -331,11 +335,6 @@ typedef struct vineyard_object vineyard_object;
  * vineyard_object_release. NOT_FOUND; CORRUPT. */
 VINEYARD_API int32_t vineyard_object_get(vineyard_client* client, vineyard_id id,
                                          vineyard_object** object);
-/* The same without a message and without a wait, also for what is reached through it: TIMEOUT where
- * vineyard_object_get would have to ask the daemon. For callers that hold a lock (an interpreter's) and
- * would rather give it up before they ask. */
-VINEYARD_API int32_t vineyard_object_peek(vineyard_client* client, vineyard_id id,
-                                          vineyard_object** object);
 /* Never waits; nor does vineyard_blob_release. */
 VINEYARD_API void vineyard_object_release(vineyard_object* object);
 
