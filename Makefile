@@ -2,6 +2,7 @@
 .PHONY: deps package build demo test bench clean
 .NOTPARALLEL:
 VENV := build/venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export CC CXX  # one name of the compiler for CMake and pip, so that they share the cache
 
 deps:  # system packages with apt, Python ones into build/venv
