@@ -14,10 +14,13 @@ inline constexpr uint64_t kGiB = 1024 * kMiB;
 inline constexpr uint64_t kPayloadAlignment = 64;
 
 // REQUIRES: unit is a power of two.
-constexpr uint64_t RoundUp(uint64_t value, uint64_t unit) { return (value + unit - 1) & ~(unit - 1); }
+constexpr uint64_t RoundUp(uint64_t value, uint64_t unit) {
+  return (value + unit - 1) & ~(unit - 1);
+}
 constexpr uint64_t RoundDown(uint64_t value, uint64_t unit) { return value & ~(unit - 1); }
 
-// The finalizer of MurmurHash3 (public domain, A. Appleby): every input bit reaches every output bit.
+// The finalizer of MurmurHash3 (public domain, A. Appleby): every input bit reaches every output
+// bit.
 constexpr uint64_t MixBits(uint64_t x) {
   x ^= x >> 33;
   x *= 0xff51afd7ed558ccdULL;

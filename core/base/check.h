@@ -8,8 +8,8 @@ namespace vineyard {
 [[noreturn]] void CheckFailed(const char* expression, const char* file, int line);
 }
 
-#define CHECK(condition)                                          \
-  do {                                                            \
-    if (!(condition)) [[unlikely]]                                \
-      ::vineyard::CheckFailed(#condition, __FILE__, __LINE__);    \
+#define CHECK(condition)                                       \
+  do {                                                         \
+    if (!(condition)) [[unlikely]]                             \
+      ::vineyard::CheckFailed(#condition, __FILE__, __LINE__); \
   } while (false)

@@ -1,5 +1,6 @@
-// This file is the only way in which core speaks to an operator. The daemon installs a sink; without
-// one (in libvineyard.so) nothing is printed: a library does not write to its host's terminal.
+// This file is the only way in which core speaks to an operator. The daemon installs a sink;
+// without one (in libvineyard.so) nothing is printed: a library does not write to its host's
+// terminal.
 #pragma once
 
 #include <string_view>

@@ -13,30 +13,54 @@ namespace vineyard {
 
 std::string_view CodeName(Code code) {
   switch (code) {
-    case Code::kOk: return "ok";
-    case Code::kInvalid: return "invalid";
-    case Code::kNotFound: return "not found";
-    case Code::kExists: return "exists";
-    case Code::kOutOfMemory: return "out of memory";
-    case Code::kTimeout: return "timeout";
-    case Code::kUnavailable: return "unavailable";
-    case Code::kInterrupted: return "interrupted";
-    case Code::kPermission: return "permission denied";
-    case Code::kVersion: return "version mismatch";
-    case Code::kProtocol: return "protocol error";
-    case Code::kType: return "wrong type";
-    case Code::kLimit: return "limit exceeded";
-    case Code::kConflict: return "conflict";
-    case Code::kInUse: return "in use";
-    case Code::kForked: return "forked";
-    case Code::kRemote: return "remote";
-    case Code::kHostMemory: return "host out of memory";
-    case Code::kUnsupported: return "unsupported";
-    case Code::kCorrupt: return "corrupt";
-    case Code::kUnknown: return "outcome unknown";
-    case Code::kSealed: return "sealed";
-    case Code::kIo: return "i/o error";
-    case Code::kInternal: return "internal error";
+    case Code::kOk:
+      return "ok";
+    case Code::kInvalid:
+      return "invalid";
+    case Code::kNotFound:
+      return "not found";
+    case Code::kExists:
+      return "exists";
+    case Code::kOutOfMemory:
+      return "out of memory";
+    case Code::kTimeout:
+      return "timeout";
+    case Code::kUnavailable:
+      return "unavailable";
+    case Code::kInterrupted:
+      return "interrupted";
+    case Code::kPermission:
+      return "permission denied";
+    case Code::kVersion:
+      return "version mismatch";
+    case Code::kProtocol:
+      return "protocol error";
+    case Code::kType:
+      return "wrong type";
+    case Code::kLimit:
+      return "limit exceeded";
+    case Code::kConflict:
+      return "conflict";
+    case Code::kInUse:
+      return "in use";
+    case Code::kForked:
+      return "forked";
+    case Code::kRemote:
+      return "remote";
+    case Code::kHostMemory:
+      return "host out of memory";
+    case Code::kUnsupported:
+      return "unsupported";
+    case Code::kCorrupt:
+      return "corrupt";
+    case Code::kUnknown:
+      return "outcome unknown";
+    case Code::kSealed:
+      return "sealed";
+    case Code::kIo:
+      return "i/o error";
+    case Code::kInternal:
+      return "internal error";
   }
   return "unknown code";
 }
@@ -50,17 +74,26 @@ Status ErrnoStatus(std::string_view what, int error_number) {
   Code code = Code::kIo;
   switch (error_number) {
     case EACCES:
-    case EPERM: code = Code::kPermission; break;
+    case EPERM:
+      code = Code::kPermission;
+      break;
     case ENOENT:
     case ECONNREFUSED:
     case ECONNRESET:
-    case EPIPE: code = Code::kUnavailable; break;
+    case EPIPE:
+      code = Code::kUnavailable;
+      break;
     case ENOMEM:
     case EMFILE:
     case ENFILE:
-    case ENOSPC: code = Code::kHostMemory; break;
-    case EINTR: code = Code::kInterrupted; break;
-    default: break;
+    case ENOSPC:
+      code = Code::kHostMemory;
+      break;
+    case EINTR:
+      code = Code::kInterrupted;
+      break;
+    default:
+      break;
   }
   // std::generic_category: strerror is not thread-safe, strerror_r has two prototypes.
   return {code, std::string(what) + ": " + std::generic_category().message(error_number)};

@@ -16,29 +16,29 @@ namespace vineyard {
 // (checked by static_assert in capi).
 enum class Code : int32_t {
   kOk = 0,
-  kInvalid = -1,        // an argument, id, name or handle that can not be right
-  kNotFound = -2,       // no such object, name, field or member
-  kExists = -3,         // the name is taken
-  kOutOfMemory = -4,    // the store is full
-  kTimeout = -5,        // the deadline passed
-  kUnavailable = -6,    // no daemon (or no metadata service) answers
-  kInterrupted = -7,    // a signal ended the wait
-  kPermission = -8,     // the operating system or the daemon refuses this user
-  kVersion = -9,        // the two sides were built to different layouts or protocols
-  kProtocol = -10,      // bytes that break the protocol
-  kType = -11,          // the field or object is of another type
-  kLimit = -12,         // larger, longer or deeper than allowed
-  kConflict = -13,      // compare-and-set found another revision
-  kInUse = -14,         // others link to it, or it is already being done
-  kForked = -15,        // the handle belongs to the parent process
-  kRemote = -16,        // the payload lives on another instance
-  kHostMemory = -17,    // this process is out of memory or descriptors
-  kUnsupported = -18,   // not offered by this build, daemon or platform
-  kCorrupt = -19,       // stored bytes do not pass their checks
-  kUnknown = -20,       // the change may or may not have been applied
-  kSealed = -21,        // the blob is sealed already
-  kIo = -22,            // a system call failed unexpectedly
-  kInternal = -99,      // a defect of vineyard
+  kInvalid = -1,       // an argument, id, name or handle that can not be right
+  kNotFound = -2,      // no such object, name, field or member
+  kExists = -3,        // the name is taken
+  kOutOfMemory = -4,   // the store is full
+  kTimeout = -5,       // the deadline passed
+  kUnavailable = -6,   // no daemon (or no metadata service) answers
+  kInterrupted = -7,   // a signal ended the wait
+  kPermission = -8,    // the operating system or the daemon refuses this user
+  kVersion = -9,       // the two sides were built to different layouts or protocols
+  kProtocol = -10,     // bytes that break the protocol
+  kType = -11,         // the field or object is of another type
+  kLimit = -12,        // larger, longer or deeper than allowed
+  kConflict = -13,     // compare-and-set found another revision
+  kInUse = -14,        // others link to it, or it is already being done
+  kForked = -15,       // the handle belongs to the parent process
+  kRemote = -16,       // the payload lives on another instance
+  kHostMemory = -17,   // this process is out of memory or descriptors
+  kUnsupported = -18,  // not offered by this build, daemon or platform
+  kCorrupt = -19,      // stored bytes do not pass their checks
+  kUnknown = -20,      // the change may or may not have been applied
+  kSealed = -21,       // the blob is sealed already
+  kIo = -22,           // a system call failed unexpectedly
+  kInternal = -99,     // a defect of vineyard
 };
 
 // The code's name in lower case: "not found".
@@ -80,9 +80,9 @@ Status ErrnoStatus(std::string_view what, int error_number);
 #define VINEYARD_CONCAT_(a, b) a##b
 #define VINEYARD_CONCAT(a, b) VINEYARD_CONCAT_(a, b)
 
-#define RETURN_IF_ERROR(expression)                      \
-  do {                                                   \
-    ::vineyard::Status status_macro_ = (expression);     \
-    if (!status_macro_.ok()) [[unlikely]]                \
-      return status_macro_;                              \
+#define RETURN_IF_ERROR(expression)                  \
+  do {                                               \
+    ::vineyard::Status status_macro_ = (expression); \
+    if (!status_macro_.ok()) [[unlikely]]            \
+      return status_macro_;                          \
   } while (false)

@@ -20,8 +20,8 @@ enum class BlobKind : uint8_t {
 struct Envelope {
   uint8_t before = 0;  // bytes of stored form in front of the value window
   uint8_t after = 0;   // and behind it
-  // Bytes between the (64-aligned) start of the extent and the stored form, so that the value window
-  // is aligned.
+  // Bytes between the (64-aligned) start of the extent and the stored form, so that the value
+  // window is aligned.
   uint8_t skip() const { return static_cast<uint8_t>(-before & (kPayloadAlignment - 1)); }
   uint64_t stored_size(uint64_t value_size) const { return before + value_size + after; }
   // Bytes of memory an extent needs.

@@ -14,8 +14,9 @@ struct Sink {
   void write(const char* data, size_t size) { out->append(data, size); }
 };
 
-// Builds the tree in one pass. Every value takes at least one byte of input, so `budget_`, the bytes
-// not yet promised to a value, bounds all counts together before anything is allocated for them.
+// Builds the tree in one pass. Every value takes at least one byte of input, so `budget_`, the
+// bytes not yet promised to a value, bounds all counts together before anything is allocated for
+// them.
 class Builder : public msgpack::v2::null_visitor {
  public:
   Builder(uint64_t bytes, Arena* arena) : arena_(arena), budget_(bytes) {}
@@ -32,7 +33,8 @@ class Builder : public msgpack::v2::null_visitor {
   bool visit_str(const char* v, uint32_t size) { return Leaf(Value::String({v, size})); }
   bool visit_bin(const char* v, uint32_t size) { return Leaf(Value::Bytes({v, size})); }
   bool visit_ext(const char* v, uint32_t size) {
-    if (size != 9 || static_cast<int8_t>(v[0]) != kUnsigned) return Refuse("unknown extension type");
+    if (size != 9 || static_cast<int8_t>(v[0]) != kUnsigned)
+      return Refuse("unknown extension type");
     uint64_t number = 0;
     for (int i = 1; i < 9; ++i) number = number << 8 | static_cast<unsigned char>(v[i]);
     return Leaf(Value::Uint64(number));
@@ -153,9 +155,12 @@ Packer& Packer::Map(uint64_t pairs) {
 
 Packer& Packer::Any(const Value& value) {
   switch (value.type) {
-    case ValueType::kNull: return Null();
-    case ValueType::kBool: return Bool(value.as.boolean != 0);
-    case ValueType::kInt64: return Int(value.as.int64);
+    case ValueType::kNull:
+      return Null();
+    case ValueType::kBool:
+      return Bool(value.as.boolean != 0);
+    case ValueType::kInt64:
+      return Int(value.as.int64);
     case ValueType::kUint64: {
       if (value.as.uint64 > static_cast<uint64_t>(INT64_MAX)) return Uint(value.as.uint64);
       char bytes[8];
@@ -166,11 +171,18 @@ Packer& Packer::Any(const Value& value) {
       packer.pack_ext_body(bytes, sizeof bytes);
       return *this;
     }
-    case ValueType::kFloat64: return Float(value.as.float64);
-    case ValueType::kString: return String(value.text());
-    case ValueType::kBytes: return Bytes(value.text());
-    case ValueType::kList: Array(value.size); break;
-    case ValueType::kMap: Map(value.size); break;
+    case ValueType::kFloat64:
+      return Float(value.as.float64);
+    case ValueType::kString:
+      return String(value.text());
+    case ValueType::kBytes:
+      return Bytes(value.text());
+    case ValueType::kList:
+      Array(value.size);
+      break;
+    case ValueType::kMap:
+      Map(value.size);
+      break;
   }
   uint64_t items = value.is(ValueType::kMap) ? 2 * value.size : value.size;
   for (uint64_t i = 0; i < items; ++i) Any(value.as.items[i]);
@@ -187,9 +199,11 @@ Status CheckValue(const Value& value, uint32_t depth) {
     case ValueType::kNull:
     case ValueType::kInt64:
     case ValueType::kUint64:
-    case ValueType::kFloat64: return OkStatus();
+    case ValueType::kFloat64:
+      return OkStatus();
     case ValueType::kBool:
-      if (value.as.boolean != 0 && value.as.boolean != 1) return Invalid("a bool that is not 0 or 1");
+      if (value.as.boolean != 0 && value.as.boolean != 1)
+        return Invalid("a bool that is not 0 or 1");
       return OkStatus();
     case ValueType::kString:
       RETURN_IF_ERROR(CheckSize(value));
@@ -201,8 +215,10 @@ Status CheckValue(const Value& value, uint32_t depth) {
       if (value.size > 0 && value.as.data == nullptr) return Invalid("bytes without bytes");
       return OkStatus();
     case ValueType::kList:
-    case ValueType::kMap: break;
-    default: return Invalid(Format("a value of unknown type %d", static_cast<int>(value.type)));
+    case ValueType::kMap:
+      break;
+    default:
+      return Invalid(Format("a value of unknown type %d", static_cast<int>(value.type)));
   }
   RETURN_IF_ERROR(CheckSize(value));
   if (depth >= kMaxDepth) return Limit(Format("a value nested more than %u deep", kMaxDepth));

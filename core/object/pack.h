@@ -1,8 +1,8 @@
 // This file is the only place that speaks msgpack: values to bytes and bytes to values.
 //
 // Signedness survives: msgpack writes 5 and 5u alike, so an unsigned value that would also fit a
-// signed one is written as extension type 1 with 8 big-endian bytes; a plain integer that fits int64
-// is read as int64. Map keys are strings.
+// signed one is written as extension type 1 with 8 big-endian bytes; a plain integer that fits
+// int64 is read as int64. Map keys are strings.
 #pragma once
 
 #include <string>
@@ -48,8 +48,8 @@ Status CheckValue(const Value& value, uint32_t depth = 0);
 bool IsUtf8(std::string_view text);
 
 // One value that fills `bytes` exactly. Text and bytes of the result point into `bytes`; lists and
-// maps into `arena`. Counts are checked against the bytes that are left before anything is allocated,
-// so memory taken is at most sizeof(Value) a byte of input.
+// maps into `arena`. Counts are checked against the bytes that are left before anything is
+// allocated, so memory taken is at most sizeof(Value) a byte of input.
 Result<Value> Unpack(std::string_view bytes, Arena* arena);
 
 }  // namespace vineyard

@@ -42,8 +42,9 @@ const Member* Record::FindMember(std::string_view name) const {
   return nullptr;
 }
 
-std::string EncodeRecord(ObjectId id, std::string_view type_name, uint64_t nbytes, uint64_t instance,
-                         const std::vector<Member>& members, std::string_view fields_msgpack) {
+std::string EncodeRecord(ObjectId id, std::string_view type_name, uint64_t nbytes,
+                         uint64_t instance, const std::vector<Member>& members,
+                         std::string_view fields_msgpack) {
   std::string out(1, static_cast<char>(kRecordVersion));
   Packer packer(&out);
   packer.Map(6);

@@ -40,8 +40,9 @@ struct Record {
 };
 
 // `fields_msgpack`: the map, packed and checked already.
-std::string EncodeRecord(ObjectId id, std::string_view type_name, uint64_t nbytes, uint64_t instance,
-                         const std::vector<Member>& members, std::string_view fields_msgpack);
+std::string EncodeRecord(ObjectId id, std::string_view type_name, uint64_t nbytes,
+                         uint64_t instance, const std::vector<Member>& members,
+                         std::string_view fields_msgpack);
 Result<Record> DecodeRecord(std::string_view bytes);
 
 // What a put may contain: type name, field and member names of legal length, UTF-8, each once.

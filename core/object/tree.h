@@ -1,5 +1,5 @@
-// This file is the only place that says what a put carries: a list of nodes, members before parents,
-// the root last. The client writes it, the store makes objects of it.
+// This file is the only place that says what a put carries: a list of nodes, members before
+// parents, the root last. The client writes it, the store makes objects of it.
 #pragma once
 
 #include <string_view>
@@ -27,12 +27,12 @@ struct TreeNode {
   };
   Type type = Type::kObject;
   BlobKind kind = BlobKind::kBuffer;
-  std::string_view bytes;         // the value, without envelope
-  ObjectId lease = kInvalidId;    // the id that the lease answered; it becomes the blob's
-  uint64_t value_size = 0;        // at most what was leased; the rest goes back
+  std::string_view bytes;       // the value, without envelope
+  ObjectId lease = kInvalidId;  // the id that the lease answered; it becomes the blob's
+  uint64_t value_size = 0;      // at most what was leased; the rest goes back
   std::string_view type_name;
   std::vector<TreeMember> members;
-  std::string_view fields;        // a msgpack map
+  std::string_view fields;  // a msgpack map
 };
 
 struct Tree {

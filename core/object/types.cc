@@ -115,8 +115,9 @@ bool GlobMatches(std::string_view glob, std::string_view text) {
 Status CheckText(std::string_view what, std::string_view text, uint64_t limit) {
   if (text.empty()) return Invalid(std::string(what) + ": it is empty");
   if (text.size() > limit) {
-    return Limit(Format("%.*s of %zu bytes: at most %llu are allowed", static_cast<int>(what.size()),
-                        what.data(), text.size(), static_cast<unsigned long long>(limit)));
+    return Limit(Format("%.*s of %zu bytes: at most %llu are allowed",
+                        static_cast<int>(what.size()), what.data(), text.size(),
+                        static_cast<unsigned long long>(limit)));
   }
   if (text.find('\0') != std::string_view::npos) {
     return Invalid(std::string(what) + ": it contains a NUL character");

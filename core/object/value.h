@@ -1,9 +1,9 @@
 // This file is the only place that says what a metadata value is: a typed value whose text, bytes
-// and children are borrowed (from an Arena, a buffer or the caller). Same layout as vineyard_value of
-// the C ABI.
+// and children are borrowed (from an Arena, a buffer or the caller). Same layout as vineyard_value
+// of the C ABI.
 //
-// Invariants: a list has `size` items; a map has 2 * size items: key, value, key, value ..., its keys
-// are strings. Nothing is owned.
+// Invariants: a list has `size` items; a map has 2 * size items: key, value, key, value ..., its
+// keys are strings. Nothing is owned.
 #pragma once
 
 #include <cstdint>

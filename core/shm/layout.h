@@ -1,12 +1,12 @@
-// This file is the only place that defines the bytes of shared memory. docs/shared-memory-format.md is
-// the same in prose. Everything is little-endian; every struct is a multiple of its alignment with
-// its padding named. What two processes touch at once is a std::atomic of a lock-free size.
+// This file is the only place that defines the bytes of shared memory. docs/shared-memory-format.md
+// is the same in prose. Everything is little-endian; every struct is a multiple of its alignment
+// with its padding named. What two processes touch at once is a std::atomic of a lock-free size.
 //
-//   index      one per audience. superblock page, then slots. Written by the daemon, read by clients.
-//   directory  one per audience. header page, then one table of cells behind another, each larger.
-//   segment.N  header page, then payloads and records.
-//   pins.S     one per session and audience. 8 bytes a slot; no header, since its client may write it.
-//   state      one per daemon, never handed out: commit area, sessions, descriptors (state_file.h).
+//   index      one per audience. superblock page, then slots. Written by the daemon, read by
+//   clients. directory  one per audience. header page, then one table of cells behind another, each
+//   larger. segment.N  header page, then payloads and records. pins.S     one per session and
+//   audience. 8 bytes a slot; no header, since its client may write it. state      one per daemon,
+//   never handed out: commit area, sessions, descriptors (state_file.h).
 #pragma once
 
 #include <atomic>
@@ -24,8 +24,8 @@ inline constexpr uint64_t kPageSize = 4096;  // of the format, not of the machin
 
 enum class FileKind : uint32_t { kIndex = 1, kDirectory = 2, kSegment = 3, kState = 4 };
 
-// Features. A reader refuses a file with an incompatible bit it does not know, a writer also one with
-// an unknown compatible bit.
+// Features. A reader refuses a file with an incompatible bit it does not know, a writer also one
+// with an unknown compatible bit.
 inline constexpr uint64_t kKnownIncompatible = 0;
 inline constexpr uint64_t kKnownCompatible = 0;
 
@@ -84,7 +84,8 @@ inline constexpr uint8_t kReleased = 1;   // delete when the last link goes
 inline constexpr uint8_t kDeep = 2;       // and then release the members, too, the same way
 inline constexpr uint8_t kPersisted = 4;  // known to the whole cluster
 
-// Location: segment:32 | offset / 64:32. The extent starts there; the stored form `skip` bytes later.
+// Location: segment:32 | offset / 64:32. The extent starts there; the stored form `skip` bytes
+// later.
 inline constexpr uint64_t kNoLocation = 0;  // nothing stored: size 0
 constexpr uint64_t MakeLocation(uint32_t segment, uint64_t offset) {
   return (static_cast<uint64_t>(segment) << 32) | (offset / kPayloadAlignment);
@@ -94,20 +95,20 @@ constexpr uint64_t OffsetOf(uint64_t location) {
   return (location & 0xffffffff) * kPayloadAlignment;
 }
 
-// What lies behind the word, as plain values: how the daemon thinks about a slot. The order of members
-// is the order in the slot.
+// What lies behind the word, as plain values: how the daemon thinks about a slot. The order of
+// members is the order in the slot.
 struct SlotFields {
   uint64_t id = 0;
   uint64_t location = kNoLocation;
-  uint64_t size = 0;  // stored bytes (a blob's envelope included); for others, of the record
+  uint64_t size = 0;      // stored bytes (a blob's envelope included); for others, of the record
   uint32_t checksum = 0;  // crc32c of id, size, skip, before, kind, type
   uint8_t skip = 0;       // see Envelope::skip
   uint8_t before = 0;     // bytes of stored form in front of the value window
   SlotKind kind = SlotKind::kNone;
   uint8_t flags = 0;
-  uint64_t owner = 0;  // id of the session that made it
-  uint32_t links = 0;  // parents that are sealed, spilled or pinned; one per member entry
-  uint16_t type = 0;   // TypeNumber
+  uint64_t owner = 0;           // id of the session that made it
+  uint32_t links = 0;           // parents that are sealed, spilled or pinned; one per member entry
+  uint16_t type = 0;            // TypeNumber
   uint16_t location_check = 0;  // of location; changes with it
   uint64_t payload_checksum = 0;  // crc32c of the stored form, plus 1 << 32; 0: none
 };
@@ -128,19 +129,21 @@ inline constexpr uint64_t kSlotStep = 65536;  // slots by which the index grows
 struct alignas(64) Superblock {
   FileHeader header;
   // Changes with growth only, so that readers share the line for ever.
-  alignas(64) std::atomic<uint64_t> capacity;   // slots that exist; stored with release after fallocate
-  std::atomic<uint64_t> directory;              // DirectoryTable of the table in use
-  uint64_t cluster[2];                          // uuid
+  alignas(
+      64) std::atomic<uint64_t> capacity;  // slots that exist; stored with release after fallocate
+  std::atomic<uint64_t> directory;         // DirectoryTable of the table in use
+  uint64_t cluster[2];                     // uuid
   uint64_t instance;
   uint64_t unused[3];
   // Changes with every daemon start and commit.
-  alignas(64) std::atomic<uint64_t> epoch;      // of the daemon; greater after each start
-  std::atomic<uint64_t> revision;               // of the last commit
-  std::atomic<uint64_t> stale_since_ms;         // metadata of the cluster is stale since; 0: it is not
-  std::atomic<uint64_t> oldest_segment;         // no segment below it is in use any more
+  alignas(64) std::atomic<uint64_t> epoch;  // of the daemon; greater after each start
+  std::atomic<uint64_t> revision;           // of the last commit
+  std::atomic<uint64_t> stale_since_ms;     // metadata of the cluster is stale since; 0: it is not
+  std::atomic<uint64_t> oldest_segment;     // no segment below it is in use any more
   uint64_t unused2[4];
   // Written by a timer; the hot path stamps pins with it instead of asking a clock.
-  alignas(64) std::atomic<uint32_t> coarse_clock;  // CoarseClock: tenths of a second since the first start
+  alignas(64)
+      std::atomic<uint32_t> coarse_clock;  // CoarseClock: tenths of a second since the first start
   uint32_t unused3[15];
 };
 static_assert(sizeof(Superblock) == 256);
@@ -164,8 +167,9 @@ constexpr uint64_t MakeDirectoryTable(uint64_t offset, uint32_t log2_cells) {
 constexpr uint64_t DirectoryOffset(uint64_t table) { return (table >> 8) * kPageSize; }
 constexpr uint64_t DirectoryCells(uint64_t table) { return uint64_t{1} << (table & 63); }
 inline constexpr uint64_t kMaxDirectoryCells = 2 * kMaxSlots;
-// Tables double, so all of them together are less than twice the last.
-inline constexpr uint64_t kMaxDirectoryFile = kPageSize + 2 * kMaxDirectoryCells * sizeof(Cell);
+// Tables double, and a new one is placed in front of the old where it fits, else behind it: all of
+// them together are less than three times the last.
+inline constexpr uint64_t kMaxDirectoryFile = kPageSize + 3 * kMaxDirectoryCells * sizeof(Cell);
 
 // A key of the directory. Probing starts at hash & (cells - 1); the tag is the upper half.
 uint64_t HashObject(uint64_t id);
@@ -188,6 +192,7 @@ inline constexpr uint64_t kMaxPinFile = kMaxSlots * sizeof(PinCell);
 // ---- segments --------------------------------------------------------------------------------
 
 inline constexpr uint64_t kSegmentDataOffset = kPageSize;  // behind FileHeader
-inline constexpr uint64_t kHugePage = uint64_t{2} << 20;   // extents from this size on are aligned to it
+inline constexpr uint64_t kHugePage = uint64_t{2}
+                                      << 20;  // extents from this size on are aligned to it
 
 }  // namespace vineyard::shm

@@ -85,8 +85,8 @@ Status AllocateRange(const Fd& fd, uint64_t offset, uint64_t size) {
 
 Status Resize(const Fd& fd, uint64_t size) {
   if (ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
-    return ErrnoStatus(Format("resize a memfd to %llu bytes", static_cast<unsigned long long>(size)),
-                       errno);
+    return ErrnoStatus(
+        Format("resize a memfd to %llu bytes", static_cast<unsigned long long>(size)), errno);
   }
   return OkStatus();
 }
@@ -151,9 +151,7 @@ void Mapping::Reset() {
 
 void Mapping::DontFork() { madvise(data_, size_, MADV_DONTFORK); }
 
-bool AdviseHugePages(char* data, uint64_t size) {
-  return madvise(data, size, MADV_HUGEPAGE) == 0;
-}
+bool AdviseHugePages(char* data, uint64_t size) { return madvise(data, size, MADV_HUGEPAGE) == 0; }
 
 Status Populate(char* data, uint64_t size) {
   constexpr uint64_t kStep = 64 * kMiB;  // so that a signal or a shutdown is never far away
@@ -191,8 +189,8 @@ uint64_t HugePageBytes(const char* data) {
 }
 
 uint64_t DefaultStoreSize() {
-  uint64_t machine = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                     static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  uint64_t machine =
+      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   return RoundDown(std::min(machine, CgroupLimit()) / 2, 2 * kMiB);
 }
 

@@ -1,6 +1,6 @@
 // This file is the only place that makes and opens segments: memfds from which payloads and records
-// are allocated. Exact size, every page allocated before anybody may write, so that a full machine is
-// a failed put and never a SIGBUS.
+// are allocated. Exact size, every page allocated before anybody may write, so that a full machine
+// is a failed put and never a SIGBUS.
 #pragma once
 
 #include <cstdint>

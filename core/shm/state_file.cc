@@ -17,9 +17,9 @@
 namespace vineyard::shm {
 namespace {
 
-// What the successor of a killed process finds is decided by the order of its instructions alone: all
-// stores before the last instruction reach memory, none after it. So here it is the compiler, not the
-// processor, that must be kept from reordering.
+// What the successor of a killed process finds is decided by the order of its instructions alone:
+// all stores before the last instruction reach memory, none after it. So here it is the compiler,
+// not the processor, that must be kept from reordering.
 void KeepOrder() { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
 void StoreWords(std::atomic<uint64_t>* to, const uint64_t* from, int count) {
@@ -80,7 +80,8 @@ Result<DescriptorEntry*> StateFile::AllocateEntry() {
   if (end + kStep > kMaxDescriptors) {
     return Status(Code::kLimit, Format("the daemon holds %u descriptors already", kMaxDescriptors));
   }
-  RETURN_IF_ERROR(AllocateRange(fd_, kDescriptorsOffset + end * sizeof(DescriptorEntry), kPageSize));
+  RETURN_IF_ERROR(
+      AllocateRange(fd_, kDescriptorsOffset + end * sizeof(DescriptorEntry), kPageSize));
   header().descriptors_end.store(end + kStep, std::memory_order_release);
   return &entries()[end];
 }
@@ -120,8 +121,7 @@ std::vector<StateFile::Listed> StateFile::Descriptors() const {
     const DescriptorEntry& entry = entries()[i];
     uint32_t role = entry.role.load(std::memory_order_acquire);
     if (role != 0) {
-      listed.push_back(
-          {static_cast<Role>(role), entry.fd, entry.number, entry.size, entry.flags});
+      listed.push_back({static_cast<Role>(role), entry.fd, entry.number, entry.size, entry.flags});
     }
   }
   return listed;
@@ -132,6 +132,14 @@ std::optional<StateFile::Listed> StateFile::Lookup(Role role, uint64_t number) c
     if (listed.role == role && listed.number == number) return listed;
   }
   return std::nullopt;
+}
+
+void StateFile::CloseListed() {
+  for (const Listed& listed : Descriptors()) {
+    if (listed.fd != fd_.get()) close(listed.fd);
+  }
+  mapping_.Reset();
+  fd_.Reset();
 }
 
 void StateFile::CloseUnlisted(const std::vector<int>& keep) const {
@@ -213,8 +221,9 @@ void StateFile::PutInPlace(uint64_t lines, char* index) {
     char* file = line.target == static_cast<uint32_t>(Target::kIndex) ? index : mapping_.data();
     auto* words = reinterpret_cast<std::atomic<uint64_t>*>(file + line.offset);
     StoreWords(words + 1, line.words + 1, 7);
-    // seq_cst: for a slot this is the word. It publishes the fields (release), and it is D1 of the pin
-    // protocol, which must be ordered before the scan of the pins (docs/shared-memory-format.md).
+    // seq_cst: for a slot this is the word. It publishes the fields (release), and it is D1 of the
+    // pin protocol, which must be ordered before the scan of the pins
+    // (docs/shared-memory-format.md).
     words[0].store(line.words[0], std::memory_order_seq_cst);
   }
 }

@@ -1,9 +1,10 @@
-// This file is the only place that knows the bytes of `state`: the memfd that only the daemon has, and
-// from which its successor learns everything: which descriptors to keep, who the sessions are, what the
-// last commit was.
+// This file is the only place that knows the bytes of `state`: the memfd that only the daemon has,
+// and from which its successor learns everything: which descriptors to keep, who the sessions are,
+// what the last commit was.
 //
 // Invariants:
-//  1. A descriptor entry, a session cell and the commit area each become valid by one release store,
+//  1. A descriptor entry, a session cell and the commit area each become valid by one release
+//  store,
 //     after everything they say is in place, and invalid by one.
 //  2. What a commit changes is changed by nothing else.
 //  3. Applying a valid commit again changes nothing (lines are absolute).
@@ -24,17 +25,18 @@
 
 namespace vineyard::shm {
 
-// ---- descriptors ---------------------------------------------------------------------------------
+// ---- descriptors
+// ---------------------------------------------------------------------------------
 
 enum class Role : uint32_t {
   kNone = 0,
   kState = 1,
-  kListener = 2,   // the listening socket
+  kListener = 2,  // the listening socket
   kIndex = 3,
   kDirectory = 4,
-  kSegment = 5,    // number: of the segment; size: of the file; flags: 1 leasable
-  kPins = 6,       // number: of the session
-  kKeeper = 7,     // a descriptor that the keeper needs (a log file, a lifeline)
+  kSegment = 5,  // number: of the segment; size: of the file; flags: 1 leasable
+  kPins = 6,     // number: of the session
+  kKeeper = 7,   // a descriptor that the keeper needs (a log file, a lifeline)
 };
 
 struct DescriptorEntry {
@@ -48,7 +50,8 @@ struct DescriptorEntry {
 static_assert(sizeof(DescriptorEntry) == 32);
 inline constexpr uint32_t kMaxDescriptors = 65536;
 
-// ---- sessions --------------------------------------------------------------------------------------
+// ---- sessions
+// --------------------------------------------------------------------------------------
 
 struct Reply {  // 64 bytes: one line of a commit
   uint64_t number;
@@ -75,7 +78,8 @@ struct SessionCell {
 static_assert(sizeof(SessionCell) == 8192);
 inline constexpr uint32_t kMaxSessions = 16384;
 
-// ---- commit ----------------------------------------------------------------------------------------
+// ---- commit
+// ----------------------------------------------------------------------------------------
 
 // Which file a line goes to.
 enum class Target : uint32_t { kIndex = 1, kState = 2 };
@@ -89,7 +93,7 @@ struct CommitLine {
 static_assert(sizeof(CommitLine) == 80);
 
 // Part of every commit: what must move with it.
-struct Counters {  // 64 bytes: one line
+struct Counters {         // 64 bytes: one line
   uint64_t next_id;       // counter of the next object id
   uint64_t next_segment;  // number of the next segment
   uint64_t revision;
@@ -148,6 +152,9 @@ class StateFile {
   };
   std::vector<Listed> Descriptors() const;
   std::optional<Listed> Lookup(Role role, uint64_t number = 0) const;
+  // Closes every listed descriptor, this file's own included, which ends its use: for the last
+  // daemon on its way out, and tests.
+  void CloseListed();
   // Closes every descriptor from 3 on that is not listed and not in `keep`.
   void CloseUnlisted(const std::vector<int>& keep) const;
 

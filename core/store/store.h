@@ -1,9 +1,10 @@
-// This file is the only way into the state machine of one audience's objects: it creates, seals, finds,
-// deletes, evicts and adopts. It takes values and returns values; it never waits, and knows neither
-// sockets nor threads nor ZooKeeper. Thread-confined: to the daemon's loop.
+// This file is the only way into the state machine of one audience's objects: it creates, seals,
+// finds, deletes, evicts and adopts. It takes values and returns values; it never waits, and knows
+// neither sockets nor threads nor ZooKeeper. Thread-confined: to the daemon's loop.
 //
-// Whoever calls it owes it three things: Tick() every 100 ms, EndSession() when SessionAlive() says no,
-// and, when GrowthWanted() is set after a call, to prepare the segment (on any thread) and to add it.
+// Whoever calls it owes it three things: Tick() every 100 ms, EndSession() when SessionAlive() says
+// no, and, when GrowthWanted() is set after a call, to prepare the segment (on any thread) and to
+// add it.
 #pragma once
 
 #include <functional>
@@ -28,8 +29,8 @@ namespace vineyard::store {
 enum class Eviction { kNone, kDrop };
 
 struct Options {
-  uint64_t size_bytes = 0;       // payloads and records together, at most
-  uint64_t prefault_bytes = 0;   // free warm memory kept ready, as far as size_bytes allows
+  uint64_t size_bytes = 0;      // payloads and records together, at most
+  uint64_t prefault_bytes = 0;  // free warm memory kept ready, as far as size_bytes allows
   Eviction eviction = Eviction::kNone;
 };
 
@@ -66,6 +67,7 @@ struct Found {
 };
 
 struct GrowthPlan {
+  uint64_t instance = 0;
   uint32_t number = 0;  // of the segment
   uint64_t size = 0;    // of the file, header included
   bool leasable = false;
@@ -83,7 +85,8 @@ struct Page {
 };
 
 struct Statistics {
-  uint64_t objects = 0, blobs = 0, names = 0, leases = 0, deferred = 0;  // deferred: deleted, pinned
+  uint64_t objects = 0, blobs = 0, names = 0, leases = 0,
+           deferred = 0;  // deferred: deleted, pinned
   uint64_t memory_limit = 0, memory_allocated = 0, memory_used = 0, memory_pinned = 0;
   uint64_t memory_huge_pages = 0;
   uint64_t metadata_bytes = 0;  // index, directory, pin tables, commit area
@@ -152,8 +155,8 @@ class Store {
   std::function<void(std::string_view name)> on_named;
 
   // ---- growth ----
-  // Set by a change that failed for want of memory, and by Tick() when warm memory runs low. The plan
-  // stays the same until AddSegment or GrowthFailed.
+  // Set by a change that failed for want of memory, and by Tick() when warm memory runs low. The
+  // plan stays the same until AddSegment or GrowthFailed.
   std::optional<GrowthPlan> GrowthWanted() const;
   // Any thread, no store needed: makes the memory and touches every page of it.
   static Result<shm::Segment> PrepareSegment(const GrowthPlan& plan);
@@ -172,8 +175,9 @@ class Store {
   // Ends with a CHECK when books and memory disagree. Slow; for tests and --fsck.
   void CheckInvariants() const;
 
+  class Impl;  // core/store/store_impl.h
+
  private:
-  class Impl;
   explicit Store(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -1,0 +1,99 @@
+// This file is the only place that writes the directory: the hash table from keys to slots that readers
+// probe without asking anyone. It is derived from the slots, so it is no part of a commit; what a
+// reader finds there is a hint that it checks against the slot. A stale or missing cell costs time (a
+// question to the daemon), never correctness.
+// Thread-confined to the daemon's loop.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "core/base/fd.h"
+#include "core/base/result.h"
+#include "core/shm/layout.h"
+#include "core/shm/os.h"
+#include "core/shm/state_file.h"
+
+namespace vineyard::shm {
+
+class Directory {
+ public:
+  // The file that `state` lists, or a new one, listed there; without a table.
+  static Result<std::unique_ptr<Directory>> Open(StateFile* state);
+
+  ~Directory() { (void)fd_.Release(); }  // it belongs to whoever is listed in `state`
+
+  const Fd& fd() const { return fd_; }
+  uint64_t file_size() const { return file_size_; }
+  uint64_t entries() const { return entries_; }
+  uint64_t cells() const { return mask_ + 1; }
+  bool NeedsGrowth(uint64_t more) const { return (entries_ + more) * 2 > cells(); }
+
+  // Allocates a table for `entries` entries, empty and not published, beside the one that readers use.
+  // Insert and Find go to the new one from here on; Publish makes readers use it, too, and gives the
+  // old one's pages back. The caller inserts everything between the two.
+  Status BeginTable(uint64_t entries, const Superblock& superblock);
+  void Publish(Superblock* superblock);
+
+  // REQUIRES: !NeedsGrowth(1).
+  void Insert(uint64_t hash, uint32_t slot);
+  // Takes the cell of this slot out. `hash_of` tells the hash of the slot in any other cell, for those
+  // that have to move up. False: it was not there.
+  template <typename HashOf>
+  bool Erase(uint64_t hash, uint32_t slot, HashOf hash_of);
+  // The first slot under this hash that `accept(slot)` takes; false: none.
+  template <typename Accept>
+  bool Find(uint64_t hash, Accept accept, uint32_t* slot) const;
+
+ private:
+  Directory(Fd fd, Mapping mapping) : fd_(std::move(fd)), mapping_(std::move(mapping)) {}
+  static uint32_t Tag(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
+
+  Fd fd_;
+  Mapping mapping_;
+  Cell* table_ = nullptr;
+  uint64_t mask_ = 0, entries_ = 0, file_size_ = kPageSize;
+  uint64_t descriptor_ = 0;  // DirectoryTable of table_
+};
+
+template <typename HashOf>
+bool Directory::Erase(uint64_t hash, uint32_t slot, HashOf hash_of) {
+  uint64_t wanted = MakeCell(Tag(hash), slot);
+  uint64_t hole = hash & mask_;
+  while (true) {
+    uint64_t cell = table_[hole].load(std::memory_order_relaxed);
+    if (cell == 0) return false;
+    if (cell == wanted) break;
+    hole = (hole + 1) & mask_;
+  }
+  // Backward shift: a later cell moves into the hole when its probe sequence passes the hole. A reader
+  // racing this may miss an entry for a moment; it then asks the daemon.
+  for (uint64_t next = (hole + 1) & mask_;; next = (next + 1) & mask_) {
+    uint64_t cell = table_[next].load(std::memory_order_relaxed);
+    if (cell == 0) break;
+    uint64_t home = hash_of(SlotOf(cell)) & mask_;
+    if (((next - home) & mask_) >= ((next - hole) & mask_)) {
+      table_[hole].store(cell, std::memory_order_release);  // release: as in Insert
+      hole = next;
+    }
+  }
+  table_[hole].store(0, std::memory_order_relaxed);  // nothing is published by an empty cell
+  --entries_;
+  return true;
+}
+
+template <typename Accept>
+bool Directory::Find(uint64_t hash, Accept accept, uint32_t* slot) const {
+  for (uint64_t i = hash & mask_;; i = (i + 1) & mask_) {
+    uint64_t cell = table_[i].load(std::memory_order_relaxed);  // this thread is the only writer
+    if (cell == 0) return false;
+    if (TagOf(cell) == Tag(hash) && accept(SlotOf(cell))) {
+      *slot = SlotOf(cell);
+      return true;
+    }
+  }
+}
+
+}  // namespace vineyard::shm

@@ -1,0 +1,209 @@
+// Memory: extents for payloads and records, growth, what to say when there is no more.
+#include <algorithm>
+
+#include "core/base/bytes.h"
+#include "core/base/check.h"
+#include "core/base/log.h"
+#include "core/store/store_impl.h"
+
+namespace vineyard::store {
+namespace {
+
+using shm::Extents;
+using shm::SlotKind;
+using shm::SlotState;
+using ull = unsigned long long;
+
+std::string InMiB(uint64_t bytes) { return Format("%.1f MiB", static_cast<double>(bytes) / kMiB); }
+
+}  // namespace
+
+Store::Impl::~Impl() = default;
+
+uint64_t Store::Impl::ExtentSize(const shm::SlotFields& fields) {
+  return fields.location == shm::kNoLocation ? 0 : Extents::RoundedSize(fields.skip + fields.size);
+}
+
+Pool& Store::Impl::PoolOf(uint64_t location) {
+  return large_.Find(shm::SegmentOf(location)) != nullptr ? large_ : small_;
+}
+
+char* Store::Impl::At(uint64_t location) const {
+  uint32_t number = shm::SegmentOf(location);
+  const Pool::Entry* entry = small_.Find(number);
+  if (entry == nullptr) entry = large_.Find(number);
+  return entry == nullptr ? nullptr : entry->segment.data() + shm::OffsetOf(location);
+}
+
+std::string_view Store::Impl::StoredBytes(const shm::SlotFields& fields) const {
+  if (fields.location == shm::kNoLocation) return {};
+  const char* extent = At(fields.location);
+  CHECK(extent != nullptr);
+  return {extent + fields.skip, fields.size};
+}
+
+void Store::Impl::Free(const shm::SlotFields& fields) {
+  if (fields.location != shm::kNoLocation) {
+    PoolOf(fields.location).Free(fields.location, ExtentSize(fields));
+  }
+}
+
+uint64_t Store::Impl::Budget() const {
+  uint64_t used = small_.total() + large_.total();
+  return used < options_.size_bytes ? options_.size_bytes - used : 0;
+}
+
+bool Store::Impl::PlanGrowth(bool leasable, uint64_t size) {
+  if (growth_) return growth_->leasable == leasable && growth_->size >= size;
+  // Steps start small, so that a daemon starts fast, and double, so that segments stay few.
+  uint64_t first = leasable ? std::clamp(options_.size_bytes / 8, kMiB, 64 * kMiB)
+                            : std::clamp(options_.size_bytes / 16, 256 * kKiB, 8 * kMiB);
+  uint64_t most = leasable ? kGiB : 256 * kMiB;
+  uint64_t step = std::clamp(leasable ? large_.total() : small_.total(), first, most);
+  // Lease memory leaves room for the records that go with it.
+  uint64_t budget = Budget();
+  if (leasable) {
+    uint64_t floor = std::clamp(options_.size_bytes / 64, 256 * kKiB, 64 * kMiB);
+    uint64_t kept = floor > small_.total() ? floor - small_.total() : 0;
+    budget = budget > kept ? budget - kept : 0;
+  }
+  // The header page, and what alignment may cost.
+  uint64_t alignment = size >= shm::kHugePage ? shm::kHugePage : 0;
+  uint64_t needed = RoundUp(size + shm::kSegmentDataOffset, shm::kPageSize) + alignment;
+  uint64_t planned = RoundDown(std::min(std::max(needed, step), budget), shm::kPageSize);
+  if (planned >= shm::kHugePage && RoundDown(planned, shm::kHugePage) >= needed) {
+    planned = RoundDown(planned, shm::kHugePage);
+  }
+  if (planned < needed || planned < 2 * shm::kPageSize) return false;
+  growth_ = GrowthPlan{state_->header().instance,
+                       static_cast<uint32_t>(next_counters_.next_segment), planned, leasable};
+  return true;
+}
+
+bool Store::Impl::RetireFreeSegments(uint64_t bytes) {
+  uint64_t retired = 0;
+  for (Pool* pool : {&large_, &small_}) {
+    for (auto at = pool->segments().begin(); at != pool->segments().end() && retired < bytes;) {
+      const Pool::Entry& entry = at->second;
+      ++at;
+      if (entry.used != 0) continue;
+      uint32_t number = entry.segment.number();
+      uint64_t size = entry.segment.size();
+      shm::Segment segment = pool->Remove(number);
+      // Clients may have it mapped for a while: the pages go now.
+      shm::PunchRange(segment.fd(), 0, size);
+      (void)segment.ReleaseFd();
+      state_->Forget(shm::Role::kSegment, number);
+      retired += size;
+    }
+  }
+  return retired > 0;
+}
+
+uint64_t Store::Impl::Trim() {
+  uint64_t before = small_.total() + large_.total();
+  FreeDeferred(UINT64_MAX);
+  RetireFreeSegments(UINT64_MAX);
+  return before - small_.total() - large_.total();
+}
+
+Result<uint64_t> Store::Impl::Allocate(bool leasable, uint64_t size, uint64_t hint,
+                                       std::string_view what) {
+  Pool& pool = leasable ? large_ : small_;
+  if (auto location = pool.Allocate(size)) return *location;
+  FreeDeferred(UINT64_MAX);
+  if (auto location = pool.Allocate(size)) return *location;
+  if (growth_failed_) {
+    return Status(growth_failed_->code(), std::string(what) + ": " + growth_failed_->text());
+  }
+  if (PlanGrowth(leasable, std::max(size, hint)) || PlanGrowth(leasable, size)) {
+    return Status(Code::kOutOfMemory, "memory is being prepared");
+  }
+  if (growth_) {  // for the other pool: once it is there, ask again
+    return Status(Code::kOutOfMemory, "memory is being prepared");
+  }
+  while (true) {
+    // A segment of the other kind, or several small ones, may stand in the way of one that fits.
+    if (RetireFreeSegments(size) && PlanGrowth(leasable, size)) {
+      return Status(Code::kOutOfMemory, "memory is being prepared");
+    }
+    if (options_.eviction != Eviction::kDrop || !Evict(size)) break;
+    if (auto location = pool.Allocate(size)) return *location;
+  }
+  return OutOfMemory(what, size);
+}
+
+uint64_t Store::Impl::PinnedBytes() const {
+  uint64_t bytes = 0;
+  for (uint64_t slot = 0; slot < slots_->capacity(); ++slot) {
+    SlotState state = shm::StateOf(slots_->word(static_cast<uint32_t>(slot)));
+    if (state != SlotState::kSealed && state != SlotState::kDeleting) continue;
+    if (!Pinned(static_cast<uint32_t>(slot))) continue;
+    bytes += ExtentSize(slots_->Read(static_cast<uint32_t>(slot)).fields);
+  }
+  return bytes;
+}
+
+Status Store::Impl::OutOfMemory(std::string_view what, uint64_t size) const {
+  uint64_t used = small_.extents().allocated() + large_.extents().allocated();
+  std::string text(what);
+  text += ": no memory for " + Format("%llu", static_cast<ull>(size)) + " bytes: " + InMiB(used) +
+          " of " + InMiB(options_.size_bytes) + " are used by " +
+          Format("%llu", static_cast<ull>(statistics_.objects + statistics_.blobs)) +
+          " objects and " + Format("%zu", leases_.size()) + " unsealed blobs";
+  if (size > options_.size_bytes) {
+    text += "; it is larger than the whole store: start vineyardd with a larger --size";
+  } else {
+    text += ", " + InMiB(PinnedBytes()) + " are held by readers, largest free piece " +
+            InMiB(std::max(large_.extents().largest_free(), small_.extents().largest_free())) +
+            "; delete objects, or start vineyardd with a larger --size";
+    if (options_.eviction == Eviction::kNone) text += " or --evict drop";
+  }
+  return {Code::kOutOfMemory, text};
+}
+
+Status Store::Impl::AddSegment(shm::Segment segment) {
+  CHECK(growth_ && growth_->number == segment.number());
+  growth_.reset();
+  // The number first: it is never given to another segment, whatever happens next.
+  next_counters_.next_segment = uint64_t{segment.number()} + 1;
+  Batch nothing(slots_.get());
+  RETURN_IF_ERROR(Commit(nothing, Request{}, nullptr));
+  RETURN_IF_ERROR(state_->List(shm::Role::kSegment, segment.fd().get(), segment.number(),
+                               segment.size(), segment.leasable() ? 1 : 0));
+  Log(LogLevel::kDebug, "segment %u of %llu bytes added", segment.number(),
+      static_cast<ull>(segment.size()));
+  (segment.leasable() ? large_ : small_).Add(std::move(segment));
+  return OkStatus();
+}
+
+Statistics Store::Impl::Stats() const {
+  Statistics stats = statistics_;
+  stats.names = names_.size();
+  stats.leases = leases_.size();
+  stats.deferred = deferred_.size();
+  stats.memory_limit = options_.size_bytes;
+  stats.memory_allocated = small_.total() + large_.total();
+  stats.memory_used = small_.extents().allocated() + large_.extents().allocated();
+  stats.memory_pinned = PinnedBytes();
+  stats.metadata_bytes =
+      slots_->file_size() + directory_->cells() * sizeof(shm::Cell) + state_->allocated_bytes();
+  for (const auto& [id, session] : sessions_) {
+    for (uint64_t piece = 0; piece * shm::kPinPieceSlots < slots_->capacity(); ++piece) {
+      if (session->Granted(piece))
+        stats.metadata_bytes += shm::kPinPieceSlots * sizeof(shm::PinCell);
+    }
+  }
+  for (const Pool* pool : {&small_, &large_}) {
+    stats.segments += pool->segments().size();
+    for (const auto& [number, entry] : pool->segments()) {
+      stats.memory_huge_pages += shm::HugePageBytes(entry.segment.data());
+    }
+  }
+  stats.sessions = sessions_.size();
+  stats.slots = slots_->capacity();
+  stats.revision = next_counters_.revision;
+  return stats;
+}
+
+}  // namespace vineyard::store

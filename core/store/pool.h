@@ -1,0 +1,79 @@
+// This file is the only place that knows which segments a pool of memory has and what is used of
+// each. A store has two pools: one that only the daemon writes (records, small payloads), one from
+// which sessions lease.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/shm/extents.h"
+#include "core/shm/layout.h"
+#include "core/shm/segment.h"
+
+namespace vineyard::store {
+
+class Pool {
+ public:
+  struct Entry {
+    shm::Segment segment;
+    uint64_t used = 0;  // bytes of allocated extents
+    uint64_t first() const { return shm::MakeLocation(segment.number(), shm::kSegmentDataOffset); }
+    uint64_t data_size() const { return segment.size() - shm::kSegmentDataOffset; }
+  };
+
+  void Add(shm::Segment segment) {
+    uint32_t number = segment.number();
+    Entry& entry = segments_[number];
+    entry.segment = std::move(segment);
+    total_ += entry.segment.size();
+    extents_.AddRange(entry.first(), entry.data_size());
+  }
+  // The same with all of it in use; Free tells what is not. For adoption.
+  void AddUsed(shm::Segment segment) {
+    uint32_t number = segment.number();
+    Entry& entry = segments_[number];
+    entry.segment = std::move(segment);
+    entry.used = entry.data_size();
+    total_ += entry.segment.size();
+    extents_.AddUsedRange(entry.data_size());
+  }
+  // REQUIRES: nothing of it is used.
+  shm::Segment Remove(uint32_t number) {
+    auto found = segments_.find(number);
+    extents_.RemoveRange(found->second.first(), found->second.data_size());
+    total_ -= found->second.segment.size();
+    shm::Segment segment = std::move(found->second.segment);
+    segments_.erase(found);
+    return segment;
+  }
+
+  std::optional<uint64_t> Allocate(uint64_t size) {
+    auto location = extents_.Allocate(size);
+    if (location) segments_[shm::SegmentOf(*location)].used += shm::Extents::RoundedSize(size);
+    return location;
+  }
+  void Free(uint64_t location, uint64_t size) {
+    if (size == 0) return;
+    extents_.Free(location, size);
+    segments_[shm::SegmentOf(location)].used -= shm::Extents::RoundedSize(size);
+  }
+
+  const Entry* Find(uint32_t number) const {
+    auto found = segments_.find(number);
+    return found == segments_.end() ? nullptr : &found->second;
+  }
+  const std::map<uint32_t, Entry>& segments() const { return segments_; }
+  std::map<uint32_t, Entry>& segments() { return segments_; }
+  const shm::Extents& extents() const { return extents_; }
+  uint64_t total() const { return total_; }  // bytes of files
+
+ private:
+  std::map<uint32_t, Entry> segments_;
+  shm::Extents extents_;
+  uint64_t total_ = 0;
+};
+
+}  // namespace vineyard::store

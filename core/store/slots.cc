@@ -1,0 +1,86 @@
+// Slots and the directory: taking and giving back, finding by id.
+#include "core/base/check.h"
+#include "core/store/store_impl.h"
+
+namespace vineyard::store {
+
+using shm::SlotKind;
+using shm::SlotState;
+
+uint64_t Store::Impl::HashOf(const shm::SlotFields& fields) {
+  switch (fields.kind) {
+    case SlotKind::kName:
+      return shm::HashNameKey(fields.id);
+    case SlotKind::kLabels:
+      return shm::HashLabels(fields.id);
+    default:
+      return shm::HashObject(fields.id);
+  }
+}
+
+uint64_t Store::Impl::HashOfSlot(uint32_t slot) const { return HashOf(slots_->Read(slot).fields); }
+
+Status Store::Impl::ReserveSlots(uint64_t count) {
+  while (free_slots_.size() < count) {
+    uint64_t first = slots_->capacity();
+    RETURN_IF_ERROR(slots_->Grow());
+    free_slots_.reserve(free_slots_.size() + shm::kSlotStep);
+    for (uint64_t slot = slots_->capacity(); slot > first; --slot) {
+      free_slots_.push_back(static_cast<uint32_t>(slot - 1));
+    }
+    sealed_at_.resize(slots_->capacity());
+  }
+  if (directory_->NeedsGrowth(count)) RETURN_IF_ERROR(GrowDirectory(directory_->entries() + count));
+  return OkStatus();
+}
+
+Status Store::Impl::GrowDirectory(uint64_t entries) {
+  RETURN_IF_ERROR(directory_->BeginTable(entries, slots_->superblock()));
+  for (uint64_t slot = 0; slot < slots_->capacity(); ++slot) {
+    shm::SlotImage image = slots_->Read(static_cast<uint32_t>(slot));
+    SlotState state = image.state();
+    if (state == SlotState::kEmpty || state == SlotState::kCreated ||
+        state == SlotState::kQuarantine) {
+      continue;
+    }
+    directory_->Insert(HashOf(image.fields), static_cast<uint32_t>(slot));
+  }
+  directory_->Publish(&slots_->superblock());
+  return OkStatus();
+}
+
+uint32_t Store::Impl::TakeSlot() {
+  CHECK(!free_slots_.empty());
+  uint32_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  return slot;
+}
+
+std::optional<uint32_t> Store::Impl::FindSlot(ObjectId id) const {
+  uint32_t slot = 0;
+  bool found = directory_->Find(
+      shm::HashObject(id),
+      [&](uint32_t candidate) {
+        shm::SlotImage image = slots_->Read(candidate);
+        return image.fields.id == id && image.fields.kind <= SlotKind::kObject &&
+               image.state() != SlotState::kEmpty && image.state() != SlotState::kCreated;
+      },
+      &slot);
+  return found ? std::optional<uint32_t>(slot) : std::nullopt;
+}
+
+std::optional<uint32_t> Store::Impl::FindSealed(ObjectId id) const {
+  auto slot = FindSlot(id);
+  if (slot && shm::StateOf(slots_->word(*slot)) != SlotState::kSealed) return std::nullopt;
+  return slot;
+}
+
+Status Store::Impl::NoSuchObject(ObjectId id) const {
+  auto lease = leases_.find(id);
+  if (lease != leases_.end()) {
+    return NotFound("object " + PrintId(id) + ": it is being written and not sealed yet");
+  }
+  return NotFound("object " + PrintId(id) + ": there is none (any more)");
+}
+
+}  // namespace vineyard::store

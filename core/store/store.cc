@@ -1,0 +1,164 @@
+#include "core/store/store.h"
+
+#include <algorithm>
+
+#include "core/base/check.h"
+#include "core/store/store_impl.h"
+
+namespace vineyard::store {
+
+static_assert(shm::kMaxInstance == kMaxInstance);
+static_assert(static_cast<uint8_t>(shm::SlotKind::kBuffer) ==
+              static_cast<uint8_t>(BlobKind::kBuffer));
+static_assert(static_cast<uint8_t>(shm::SlotKind::kByteArray) ==
+              static_cast<uint8_t>(BlobKind::kByteArray));
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::Open(shm::StateFile* state, const Options& options) {
+  std::unique_ptr<Store> store(new Store(nullptr));
+  store->impl_ = std::make_unique<Impl>(store.get(), state, options);
+  RETURN_IF_ERROR(store->impl_->Open());
+  return store;
+}
+
+Result<SessionFiles> Store::OpenSession(const SessionInfo& info) {
+  return impl_->OpenSession(info);
+}
+bool Store::ResumeSession(const SessionInfo& info) { return impl_->ResumeSession(info); }
+bool Store::SessionAlive(uint64_t session) const { return impl_->SessionAlive(session); }
+void Store::EndSession(uint64_t session) { impl_->EndSession(session); }
+std::vector<uint64_t> Store::Sessions() const {
+  std::vector<uint64_t> ids;
+  for (const auto& [id, session] : impl_->sessions_) ids.push_back(id);
+  return ids;
+}
+
+Status Store::Grant(uint64_t session, uint64_t piece) { return impl_->Grant(session, piece); }
+
+Result<Fd> Store::OpenSegment(uint32_t number, bool writable, uint64_t* size_bytes) {
+  const Pool::Entry* entry = impl_->large_.Find(number);
+  if (entry == nullptr && !writable) entry = impl_->small_.Find(number);
+  if (entry == nullptr) {
+    return NotFound(
+        Format("segment %u: there is no such %ssegment", number, writable ? "leasable " : ""));
+  }
+  *size_bytes = entry->segment.size();
+  return shm::Reopen(entry->segment.fd(), writable);
+}
+
+Result<Mutation> Store::Put(Request request, const Tree& tree) { return impl_->Put(request, tree); }
+Result<Mutation> Store::Lease(Request request, BlobKind kind, uint64_t value_size) {
+  return impl_->Lease(request, kind, value_size);
+}
+Result<Mutation> Store::DropLease(Request request, ObjectId id) {
+  return impl_->DropLease(request, id);
+}
+Result<Mutation> Store::Delete(Request request, const std::vector<ObjectId>& ids, bool force,
+                               bool deep) {
+  return impl_->Delete(request, ids, force, deep);
+}
+Result<Mutation> Store::PutName(Request request, std::string_view name, ObjectId id, bool replace,
+                                uint64_t expect) {
+  return impl_->PutName(request, name, id, replace, expect);
+}
+Result<Mutation> Store::DropName(Request request, std::string_view name, uint64_t expect) {
+  return impl_->DropName(request, name, expect);
+}
+Result<Mutation> Store::SetLabels(
+    Request request, ObjectId id,
+    const std::vector<std::pair<std::string_view, std::string_view>>& labels) {
+  return impl_->SetLabels(request, id, labels);
+}
+Result<Mutation> Store::Persist(Request request, const std::vector<ObjectId>& ids) {
+  return impl_->Persist(request, ids);
+}
+Result<Mutation> Store::Clear(Request request) { return impl_->Clear(request); }
+
+Result<Found> Store::Find(ObjectId id) const {
+  auto slot = impl_->FindSealed(id);
+  if (!slot) return impl_->NoSuchObject(id);
+  return Found{*slot, impl_->slots_->word(*slot)};
+}
+
+Result<Found> Store::FindName(std::string_view name) const {
+  auto found = impl_->names_.find(name);
+  if (found == impl_->names_.end()) {
+    return NotFound("name '" + std::string(name) + "': no object has it");
+  }
+  return Found{found->second, impl_->slots_->word(found->second)};
+}
+
+Result<Found> Store::FindLabels(ObjectId id) const {
+  if (!impl_->FindSealed(id)) return impl_->NoSuchObject(id);
+  auto found = impl_->labels_.find(id);
+  if (found == impl_->labels_.end()) {
+    return NotFound("labels of object " + PrintId(id) + ": it has none");
+  }
+  return Found{found->second, impl_->slots_->word(found->second)};
+}
+
+void Store::Hold(uint32_t slot) { ++impl_->holds_[slot]; }
+void Store::Unhold(uint32_t slot) {
+  auto found = impl_->holds_.find(slot);
+  CHECK(found != impl_->holds_.end());
+  if (--found->second == 0) impl_->holds_.erase(found);
+}
+
+Result<Page> Store::List(std::string_view type_glob, std::string_view after, uint64_t limit) {
+  return impl_->List(type_glob, after, limit);
+}
+std::vector<std::pair<std::string, uint64_t>> Store::ListTypes() { return impl_->ListTypes(); }
+
+std::vector<NameItem> Store::ListNames(std::string_view glob, std::string_view after,
+                                       uint64_t limit, bool* more) const {
+  std::vector<NameItem> items;
+  *more = false;
+  auto at = after.empty() ? impl_->names_.begin() : impl_->names_.upper_bound(after);
+  for (; at != impl_->names_.end(); ++at) {
+    if (!GlobMatches(glob, at->first)) continue;
+    if (items.size() == limit) {
+      *more = true;
+      break;
+    }
+    NameRecord record = impl_->ReadName(at->second);
+    items.push_back({at->first, record.id, record.revision});
+  }
+  return items;
+}
+
+Statistics Store::Stats() const { return impl_->Stats(); }
+uint64_t Store::instance() const { return impl_->state_->header().instance; }
+uint64_t Store::epoch() const { return impl_->state_->header().epoch; }
+
+std::optional<GrowthPlan> Store::GrowthWanted() const { return impl_->growth_; }
+Result<shm::Segment> Store::PrepareSegment(const GrowthPlan& plan) {
+  return shm::Segment::Create(plan.instance, plan.number, plan.size, plan.leasable);
+}
+Status Store::AddSegment(shm::Segment segment) { return impl_->AddSegment(std::move(segment)); }
+void Store::GrowthFailed(const Status& status) {
+  impl_->growth_.reset();
+  impl_->growth_failed_ = status;
+}
+uint64_t Store::Trim() { return impl_->Trim(); }
+
+void Store::Tick(int64_t now_ms) {
+  int64_t tenths = (now_ms - impl_->state_->header().first_start_ms) / 100;
+  impl_->coarse_clock_ = static_cast<uint32_t>(std::max<int64_t>(tenths, 0));
+  // relaxed: a time stamp, nothing is ordered by it.
+  impl_->slots_->superblock().coarse_clock.store(impl_->coarse_clock_, std::memory_order_relaxed);
+  impl_->growth_failed_.reset();
+  impl_->FreeDeferred(10'000);
+  if (impl_->growth_) return;
+  const uint64_t low = std::min<uint64_t>(kMiB, impl_->options_.size_bytes / 32);
+  if (impl_->small_.extents().free() < low) impl_->PlanGrowth(false, 0);
+  if (!impl_->growth_ && impl_->large_.extents().free() < impl_->options_.prefault_bytes) {
+    impl_->PlanGrowth(true, 0);
+  }
+}
+
+bool Store::has_deferred() const { return !impl_->deferred_.empty(); }
+void Store::CheckInvariants() const { impl_->CheckInvariants(); }
+
+}  // namespace vineyard::store

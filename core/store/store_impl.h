@@ -1,0 +1,200 @@
+// This file is the only place that lists what a store keeps in its heap. Everything here is derived
+// from shared memory and rebuilt by adoption (adopt.cc), except what is said to be of no weight.
+//
+// Invariants (CheckInvariants in check.cc):
+//  1. The extents of slots that are not EMPTY do not overlap; they and the free extents are all
+//  there is.
+//  2. links of a slot = member entries of objects that are not EMPTY and name it.
+//  3. SEALED slots, and only slots that are not EMPTY or CREATED, are found through the directory.
+//  4. DELETING implies links = 0, and the slot is in deferred_.
+//  5. A lease is a CREATED slot whose owner is a session that exists.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/object/record.h"
+#include "core/object/types.h"
+#include "core/shm/directory.h"
+#include "core/shm/os.h"
+#include "core/shm/slot_table.h"
+#include "core/shm/state_file.h"
+#include "core/store/batch.h"
+#include "core/store/pool.h"
+#include "core/store/store.h"
+#include "core/store/type_index.h"
+
+namespace vineyard::store {
+
+// A pinned table of one living session.
+struct Session {
+  shm::SessionCell* cell = nullptr;
+  Fd pins_fd;  // listed in `state`; closed by StateFile::Forget
+  shm::Mapping pins;
+  bool Pins(uint32_t slot) const;
+  uint32_t LastUsed(uint32_t slot) const;
+  bool Granted(uint64_t piece) const;
+  ~Session() { (void)pins_fd.Release(); }
+};
+
+class Store::Impl {
+ public:
+  Impl(Store* store, shm::StateFile* state, const Options& options)
+      : store_(store), state_(state), options_(options) {}
+  ~Impl();
+
+  Status Open();
+
+  // ---- sessions.cc ----
+  Result<SessionFiles> OpenSession(const SessionInfo& info);
+  bool ResumeSession(const SessionInfo& info);
+  bool SessionAlive(uint64_t session) const;
+  void EndSession(uint64_t session);
+  Status Grant(uint64_t session, uint64_t piece);
+  bool Pinned(uint32_t slot) const;
+  uint32_t LastUsed(uint32_t slot) const;
+
+  // ---- commit.cc ----
+  // The stored reply of this request, when it was applied already.
+  Result<std::optional<Mutation>> Repeated(const Request& request) const;
+  // Applies the batch, the counters and the reply in one commit. AfterDoom is the caller's to call.
+  // `reserve`: lines that a later change without a way to fail will need. On an error nothing
+  // happened.
+  Status Commit(Batch& batch, const Request& request, Mutation* reply, uint64_t reserve = 0);
+  uint64_t next_revision() const { return next_counters_.revision + 1; }
+
+  // ---- slots.cc ----
+  Status ReserveSlots(uint64_t count);  // and cells of the directory
+  uint32_t TakeSlot();                  // REQUIRES: reserved
+  void ReturnSlot(uint32_t slot) { free_slots_.push_back(slot); }
+  Status GrowDirectory(uint64_t entries);
+  uint64_t HashOfSlot(uint32_t slot) const;
+  static uint64_t HashOf(const shm::SlotFields& fields);
+  std::optional<uint32_t> FindSlot(ObjectId id) const;  // an object, not EMPTY, not CREATED
+  std::optional<uint32_t> FindSealed(ObjectId id) const;
+  std::optional<uint32_t> FindAttached(shm::SlotKind kind, uint64_t key) const;  // labels
+  Status NoSuchObject(ObjectId id) const;
+
+  // ---- memory.cc ----
+  char* At(uint64_t location) const;  // first byte of an extent; null when there is no such segment
+  std::string_view StoredBytes(const shm::SlotFields& fields) const;
+  static uint64_t ExtentSize(const shm::SlotFields& fields);  // rounded
+  Pool& PoolOf(uint64_t location);
+  // Memory from one of the pools. kOutOfMemory; growth_ is set when growing can help. `hint`: bytes
+  // that the whole change needs.
+  Result<uint64_t> Allocate(bool leasable, uint64_t size, uint64_t hint, std::string_view what);
+  void Free(const shm::SlotFields& fields);
+  bool PlanGrowth(bool leasable, uint64_t size);
+  bool RetireFreeSegments(uint64_t bytes);
+  uint64_t Budget() const;
+  uint64_t Trim();
+  Status OutOfMemory(std::string_view what, uint64_t size) const;
+  uint64_t PinnedBytes() const;
+  Status AddSegment(shm::Segment segment);
+  Statistics Stats() const;
+
+  // ---- put.cc ----
+  Result<Mutation> Put(Request request, const Tree& tree);
+  Result<Mutation> Lease(Request request, BlobKind kind, uint64_t value_size);
+  Result<Mutation> DropLease(Request request, ObjectId id);
+  void DropLeaseSlot(uint32_t slot);
+
+  // ---- delete.cc ----
+  Result<Mutation> Delete(Request request, const std::vector<ObjectId>& ids, bool force, bool deep);
+  Result<Mutation> Clear(Request request);
+  // The slot becomes DELETING in this batch, and its names and labels with it.
+  void Doom(Batch& batch, uint32_t slot, uint8_t flags);
+  void DoomAttached(Batch& batch, ObjectId id);
+  // After the commit: BookDoomed puts them into the books as deferred, AfterDoom also frees what it
+  // can.
+  void BookDoomed(const std::vector<uint32_t>& doomed);
+  void AfterDoom(const std::vector<uint32_t>& doomed);
+  // Frees DELETING slots that nobody pins; at most `limit` of them.
+  void FreeDeferred(uint64_t limit);
+  void FreeSlot(uint32_t slot);
+  void Linger(uint32_t slot);
+  std::string FindReferrer(ObjectId id) const;
+  // --evict drop: until `bytes` came free. False: nothing more can go.
+  bool Evict(uint64_t bytes);
+  bool EvictTree(uint32_t root);
+  bool TreeIsIdle(uint32_t root) const;
+
+  // ---- names.cc ----
+  Result<Mutation> PutName(Request request, std::string_view name, ObjectId id, bool replace,
+                           uint64_t expect);
+  Result<Mutation> DropName(Request request, std::string_view name, uint64_t expect);
+  Result<Mutation> SetLabels(
+      Request request, ObjectId id,
+      const std::vector<std::pair<std::string_view, std::string_view>>& labels);
+  Result<Mutation> Persist(Request request, const std::vector<ObjectId>& ids);
+  // Checks before a name is given: kExists or kConflict.
+  Status CheckName(std::string_view name, bool replace, uint64_t expect) const;
+  NameRecord ReadName(uint32_t slot) const;
+
+  // A small record in a slot of its own (names, labels), made in this batch.
+  struct Side {
+    uint32_t slot = 0;
+    shm::SlotImage image;
+  };
+  Result<Side> MakeSide(Batch& batch, shm::SlotKind kind, uint64_t key, std::string_view record,
+                        uint64_t owner);
+  void Discard(const Side& side);
+  void Publish(const Side& side);  // after the commit: finds its way into the directory
+  void RememberName(const Side& side, std::string name, ObjectId id);
+  void ForgetName(uint32_t slot);
+
+  // ---- adopt.cc ----
+  Status AdoptSessions();
+  Status AdoptSegments();
+  Status AdoptSlots();
+  void Quarantine(uint32_t slot, const char* why);
+
+  // ---- list.cc ----
+  Result<Page> List(std::string_view type_glob, std::string_view after, uint64_t limit);
+  std::vector<std::pair<std::string, uint64_t>> ListTypes();
+  std::string TypeOf(const shm::SlotFields& fields) const;
+  TypeIndex& types();  // built at its first use after a restart
+
+  void CheckInvariants() const;
+
+  Store* store_;
+  shm::StateFile* state_;
+  Options options_;
+  std::unique_ptr<shm::SlotTable> slots_;
+  std::unique_ptr<shm::Directory> directory_;
+  Pool small_, large_;  // only the daemon writes; sessions lease
+
+  std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
+  std::vector<uint32_t> free_slots_;
+  std::unordered_map<ObjectId, uint32_t> leases_;
+  std::map<std::string, uint32_t, std::less<>> names_;
+  std::unordered_multimap<ObjectId, uint32_t> names_of_;  // object -> slots of its names
+  std::unordered_map<ObjectId, uint32_t> labels_;         // object -> slot of its labels
+  std::vector<uint32_t> deferred_;                        // DELETING
+  // Of those the objects that readers hold, with their members: links that no user can see.
+  std::unordered_map<uint32_t, std::vector<ObjectId>> lingering_;
+  TypeIndex types_;
+  bool types_ready_ = true;
+
+  // What the next commit writes as counters. An id that was planned and not committed is not used:
+  // the planner takes it from here and moves it on in the same step that commits.
+  shm::Counters next_counters_{};
+
+  // Of no weight: gone after a restart.
+  std::unordered_map<uint32_t, uint32_t> holds_;
+  std::vector<uint32_t> sealed_at_;  // coarse time, by slot: LRU of what was never read
+  std::vector<std::pair<uint32_t, uint32_t>> victims_;  // (last used, slot), oldest at the end
+  std::optional<GrowthPlan> growth_;
+  std::optional<Status> growth_failed_;
+  Statistics statistics_;
+  uint32_t coarse_clock_ = 0;
+};
+
+}  // namespace vineyard::store
