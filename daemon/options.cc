@@ -1,0 +1,260 @@
+#include "daemon/options.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+
+#include "core/base/bytes.h"
+#include "core/shm/layout.h"
+#include "core/shm/os.h"
+#include "core/wire/frame.h"
+#include "daemon/log.h"
+#include "daemon/size.h"
+
+namespace vineyard::daemon {
+namespace {
+
+constexpr uint64_t kMinSize = kMiB;
+constexpr uint64_t kMaxSize = uint64_t{1} << 47;  // what a process can map
+
+constexpr const char* kFooter =
+    "Sizes: 1073741824, 512Mi, 4Gi (powers of 1024), 4GB (powers of 1000).\n"
+    "Each option can also be set in the environment: VINEYARD_SIZE=4Gi for --size=4Gi.\n"
+    "The command line wins over the environment, the environment over the file of --config\n"
+    "(lines like: size = 4Gi). SIGTERM or SIGINT ends the daemon and frees the memory.";
+
+// What the options say, as text, before it is looked at.
+struct Said {
+  std::string socket, size, meta = "local", evict = "none", prefault, log_level = "info", config;
+  int lifeline = -1, keeper_state = -1;
+};
+
+// An option that people know and that this version does not have: an error, or where nothing is
+// lost by going on, a warning.
+struct Unavailable {
+  const char* name;
+  bool fatal;
+  const char* reason;
+  std::string said;
+};
+
+std::vector<Unavailable> UnavailableOptions() {
+  const char* remote = "access from other hosts is not available yet";
+  const char* spill = "spilling to disk is not available yet; --evict drop frees unused objects";
+  const char* stream = "streams are not available yet";
+  const char* meta = "metadata is kept on this host only; shared metadata is not available yet";
+  return {{"rpc", true, remote, ""},
+          {"rpc-socket-port", true, remote, ""},
+          {"spill-path", true, spill, ""},
+          {"spill-lower-rate", false, spill, ""},
+          {"spill-upper-rate", false, spill, ""},
+          {"stream-threshold", false, stream, ""},
+          {"etcd-endpoint", true, meta, ""},
+          {"etcd-prefix", false, meta, ""}};
+}
+
+std::string Replaced(std::string text, char from, char to) {
+  std::replace(text.begin(), text.end(), from, to);
+  return text;
+}
+
+// "--log-level,--log_level": both forms, also in the file.
+std::string Names(const std::string& name) {
+  std::string other = Replaced(name, '-', '_');
+  return name == other ? "--" + name : "--" + name + ",--" + other;
+}
+
+// Shows one name of each option, the one with '-'.
+class OneName : public CLI::Formatter {
+ public:
+  std::string make_option_name(const CLI::Option* option, bool) const override {
+    return "--" + option->get_lnames().front();
+  }
+};
+
+void Define(CLI::App* app, Said* said, std::vector<Unavailable>* unavailable) {
+  auto add = [app](const char* name, auto* value, const char* type, const char* text) {
+    return app->add_option(Names(name), *value, text)
+        ->type_name(type)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  };
+  add("socket", &said->socket, "PATH",
+      "Where clients connect. Default: /var/run/vineyard.sock for root, else "
+      "$XDG_RUNTIME_DIR/vineyard.sock");
+  add("size", &said->size, "SIZE", "Memory for objects. Default: half of this machine's memory");
+  add("prefault", &said->prefault, "SIZE", "Free memory kept ready for writing. Default: 0");
+  add("evict", &said->evict, "POLICY",
+      "When memory is full: none (a put fails) or drop (objects that nobody uses go, the least "
+      "recently used first). Default: none");
+  add("meta", &said->meta, "WHERE", "Where metadata is kept: local. Default: local");
+  add("log-level", &said->log_level, "LEVEL", "debug, info, warning or error. Default: info");
+  add("lifeline", &said->lifeline, "FD", "")->group("");
+  add("keeper-state", &said->keeper_state, "FD", "")->group("");
+  for (Unavailable& option : *unavailable) add(option.name, &option.said, "", "")->group("");
+  app->set_config(Names("config"), "", "Reads options from this file")->type_name("FILE");
+  app->allow_config_extras(CLI::config_extras_mode::error);
+}
+
+// Flags may be written with '_'.
+std::string WithDashes(const std::string& argument) {
+  if (argument.rfind("--", 0) != 0) return argument;
+  size_t end = std::min(argument.find('='), argument.size());
+  return Replaced(argument.substr(0, end), '_', '-') + argument.substr(end);
+}
+
+bool Says(const std::vector<std::string>& arguments, const std::string& flag) {
+  return std::any_of(arguments.begin(), arguments.end(), [&flag](const std::string& argument) {
+    return argument == flag || argument.rfind(flag + "=", 0) == 0;
+  });
+}
+
+std::optional<std::string> Lookup(const std::vector<std::string>& environment,
+                                  const std::string& name) {
+  for (const std::string& entry : environment) {
+    if (entry.rfind(name + "=", 0) == 0) return entry.substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
+// CLI11 lets the file win over the environment, people expect the opposite: so what the environment
+// says is appended to the command line.
+void AddEnvironment(const CLI::App& app, const std::vector<std::string>& environment,
+                    std::vector<std::string>* arguments) {
+  for (const CLI::Option* option : app.get_options()) {
+    std::string name = option->get_lnames().empty() ? "" : option->get_lnames().front();
+    if (name.empty() || name == "help" || name == "version" || name == "config") continue;
+    std::string upper = "VINEYARD_" + Replaced(name, '-', '_');
+    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    std::optional<std::string> value = Lookup(environment, upper);
+    if (value && !value->empty() && !Says(*arguments, "--" + name)) {
+      arguments->push_back("--" + name + "=" + *value);
+    }
+  }
+}
+
+Result<uint64_t> SizeOf(const char* flag, const std::string& text) {
+  Result<uint64_t> size = ParseSize(text);
+  if (!size.ok()) {
+    return Status(size.status().code(), std::string(flag) + ": " + size.status().text());
+  }
+  return size;
+}
+
+Status Interpret(const Said& said, const std::vector<std::string>& environment, Options* options) {
+  options->lifeline = said.lifeline;
+  options->keeper_state = said.keeper_state;
+  options->socket = said.socket.empty() ? DefaultSocket(geteuid(), environment) : said.socket;
+  options->socket = std::filesystem::absolute(options->socket).lexically_normal().string();
+  if (said.size.empty()) {
+    options->size_bytes = shm::DefaultStoreSize();
+  } else {
+    ASSIGN_OR_RETURN(options->size_bytes, SizeOf("--size", said.size));
+  }
+  if (options->size_bytes < kMinSize || options->size_bytes > kMaxSize) {
+    return Limit("--size: " + PrintSize(options->size_bytes) + ": it must be between " +
+                 PrintSize(kMinSize) + " and " + PrintSize(kMaxSize));
+  }
+  if (!said.prefault.empty()) {
+    ASSIGN_OR_RETURN(options->prefault_bytes, SizeOf("--prefault", said.prefault));
+  }
+  if (options->prefault_bytes > options->size_bytes) {
+    return Limit("--prefault: " + PrintSize(options->prefault_bytes) + ": it is more than --size");
+  }
+  if (said.meta != "local") {
+    return {Code::kUnsupported,
+            "--meta '" + said.meta + "': only local is available in this version"};
+  }
+  if (said.evict == "drop") {
+    options->eviction = store::Eviction::kDrop;
+  } else if (said.evict == "spill") {
+    return {Code::kUnsupported, "--evict spill: spilling to disk is not available yet"};
+  } else if (said.evict != "none") {
+    return Invalid("--evict '" + said.evict + "': expected none or drop");
+  }
+  std::optional<LogLevel> level = ParseLogLevel(said.log_level);
+  if (!level) {
+    return Invalid("--log-level '" + said.log_level + "': expected debug, info, warning or error");
+  }
+  options->log_level = *level;
+  return OkStatus();
+}
+
+bool IsOff(const std::string& value) {
+  return value.empty() || value == "false" || value == "0" || value == "off" || value == "no";
+}
+
+}  // namespace
+
+Result<Command> ParseCommand(const std::vector<std::string>& arguments,
+                             const std::vector<std::string>& environment) {
+  CLI::App app("vineyardd keeps immutable objects in shared memory for the processes of this host.",
+               "vineyardd");
+  app.formatter(std::make_shared<OneName>());
+  app.get_formatter()->column_width(22);
+  app.set_help_flag("--help", "Prints this text");
+  bool version = false;
+  app.add_flag("--version", version, "Prints the version");
+  app.footer(kFooter);
+  Said said;
+  std::vector<Unavailable> unavailable = UnavailableOptions();
+  Define(&app, &said, &unavailable);
+
+  std::vector<std::string> words;
+  for (const std::string& argument : arguments) words.push_back(WithDashes(argument));
+  // "--rpc" alone means yes.
+  std::replace(words.begin(), words.end(), std::string("--rpc"), std::string("--rpc=true"));
+  if (!Says(words, "--keeper-state")) AddEnvironment(app, environment, &words);
+  std::reverse(words.begin(), words.end());  // as CLI11 wants it
+  Command command;
+  try {
+    app.parse(words);
+  } catch (const CLI::CallForHelp&) {
+    command.text = app.help();
+    return command;
+  } catch (const CLI::ParseError& error) {
+    return Invalid(std::string(error.what()) + " (see vineyardd --help)");
+  }
+  if (version) {
+    command.text = Format("vineyardd %s (protocol %d, memory layout %u)\n", VINEYARD_BUILD_VERSION,
+                          wire::kProtocolVersion, shm::kLayoutVersion);
+    return command;
+  }
+  for (const Unavailable& option : unavailable) {
+    if (IsOff(option.said)) continue;
+    std::string text = std::string("--") + option.name + ": " + option.reason;
+    if (option.fatal) return Status(Code::kUnsupported, text);
+    command.options.warnings.push_back(text + "; ignored");
+  }
+  RETURN_IF_ERROR(Interpret(said, environment, &command.options));
+  return command;
+}
+
+std::string DefaultSocket(uint32_t uid, const std::vector<std::string>& environment) {
+  if (uid == 0) return "/var/run/vineyard.sock";
+  std::optional<std::string> runtime = Lookup(environment, "XDG_RUNTIME_DIR");
+  if (runtime && !runtime->empty()) return *runtime + "/vineyard.sock";
+  return Format("/tmp/vineyard-%u/vineyard.sock", uid);
+}
+
+std::string_view EvictionName(store::Eviction eviction) {
+  return eviction == store::Eviction::kDrop ? "drop" : "none";
+}
+
+std::vector<std::string> Options::ToArguments() const {
+  std::vector<std::string> arguments = {
+      "--socket=" + socket,
+      "--size=" + std::to_string(size_bytes),
+      "--prefault=" + std::to_string(prefault_bytes),
+      "--meta=" + meta,
+      "--evict=" + std::string(EvictionName(eviction)),
+      "--log-level=" + std::string(LogLevelName(log_level)),
+  };
+  if (lifeline >= 0) arguments.push_back("--lifeline=" + std::to_string(lifeline));
+  if (keeper_state >= 0) arguments.push_back("--keeper-state=" + std::to_string(keeper_state));
+  return arguments;
+}
+
+}  // namespace vineyard::daemon

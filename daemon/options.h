@@ -1,0 +1,50 @@
+// This file is the only place that knows what can be said to the daemon: flags, environment, file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/log.h"
+#include "core/base/result.h"
+#include "core/store/store.h"
+
+namespace vineyard::daemon {
+
+struct Options {
+  std::string socket;  // absolute path
+  uint64_t size_bytes = 0;
+  uint64_t prefault_bytes = 0;
+  std::string meta = "local";
+  store::Eviction eviction = store::Eviction::kNone;
+  LogLevel log_level = LogLevel::kInfo;
+  // A pipe: when its other end is closed, daemon and keeper end. -1: none.
+  int lifeline = -1;
+  // Set by a daemon that becomes its own keeper: the descriptor of `state`. -1: a fresh start.
+  int keeper_state = -1;
+
+  // Said but without effect in this version; for the log.
+  std::vector<std::string> warnings;
+
+  // The command line that gives the same options again, without environment and file.
+  std::vector<std::string> ToArguments() const;
+};
+
+// What the command line asks for: options, or a text to print (help, version).
+struct Command {
+  Options options;
+  std::optional<std::string> text;
+};
+
+// Flags win over the environment (VINEYARD_<FLAG>), that over the file named by --config.
+// `environment`: "NAME=value", as in environ.
+Result<Command> ParseCommand(const std::vector<std::string>& arguments,
+                             const std::vector<std::string>& environment);
+
+// The socket when nobody names one. Makes no folder.
+std::string DefaultSocket(uint32_t uid, const std::vector<std::string>& environment);
+
+std::string_view EvictionName(store::Eviction eviction);
+
+}  // namespace vineyard::daemon

@@ -1,0 +1,155 @@
+#include "daemon/options.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "core/base/bytes.h"
+#include "core/shm/os.h"
+
+namespace vineyard::daemon {
+namespace {
+
+Result<Command> Parse(const std::vector<std::string>& arguments,
+                      const std::vector<std::string>& environment = {}) {
+  return ParseCommand(arguments, environment);
+}
+
+Options Parsed(const std::vector<std::string>& arguments,
+               const std::vector<std::string>& environment = {}) {
+  Result<Command> command = Parse(arguments, environment);
+  EXPECT_TRUE(command.ok()) << command.status().ToString();
+  return command.ok() ? command->options : Options{};
+}
+
+std::string Error(const std::vector<std::string>& arguments) {
+  Result<Command> command = Parse(arguments);
+  EXPECT_FALSE(command.ok());
+  return command.ok() ? "" : command.status().text();
+}
+
+// A file that is gone with the test.
+class ConfigFile {
+ public:
+  explicit ConfigFile(const std::string& text) {
+    char name[] = "/tmp/vineyard-options-XXXXXX";
+    int fd = mkstemp(name);
+    EXPECT_GE(fd, 0);
+    close(fd);
+    path_ = name;
+    std::ofstream(path_) << text;
+  }
+  ~ConfigFile() { unlink(path_.c_str()); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+TEST(Options, DefaultsAreUsable) {
+  Options options = Parsed({});
+  EXPECT_EQ(options.size_bytes, shm::DefaultStoreSize());
+  EXPECT_EQ(options.meta, "local");
+  EXPECT_EQ(options.eviction, store::Eviction::kNone);
+  EXPECT_EQ(options.log_level, LogLevel::kInfo);
+  EXPECT_EQ(options.socket, DefaultSocket(geteuid(), {}));
+}
+
+TEST(Options, DefaultSocketDependsOnWhoAsks) {
+  EXPECT_EQ(DefaultSocket(0, {"XDG_RUNTIME_DIR=/run/user/0"}), "/var/run/vineyard.sock");
+  EXPECT_EQ(DefaultSocket(7, {"XDG_RUNTIME_DIR=/run/user/7"}), "/run/user/7/vineyard.sock");
+  EXPECT_EQ(DefaultSocket(7, {}), "/tmp/vineyard-7/vineyard.sock");
+}
+
+TEST(Options, DashAndUnderscoreAreTheSame) {
+  EXPECT_EQ(Parsed({"--log-level", "debug"}).log_level, LogLevel::kDebug);
+  EXPECT_EQ(Parsed({"--log_level=debug"}).log_level, LogLevel::kDebug);
+}
+
+TEST(Options, ValuesKeepTheirUnderscores) {
+  EXPECT_EQ(Parsed({"--socket=/tmp/a_b/c_d.sock"}).socket, "/tmp/a_b/c_d.sock");
+  EXPECT_EQ(Parsed({"--socket", "/tmp/a_b"}).socket, "/tmp/a_b");
+}
+
+TEST(Options, RelativeSocketBecomesAbsolute) {
+  EXPECT_EQ(Parsed({"--socket=x/../v.sock"}).socket[0], '/');
+}
+
+TEST(Options, FlagWinsOverEnvironmentWinsOverFile) {
+  ConfigFile file("size = 1Gi\nevict = drop\nlog_level = error\n");
+  std::string config = "--config=" + file.path();
+  EXPECT_EQ(Parsed({config}).size_bytes, kGiB);
+  EXPECT_EQ(Parsed({config}).eviction, store::Eviction::kDrop);
+  EXPECT_EQ(Parsed({config}).log_level, LogLevel::kError);
+  EXPECT_EQ(Parsed({config}, {"VINEYARD_SIZE=2Gi"}).size_bytes, 2 * kGiB);
+  EXPECT_EQ(Parsed({config, "--size", "3Gi"}, {"VINEYARD_SIZE=2Gi"}).size_bytes, 3 * kGiB);
+}
+
+TEST(Options, UnknownKeyInTheFileIsAnError) {
+  ConfigFile file("sise = 1Gi\n");
+  EXPECT_NE(Error({"--config=" + file.path()}).find("sise"), std::string::npos);
+}
+
+TEST(Options, MissingFileIsAnError) {
+  EXPECT_NE(Error({"--config=/nowhere/vineyard.conf"}).find("/nowhere/vineyard.conf"),
+            std::string::npos);
+}
+
+TEST(Options, BadValuesAreNamed) {
+  EXPECT_EQ(Error({"--size=many"}).rfind("--size: size 'many'", 0), 0u);
+  EXPECT_EQ(Error({"--size=-1"}).rfind("--size: size '-1'", 0), 0u);
+  EXPECT_NE(Error({"--size=5"}).find("between"), std::string::npos);
+  EXPECT_NE(Error({"--size=4096Pi"}).find("between"), std::string::npos);
+  EXPECT_EQ(Error({"--evict=some"}), "--evict 'some': expected none or drop");
+  EXPECT_NE(Error({"--log-level=loud"}).find("'loud'"), std::string::npos);
+  EXPECT_NE(Error({"--size=1Gi", "--prefault=2Gi"}).find("more than --size"), std::string::npos);
+  EXPECT_NE(Error({"--sise=1Gi"}).find("--sise"), std::string::npos);
+  EXPECT_NE(Error({"stray"}).find("stray"), std::string::npos);
+}
+
+TEST(Options, WhatIsNotAvailableYetIsSaidSo) {
+  for (const char* flag : {"--rpc", "--rpc=true", "--rpc_socket_port=9600", "--spill_path=/tmp",
+                           "--etcd_endpoint=http://x", "--evict=spill", "--meta=zookeeper://x"}) {
+    Result<Command> command = Parse({flag});
+    ASSERT_FALSE(command.ok()) << flag;
+    EXPECT_EQ(command.status().code(), Code::kUnsupported) << flag;
+    EXPECT_NE(command.status().text().find("available"), std::string::npos) << flag;
+  }
+  EXPECT_TRUE(Parsed({"--rpc=false"}).warnings.empty());
+  EXPECT_EQ(Parsed({"--stream_threshold=80"}).warnings.size(), 1u);
+  EXPECT_EQ(Parsed({"--spill_lower_rate=0.3", "--spill_upper_rate=0.8"}).warnings.size(), 2u);
+}
+
+TEST(Options, HelpAndVersionAreTexts) {
+  Result<Command> help = Parse({"--help"});
+  ASSERT_TRUE(help.ok() && help->text);
+  EXPECT_NE(help->text->find("--size SIZE"), std::string::npos) << *help->text;
+  EXPECT_EQ(help->text->find("lifeline"), std::string::npos);
+  EXPECT_EQ(help->text->find("log_level"), std::string::npos);
+  Result<Command> version = Parse({"--version"});
+  ASSERT_TRUE(version.ok() && version->text);
+  EXPECT_EQ(version->text->rfind("vineyardd ", 0), 0u);
+}
+
+TEST(Options, TheLastOfTwoWins) {
+  EXPECT_EQ(Parsed({"--size=1Gi", "--size=2Gi"}).size_bytes, 2 * kGiB);
+}
+
+TEST(Options, ToArgumentsGivesTheSameOptionsWhateverTheEnvironmentSays) {
+  Options options = Parsed({"--socket=/tmp/x y.sock", "--size=123456789", "--prefault=1Mi",
+                            "--evict=drop", "--log-level=warning", "--lifeline=5"});
+  options.keeper_state = 7;
+  Options again = Parsed(options.ToArguments(), {"VINEYARD_SIZE=1Gi", "VINEYARD_RPC=true"});
+  EXPECT_EQ(again.socket, "/tmp/x y.sock");
+  EXPECT_EQ(again.size_bytes, 123456789u);
+  EXPECT_EQ(again.prefault_bytes, kMiB);
+  EXPECT_EQ(again.eviction, store::Eviction::kDrop);
+  EXPECT_EQ(again.log_level, LogLevel::kWarning);
+  EXPECT_EQ(again.lifeline, 5);
+  EXPECT_EQ(again.keeper_state, 7);
+}
+
+}  // namespace
+}  // namespace vineyard::daemon
