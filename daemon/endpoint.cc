@@ -1,0 +1,166 @@
+#include "daemon/endpoint.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+namespace vineyard::daemon {
+namespace {
+
+constexpr int kBacklog = 4096;  // connections that wait while a daemon is replaced
+
+std::string LockPath(const std::string& path) { return path + ".lock"; }
+
+Status SocketError(const std::string& path, const std::string& what, int error_number) {
+  return ErrnoStatus("socket " + path + ": " + what, error_number);
+}
+
+Status MakeFolder(const std::string& path, const std::string& folder) {
+  std::error_code error;
+  if (std::filesystem::is_directory(folder, error)) return OkStatus();
+  std::string parent = std::filesystem::path(folder).parent_path().string();
+  if (!parent.empty() && parent != folder) RETURN_IF_ERROR(MakeFolder(path, parent));
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    return SocketError(path, "make folder " + folder, errno);
+  }
+  return OkStatus();
+}
+
+// In a folder that others may write to, a folder made by somebody else is a trap.
+Status CheckFolder(const std::string& path, const std::string& folder) {
+  struct stat info;
+  if (stat(folder.c_str(), &info) != 0) return SocketError(path, "folder " + folder, errno);
+  if (!S_ISDIR(info.st_mode)) return SocketError(path, "folder " + folder, ENOTDIR);
+  bool sticky = (info.st_mode & S_ISVTX) != 0;
+  if (geteuid() != 0 && info.st_uid != geteuid() && info.st_uid != 0 && !sticky) {
+    return {Code::kPermission, Format("socket %s: folder %s belongs to uid %u", path.c_str(),
+                                      folder.c_str(), info.st_uid)};
+  }
+  return OkStatus();
+}
+
+bool SameFile(int fd, const std::string& path) {
+  struct stat opened, named;
+  return fstat(fd, &opened) == 0 && lstat(path.c_str(), &named) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+std::string OwnerOf(int lock_fd) {
+  char text[32] = {};
+  ssize_t size = pread(lock_fd, text, sizeof text - 1, 0);
+  long pid = size > 0 ? std::strtol(text, nullptr, 10) : 0;
+  return pid > 0 ? Format(" (pid %ld)", pid) : "";
+}
+
+Result<Fd> TakeLock(const std::string& path) {
+  std::string lock_path = LockPath(path);
+  for (;;) {
+    Fd lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!lock.valid()) return SocketError(path, "open " + lock_path, errno);
+    if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EINTR) continue;
+      if (errno != EWOULDBLOCK) return SocketError(path, "lock " + lock_path, errno);
+      return Status(Code::kInUse, "socket " + path + ": a daemon is running there" +
+                                      OwnerOf(lock.get()) + "; stop it or choose another --socket");
+    }
+    // Its owner may have removed the file between our open and our lock.
+    if (SameFile(lock.get(), lock_path)) return lock;
+  }
+}
+
+// The address of a path. One that is too long goes through the descriptor of its folder, which must
+// stay open while the address is used.
+Status MakeAddress(const std::string& path, sockaddr_un* address, Fd* folder) {
+  address->sun_family = AF_UNIX;
+  std::string name = path;
+  if (name.size() >= sizeof address->sun_path) {
+    std::filesystem::path parts(path);
+    folder->Reset();
+    *folder = Fd(open(parts.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!folder->valid()) return SocketError(path, "open its folder", errno);
+    name = Format("/proc/self/fd/%d/%s", folder->get(), parts.filename().c_str());
+    if (name.size() >= sizeof address->sun_path) {
+      return Limit(Format(
+          "socket %s: its file name is too long, at most %zu bytes are allowed", path.c_str(),
+          sizeof address->sun_path - 1 - (name.size() - parts.filename().string().size())));
+    }
+  }
+  std::memcpy(address->sun_path, name.c_str(), name.size() + 1);
+  return OkStatus();
+}
+
+// What lies at the path is a socket that nobody listens to, and is gone now; or nothing.
+Status RemoveStale(const std::string& path, const sockaddr_un& address) {
+  struct stat info;
+  if (lstat(path.c_str(), &info) != 0) {
+    return errno == ENOENT ? OkStatus() : SocketError(path, "look at it", errno);
+  }
+  if (!S_ISSOCK(info.st_mode)) {
+    return {Code::kExists, "socket " + path + ": a file that is no socket is there"};
+  }
+  Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe.valid()) return SocketError(path, "socket", errno);
+  if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+      errno == EAGAIN) {
+    return {Code::kInUse, "socket " + path + ": another program listens there"};
+  }
+  if (unlink(path.c_str()) != 0) return SocketError(path, "remove the stale one", errno);
+  return OkStatus();
+}
+
+}  // namespace
+
+Result<Endpoint> OpenEndpoint(const std::string& path) {
+  std::string folder_path = std::filesystem::path(path).parent_path().string();
+  RETURN_IF_ERROR(MakeFolder(path, folder_path));
+  RETURN_IF_ERROR(CheckFolder(path, folder_path));
+  sockaddr_un address{};
+  Fd folder;
+  RETURN_IF_ERROR(MakeAddress(path, &address, &folder));
+  Endpoint endpoint;
+  ASSIGN_OR_RETURN(endpoint.lock, TakeLock(path));
+  SignEndpoint(endpoint.lock.get());
+  Status free = RemoveStale(path, address);
+  endpoint.socket = Fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (free.ok() && !endpoint.socket.valid()) free = SocketError(path, "socket", errno);
+  if (free.ok()) {
+    mode_t before = umask(0177);
+    int bound =
+        bind(endpoint.socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    int error_number = errno;
+    umask(before);
+    if (bound != 0) {
+      free = SocketError(path, "bind", error_number);
+    } else if (listen(endpoint.socket.get(), kBacklog) != 0) {
+      free = SocketError(path, "listen", errno);
+      unlink(path.c_str());
+    }
+  }
+  if (!free.ok()) {
+    unlink(LockPath(path).c_str());
+    return free;
+  }
+  return endpoint;
+}
+
+void SignEndpoint(int lock_fd) {
+  std::string text = std::to_string(getpid()) + "\n";
+  // For people only: whoever can not read it says less.
+  if (ftruncate(lock_fd, 0) != 0 || pwrite(lock_fd, text.data(), text.size(), 0) < 0) return;
+}
+
+void RemoveEndpoint(const std::string& path, int lock_fd) {
+  if (!SameFile(lock_fd, LockPath(path))) return;
+  unlink(path.c_str());
+  unlink(LockPath(path).c_str());
+}
+
+}  // namespace vineyard::daemon

@@ -1,0 +1,31 @@
+// This file is the only place that makes and removes the daemon's socket file.
+//
+// Beside the socket lies `<socket>.lock`, whose flock the running daemon (its keeper) holds: it
+// decides who may replace a socket that somebody left behind, and tells whose it is (it holds a
+// pid). Both are gone after an orderly end.
+#pragma once
+
+#include <string>
+
+#include "core/base/fd.h"
+#include "core/base/result.h"
+
+namespace vineyard::daemon {
+
+struct Endpoint {
+  Fd socket;  // listening
+  Fd lock;
+};
+
+// Makes the folder, takes the lock, replaces a stale socket, binds with mode 0600 and listens.
+// kInUse: a daemon lives there. A path too long for a socket address is reached through its folder.
+// REQUIRES: one thread (it changes the umask for a moment).
+Result<Endpoint> OpenEndpoint(const std::string& path);
+
+// Writes this process into the lock file, for those who find the socket taken.
+void SignEndpoint(int lock_fd);
+
+// Removes socket and lock file, unless they belong to somebody else by now.
+void RemoveEndpoint(const std::string& path, int lock_fd);
+
+}  // namespace vineyard::daemon
