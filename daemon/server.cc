@@ -1,0 +1,351 @@
+#include "daemon/server.h"
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/object/pack.h"
+#include "core/shm/layout.h"
+
+namespace vineyard::daemon {
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(100);
+// While deleted objects wait for their pins.
+constexpr auto kFastTick = std::chrono::milliseconds(10);
+constexpr int64_t kDrainNs = int64_t{5} * 1'000'000'000;
+constexpr int kAcceptAtOnce = 64;
+// The number of who has no number in this user namespace: it could be anybody.
+constexpr uint32_t kOverflowUid = 65534;
+
+// Descriptors kept free for the daemon's own work and for telling clients that there are no more.
+int Reserve(int limit) { return std::min(64, limit / 4); }
+
+int DescriptorLimit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return static_cast<int>(std::min<rlim_t>(limit.rlim_cur, INT32_MAX));
+}
+
+Result<Peer> PeerOf(const Fd& socket) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    return ErrnoStatus("peer credentials", errno);
+  }
+  return Peer{credentials.uid, static_cast<uint32_t>(credentials.pid)};
+}
+
+Status CheckPeer(const Peer& peer) {
+  if (peer.uid != kOverflowUid && (peer.uid == 0 || peer.uid == geteuid())) return OkStatus();
+  return {Code::kPermission,
+          Format("this daemon serves uid %u and root, not uid %u", geteuid(), peer.uid)};
+}
+
+}  // namespace
+
+Server::Server(asio::io_context* loop, store::Store* store, const Options* options)
+    : store_(store),
+      options_(options),
+      loop_(loop),
+      listener_(*loop),
+      ticker_(*loop),
+      holds_(store),
+      liveness_(loop, store),
+      waiters_(loop, [this](const Wait& wait) { return AnswerWait(wait); }),
+      growth_(loop, store,
+              [this](const Postponed& postponed) {
+                return postponed.session->closed() ||
+                       Serve(postponed.session, postponed.request, postponed.body);
+              }),
+      handler_(store, &holds_, [this] { return DescribeDaemon(); }),
+      started_ns_(MonotonicNs()),
+      descriptor_limit_(DescriptorLimit()) {
+  store_->on_sealed = [this](ObjectId id) { waiters_.Sealed(id); };
+  store_->on_named = [this](std::string_view name) { waiters_.Named(name); };
+}
+
+Server::~Server() {
+  if (listener_.is_open()) listener_.release();
+  store_->on_sealed = nullptr;
+  store_->on_named = nullptr;
+}
+
+void Server::Start(int listener) {
+  ErrorCode ignored;
+  listener_.assign(listener, ignored);
+  for (uint64_t session : store_->Sessions()) liveness_.Watch(session);
+  growth_.Check();
+  Tick();
+  Accept();
+}
+
+// ---- connections -------------------------------------------------------------------------------
+
+void Server::Accept() {
+  if (accepting_ || stop_ns_ != 0) return;
+  accepting_ = true;
+  listener_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const ErrorCode& error) {
+    accepting_ = false;
+    if (!error) AcceptSome();
+  });
+}
+
+void Server::AcceptSome() {
+  for (int i = 0; i < kAcceptAtOnce; ++i) {
+    Fd socket(accept4(listener_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (socket.valid()) {
+      Open(std::move(socket));
+    } else if (errno == EAGAIN) {
+      break;
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      Log(LogLevel::kError, "accept: %s", std::strerror(errno));
+      return;  // the next tick tries again
+    }
+  }
+  Accept();
+}
+
+void Server::Open(Fd socket) {
+  Result<Peer> peer = PeerOf(socket);
+  if (!peer.ok()) return;
+  Connection connection;
+  connection.refusal = CheckPeer(*peer);
+  if (socket.get() >= descriptor_limit_ - Reserve(descriptor_limit_)) {
+    if (socket.get() >= descriptor_limit_ - Reserve(descriptor_limit_) / 2) return;
+    connection.refusal = {Code::kHostMemory,
+                          Format("the daemon has no descriptors left for another client (its limit "
+                                 "is %d; see ulimit -Hn)",
+                                 descriptor_limit_)};
+  }
+  connection.session = std::make_shared<Session>(loop_, std::move(socket), *peer, this);
+  Session* session = connection.session.get();
+  connections_.emplace(session, connection);
+  connection.session->Start();
+}
+
+void Server::OnClosed(Session& session) {
+  waiters_.Drop(session);
+  growth_.Drop(session);
+  if (session.id() != 0) {
+    holds_.Release(session.id());
+    by_id_.erase(session.id());
+    liveness_.Watch(session.id());
+  }
+  connections_.erase(&session);
+}
+
+// ---- requests ----------------------------------------------------------------------------------
+
+void Server::OnFrame(Session& session, const wire::FrameHeader& header, std::string_view body) {
+  Connection& connection = connections_.at(&session);
+  std::shared_ptr<Session> self = connection.session;  // it may be closed while it is served
+  if (!connection.refusal.ok()) {
+    session.Refuse(header, connection.refusal);
+    return;
+  }
+  auto type = static_cast<wire::MessageType>(header.type);
+  if (type == wire::MessageType::kHello) {
+    OnHello(session, header, body);
+  } else if (session.id() == 0) {
+    session.Refuse(header, Protocol("the first frame must be a hello"));
+  } else if (type == wire::MessageType::kGoodbye) {
+    session.Answer(header, wire::EncodeEmpty());
+    session.Finish();
+  } else {
+    holds_.Release(session.id());
+    if (!Serve(self, header, body)) {
+      growth_.Postpone({self, header, std::string(body)});
+      growth_.Check();
+    }
+  }
+}
+
+bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
+                   std::string_view body) {
+  Reply reply = handler_.Handle(session->id(), header, body);
+  switch (reply.kind) {
+    case Reply::Kind::kGrow:
+      return false;
+    case Reply::Kind::kRefuse:
+      session->Refuse(header, reply.error);
+      break;
+    case Reply::Kind::kAnswer:
+      session->Answer(header, std::move(reply.body), std::move(reply.descriptors));
+      break;
+    case Reply::Kind::kWait: {
+      const wire::Find& find = reply.wait_for;
+      auto limit = static_cast<int64_t>(std::min<uint64_t>(find.timeout_ms, INT64_MAX));
+      Status added = stop_ns_ != 0
+                         ? Status(Code::kUnavailable, "the daemon is stopping")
+                         : waiters_.Add({session, header, find.id, std::string(find.name),
+                                         find.timeout_ms, Deadline::After(limit).at_ns()});
+      if (!added.ok()) session->Answer(header, wire::EncodeError(added));
+      break;
+    }
+  }
+  waiters_.Wake();
+  growth_.Check();
+  return true;
+}
+
+bool Server::AnswerWait(const Wait& wait) {
+  wire::Find find;
+  find.id = wait.id;
+  find.name = wait.name;
+  Result<std::string> found = handler_.Find(wait.session->id(), find);
+  if (!found.ok()) return false;
+  wait.session->Answer(wait.request, std::move(found).value());
+  return true;
+}
+
+// ---- hello -------------------------------------------------------------------------------------
+
+void Server::OnHello(Session& session, const wire::FrameHeader& header, std::string_view body) {
+  Arena arena;
+  Result<Value> value = Unpack(body, &arena);
+  if (!value.ok()) return session.Refuse(header, Protocol("hello: " + value.status().text()));
+  Result<wire::Hello> hello = wire::Hello::Decode(*value);
+  if (!hello.ok()) return session.Refuse(header, hello.status());
+  wire::Welcome welcome;
+  std::vector<Fd> descriptors;
+  Status greeted = Greet(session, *hello, &welcome, &descriptors);
+  if (!greeted.ok()) return session.Refuse(header, greeted);
+  std::string answer;
+  welcome.Encode(&answer);
+  session.Answer(header, std::move(answer), std::move(descriptors));
+}
+
+Status Server::Greet(Session& session, const wire::Hello& hello, wire::Welcome* welcome,
+                     std::vector<Fd>* descriptors) {
+  if (session.id() != 0) return Protocol("hello: it was said already");
+  if (stop_ns_ != 0) return {Code::kUnavailable, "the daemon is stopping"};
+  if (hello.layout != shm::kLayoutVersion) {
+    return {Code::kVersion, Format("hello: the client knows memory layout %u, this daemon uses %u",
+                                   hello.layout, shm::kLayoutVersion)};
+  }
+  uint64_t unknown = shm::kKnownIncompatible & ~hello.incompatible;
+  if (unknown != 0) {
+    return {Code::kVersion,
+            Format("hello: the daemon uses features of memory that the client does not know: %#llx",
+                   static_cast<unsigned long long>(unknown))};
+  }
+  store::SessionInfo info;
+  info.id = hello.session;
+  info.token[0] = hello.token[0];
+  info.token[1] = hello.token[1];
+  info.uid = session.peer().uid;
+  info.pid = session.peer().pid;
+  if (store_->ResumeSession(info)) {
+    auto older = by_id_.find(info.id);
+    if (older != by_id_.end()) older->second->Close();
+    // A welcome that was lost took the descriptors along: then nobody holds the session, and this
+    // hello begins it again.
+    welcome->resumed = store_->SessionAlive(info.id);
+  }
+  if (!welcome->resumed) RETURN_IF_ERROR(OpenSession(info, descriptors));
+  liveness_.Forget(info.id);
+  session.set_id(info.id);
+  by_id_[info.id] = &session;
+  welcome->instance = store_->instance();
+  welcome->epoch = store_->epoch();
+  welcome->version = VINEYARD_BUILD_VERSION;
+  Log(LogLevel::kDebug, "session %016llx of pid %u (%.*s) %s",
+      static_cast<unsigned long long>(info.id), info.pid,
+      static_cast<int>(std::min<size_t>(hello.client.size(), 64)), hello.client.data(),
+      welcome->resumed ? "resumed" : "began");
+  return OkStatus();
+}
+
+Status Server::OpenSession(const store::SessionInfo& info, std::vector<Fd>* descriptors) {
+  std::vector<uint64_t> known = store_->Sessions();
+  if (std::find(known.begin(), known.end(), info.id) != known.end() && by_id_.count(info.id) == 0 &&
+      !store_->SessionAlive(info.id)) {
+    store_->EndSession(info.id);
+  }
+  ASSIGN_OR_RETURN(store::SessionFiles files, store_->OpenSession(info));
+  descriptors->push_back(std::move(files.index));
+  descriptors->push_back(std::move(files.directory));
+  descriptors->push_back(std::move(files.pins));
+  return OkStatus();
+}
+
+wire::StatusAnswer Server::DescribeDaemon() const {
+  wire::StatusAnswer answer;
+  answer.numbers = {
+      {"connections", connections_.size()},
+      {"waits", waiters_.size()},
+      {"uptime_ms", static_cast<uint64_t>((MonotonicNs() - started_ns_) / 1'000'000)},
+      {"pid", static_cast<uint64_t>(getpid())},
+      {"keeper_pid", static_cast<uint64_t>(getppid())},
+  };
+  answer.texts = {
+      {"version", VINEYARD_BUILD_VERSION},
+      {"socket", options_->socket},
+      {"meta", options_->meta},
+      {"evict", std::string(EvictionName(options_->eviction))},
+  };
+  return answer;
+}
+
+// ---- time --------------------------------------------------------------------------------------
+
+void Server::Tick() {
+  int64_t now_ns = MonotonicNs();
+  store_->Tick(now_ns / 1'000'000);
+  holds_.Expire(now_ns);
+  growth_.Check();
+  Accept();
+  std::vector<std::shared_ptr<Session>> sessions;
+  sessions.reserve(connections_.size());
+  for (const auto& [session, connection] : connections_) sessions.push_back(connection.session);
+  for (const std::shared_ptr<Session>& session : sessions) session->CheckProgress(now_ns);
+  if (stop_ns_ != 0) {
+    Drain();
+  } else {
+    ScheduleTick();
+  }
+}
+
+void Server::ScheduleTick() {
+  ticker_.expires_after(store_->has_deferred() || stop_ns_ != 0 ? kFastTick : kTick);
+  ticker_.async_wait([this](const ErrorCode& error) {
+    if (!error) Tick();
+  });
+}
+
+void Server::Stop() {
+  if (stop_ns_ != 0) return;
+  stop_ns_ = MonotonicNs() + kDrainNs;
+  ErrorCode ignored;
+  listener_.cancel(ignored);
+  liveness_.Stop();
+  waiters_.FailAll({Code::kUnavailable, "the daemon is stopping"});
+  Drain();
+}
+
+// Ends when every connection is closed: with its last answer, or at the deadline.
+void Server::Drain() {
+  bool late = MonotonicNs() >= stop_ns_;
+  if (!growth_.has_postponed() || late) {
+    std::vector<std::shared_ptr<Session>> sessions;
+    for (const auto& [session, connection] : connections_) sessions.push_back(connection.session);
+    for (const std::shared_ptr<Session>& session : sessions) {
+      late ? session->Close() : session->Finish();
+    }
+  }
+  if (connections_.empty()) {
+    ticker_.cancel();
+  } else {
+    ScheduleTick();
+  }
+}
+
+}  // namespace vineyard::daemon

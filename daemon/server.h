@@ -1,0 +1,82 @@
+// This file is the only place that knows all connections: it accepts them, greets sessions, hands
+// their frames to the handler, keeps the timers, and ends in order.
+//
+// Invariants:
+//  1. A session has at most one connection; a newer one replaces it.
+//  2. Every accepted frame is answered once, or its connection is closed.
+//  3. After Stop() nothing new is begun, and what run() of the loop waits for ends within seconds.
+// Thread-confined to the daemon's loop.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include "core/store/store.h"
+#include "core/wire/messages.h"
+#include "daemon/asio.h"
+#include "daemon/growth.h"
+#include "daemon/handler.h"
+#include "daemon/holds.h"
+#include "daemon/liveness.h"
+#include "daemon/options.h"
+#include "daemon/session.h"
+#include "daemon/waiters.h"
+
+namespace vineyard::daemon {
+
+class Server : public Session::Owner {
+ public:
+  Server(asio::io_context* loop, store::Store* store, const Options* options);
+  ~Server() override;
+
+  // Accepts on this descriptor, which stays open when the server ends.
+  void Start(int listener);
+  // Answers what is in flight, closes everything, and lets run() return. May be called twice.
+  void Stop();
+
+ private:
+  struct Connection {
+    std::shared_ptr<Session> session;
+    Status refusal;  // not ok: what its first frame is answered
+  };
+
+  void Accept();
+  void AcceptSome();
+  void Open(Fd socket);
+
+  void OnFrame(Session& session, const wire::FrameHeader& header, std::string_view body) override;
+  void OnClosed(Session& session) override;
+  void OnHello(Session& session, const wire::FrameHeader& header, std::string_view body);
+  Status Greet(Session& session, const wire::Hello& hello, wire::Welcome* welcome,
+               std::vector<Fd>* descriptors);
+  Status OpenSession(const store::SessionInfo& info, std::vector<Fd>* descriptors);
+  // False: it has to wait for growth.
+  bool Serve(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
+             std::string_view body);
+  bool AnswerWait(const Wait& wait);
+  wire::StatusAnswer DescribeDaemon() const;
+
+  void Tick();
+  void ScheduleTick();
+  void Drain();
+
+  store::Store* const store_;
+  const Options* const options_;
+  asio::io_context* const loop_;
+  asio::posix::stream_descriptor listener_;
+  asio::steady_timer ticker_;
+  Holds holds_;
+  Liveness liveness_;
+  Waiters waiters_;
+  Growth growth_;
+  Handler handler_;
+
+  std::unordered_map<Session*, Connection> connections_;
+  std::unordered_map<uint64_t, Session*> by_id_;
+  const int64_t started_ns_;
+  int64_t stop_ns_ = 0;  // deadline of the drain; 0: not stopping
+  bool accepting_ = false;
+  int descriptor_limit_ = 0;
+};
+
+}  // namespace vineyard::daemon
