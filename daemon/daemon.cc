@@ -1,0 +1,142 @@
+#include "daemon/daemon.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <memory>
+
+#include "core/base/log.h"
+#include "core/shm/state_file.h"
+#include "core/store/store.h"
+#include "daemon/keeper.h"
+#include "daemon/server.h"
+#include "daemon/size.h"
+
+namespace vineyard::daemon {
+namespace {
+
+constexpr auto kExecPause = std::chrono::seconds(1);
+
+// The daemon's parts beside the server: its state, its signals, its keeper.
+class Daemon {
+ public:
+  explicit Daemon(const Inheritance& inheritance)
+      : inheritance_(inheritance), loop_(1), signals_(loop_), keeper_(loop_), exec_timer_(loop_) {}
+
+  int Run();
+
+ private:
+  Status Open();
+  void WatchSignals();
+  void WatchKeeper();
+  void BecomeKeeper();
+
+  const Inheritance inheritance_;
+  bool fresh_ = false;  // no daemon before this one has kept anything
+  asio::io_context loop_;
+  asio::posix::stream_descriptor signals_;
+  asio::posix::stream_descriptor keeper_;  // pidfd
+  asio::steady_timer exec_timer_;
+  std::unique_ptr<shm::StateFile> state_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<Server> server_;
+};
+
+Status Daemon::Open() {
+  // A descriptor of its own: when this fails the keeper must still have the listed one.
+  ASSIGN_OR_RETURN(state_,
+                   shm::StateFile::Adopt(Fd(fcntl(inheritance_.state, F_DUPFD_CLOEXEC, 3))));
+  fresh_ = !state_->Lookup(shm::Role::kIndex).has_value();
+  store::Options options;
+  options.size_bytes = inheritance_.options->size_bytes;
+  options.prefault_bytes = inheritance_.options->prefault_bytes;
+  options.eviction = inheritance_.options->eviction;
+  ASSIGN_OR_RETURN(store_, store::Store::Open(state_.get(), options));
+  return OkStatus();
+}
+
+int Daemon::Run() {
+  Status opened = Open();
+  if (!opened.ok()) {
+    Log(LogLevel::kError, "open the store: %s", opened.ToString().c_str());
+    return fresh_ ? kCanNotStart : EXIT_FAILURE;
+  }
+  server_ = std::make_unique<Server>(&loop_, store_.get(), inheritance_.options);
+  WatchSignals();
+  WatchKeeper();
+  server_->Start(state_->Lookup(shm::Role::kListener)->fd);
+  store::Statistics stats = store_->Stats();
+  std::string adopted =
+      fresh_ ? "" : Format(", %llu slots adopted", static_cast<unsigned long long>(stats.adopted));
+  Log(LogLevel::kInfo, "ready: socket %s, %s, pid %d, keeper %d%s",
+      inheritance_.options->socket.c_str(), PrintSize(inheritance_.options->size_bytes).c_str(),
+      getpid(), inheritance_.keeper, adopted.c_str());
+  loop_.run();
+  Log(LogLevel::kInfo, "stopped");
+  return kStopped;
+}
+
+void Daemon::WatchSignals() {
+  if (!signals_.is_open()) {
+    sigset_t set = DaemonSignals();
+    ErrorCode ignored;
+    signals_.assign(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), ignored);
+  }
+  signals_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const ErrorCode& error) {
+    if (error) return;
+    signalfd_siginfo info;
+    if (read(signals_.native_handle(), &info, sizeof info) != sizeof info) return WatchSignals();
+    Log(LogLevel::kInfo, "%s: stopping", strsignal(static_cast<int>(info.ssi_signo)));
+    ErrorCode ignored;
+    keeper_.close(ignored);
+    exec_timer_.cancel();
+    signals_.close(ignored);
+    server_->Stop();
+  });
+}
+
+void Daemon::WatchKeeper() {
+  int pidfd = static_cast<int>(syscall(SYS_pidfd_open, inheritance_.keeper, 0));
+  if (pidfd < 0 || getppid() != inheritance_.keeper) {
+    if (pidfd >= 0) close(pidfd);
+    asio::post(loop_, [this] { BecomeKeeper(); });
+    return;
+  }
+  ErrorCode ignored;
+  keeper_.assign(pidfd, ignored);
+  keeper_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const ErrorCode& error) {
+    if (!error) BecomeKeeper();
+  });
+}
+
+// Runs between two turns of the loop, so the state is whole; the clients' sockets end with this
+// image and they reconnect.
+void Daemon::BecomeKeeper() {
+  Log(LogLevel::kWarning, "keeper %d died: pid %d becomes the keeper", inheritance_.keeper,
+      getpid());
+  Status failed = ExecKeeper(*inheritance_.options, *state_, inheritance_.executable);
+  Log(LogLevel::kError, "%s; the daemon goes on without a keeper", failed.ToString().c_str());
+  exec_timer_.expires_after(kExecPause);
+  exec_timer_.async_wait([this](const ErrorCode& error) {
+    if (!error) BecomeKeeper();
+  });
+}
+
+}  // namespace
+
+int RunDaemon(const Inheritance& inheritance) {
+  prctl(PR_SET_NAME, "vineyardd");
+  // Never destroyed: it would close descriptors that the keeper still needs.
+  static Daemon* daemon = nullptr;
+  daemon = new Daemon(inheritance);
+  return daemon->Run();
+}
+
+}  // namespace vineyard::daemon

@@ -1,0 +1,295 @@
+#include "daemon/keeper.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "daemon/daemon.h"
+#include "daemon/endpoint.h"
+
+namespace vineyard::daemon {
+namespace {
+
+using shm::Role;
+
+// Numbers of Role::kKeeper.
+constexpr uint64_t kLock = 1;  // of the socket
+constexpr uint64_t kLifeline = 2;
+
+// So many daemons in a row that lived less than kQuickNs: then the keeper waits before the next
+// one.
+constexpr int kQuickDeaths = 5;
+constexpr int64_t kQuickNs = int64_t{10} * 1'000'000'000;
+constexpr int64_t kFirstPauseMs = 200, kLongestPauseMs = 5000;
+constexpr int64_t kClonePauseMs = 1000;
+constexpr int64_t kStopMs = 15'000;  // the daemon drains within 5 s
+
+class Keeper {
+ public:
+  explicit Keeper(Options options) : options_(std::move(options)) {}
+  int Run();
+
+ private:
+  Status Create();
+  Status Adopt();
+  Status OpenOwnDescriptors();
+  void CloseUnlisted();
+  pid_t Clone();
+  [[noreturn]] void RunClone(pid_t keeper);
+  // Sleeps until a signal, the end of the lifeline or the time-out; then signals are handled.
+  void Wait(int64_t timeout_ms);
+  void TakeSignals();
+  void StopDaemon();
+  void AwaitDeath();
+  void Pause(int64_t pause_ms);
+  int64_t PauseAfterDeath();
+  int End(int code);
+
+  Options options_;
+  std::unique_ptr<shm::StateFile> state_;
+  int lock_ = -1;
+  Fd executable_, signals_;
+  pid_t daemon_ = 0;       // 0: there is none
+  int daemon_status_ = 0;  // of waitpid, once daemon_ is 0 again
+  bool stopping_ = false;
+  Deadline stop_deadline_ = Deadline::Never();
+  int64_t started_ns_ = 0;  // the daemon
+  int quick_deaths_ = 0;
+};
+
+// ---- start -------------------------------------------------------------------------------------
+
+Status Keeper::Create() {
+  ASSIGN_OR_RETURN(Endpoint endpoint, OpenEndpoint(options_.socket));
+  lock_ = endpoint.lock.Release();
+  Status listed = [&]() -> Status {
+    ASSIGN_OR_RETURN(state_, shm::StateFile::Create());
+    RETURN_IF_ERROR(state_->List(Role::kListener, endpoint.socket.Release()));
+    RETURN_IF_ERROR(state_->List(Role::kKeeper, lock_, kLock));
+    if (options_.lifeline >= 0) {
+      RETURN_IF_ERROR(state_->List(Role::kKeeper, options_.lifeline, kLifeline));
+    }
+    return OkStatus();
+  }();
+  if (!listed.ok()) RemoveEndpoint(options_.socket, lock_);
+  return listed;
+}
+
+Status Keeper::Adopt() {
+  ASSIGN_OR_RETURN(state_, shm::StateFile::Adopt(Fd(options_.keeper_state)));
+  for (const shm::StateFile::Listed& listed : state_->Descriptors()) {
+    fcntl(listed.fd, F_SETFD, FD_CLOEXEC);
+  }
+  auto lock = state_->Lookup(Role::kKeeper, kLock);
+  if (!lock || !state_->Lookup(Role::kListener)) {
+    return Corrupt("state: no listening socket is listed");
+  }
+  lock_ = lock->fd;
+  SignEndpoint(lock_);
+  return OkStatus();
+}
+
+Status Keeper::OpenOwnDescriptors() {
+  sigset_t set = DaemonSignals();
+  sigaddset(&set, SIGCHLD);
+  if (sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return ErrnoStatus("sigprocmask", errno);
+  // Whoever reads standard error may go away; that must not end the store.
+  signal(SIGPIPE, SIG_IGN);
+  signals_ = Fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_.valid()) return ErrnoStatus("signalfd", errno);
+  executable_ = Fd(open("/proc/self/exe", O_PATH | O_CLOEXEC));
+  if (!executable_.valid()) return ErrnoStatus("open /proc/self/exe", errno);
+  if (options_.lifeline >= 0 && fcntl(options_.lifeline, F_SETFD, FD_CLOEXEC) != 0) {
+    return ErrnoStatus(Format("--lifeline %d", options_.lifeline), errno);
+  }
+  return OkStatus();
+}
+
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// ---- clone -------------------------------------------------------------------------------------
+
+void Keeper::CloseUnlisted() { state_->CloseUnlisted({signals_.get(), executable_.get()}); }
+
+// The child has a copy of the memory and the same descriptor table: what the daemon opens is open
+// here, and outlives it.
+pid_t Keeper::Clone() {
+  pid_t keeper = getpid();
+  auto child = static_cast<pid_t>(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0));
+  if (child == 0) RunClone(keeper);
+  return child;
+}
+
+void Keeper::RunClone(pid_t keeper) {
+  int code = EXIT_FAILURE;
+  Inheritance inheritance{&options_, state_->fd(), executable_.get(), keeper};
+  // The C library still takes this thread for the keeper's (a raw clone does not tell it): all this
+  // thread does is to start another one, whose books are right, and to wait.
+  std::thread loop([&] { code = RunDaemon(inheritance); });
+  loop.join();
+  std::fflush(nullptr);
+  _exit(code);
+}
+
+// ---- life --------------------------------------------------------------------------------------
+
+int Keeper::Run() {
+  Status opened = OpenOwnDescriptors();
+  if (opened.ok()) opened = options_.keeper_state >= 0 ? Adopt() : Create();
+  if (!opened.ok()) {
+    Log(LogLevel::kError, "%s", opened.ToString().c_str());
+    return EXIT_FAILURE;
+  }
+  while (!stopping_) {
+    CloseUnlisted();
+    daemon_ = Clone();
+    if (daemon_ < 0) {
+      Log(LogLevel::kError, "clone: %s", std::strerror(errno));
+      daemon_ = 0;
+      Pause(kClonePauseMs);
+      continue;
+    }
+    AwaitDeath();
+    if (WIFEXITED(daemon_status_)) {
+      int code = WEXITSTATUS(daemon_status_);
+      if (code == kStopped) return End(EXIT_SUCCESS);
+      if (code == kCanNotStart) return End(EXIT_FAILURE);
+    }
+    if (stopping_) return End(EXIT_FAILURE);
+    CloseUnlisted();  // at once: clients of the dead daemon see the end of their connections
+    Pause(PauseAfterDeath());
+  }
+  return End(EXIT_SUCCESS);
+}
+
+void Keeper::AwaitDeath() {
+  started_ns_ = MonotonicNs();
+  while (daemon_ != 0) {
+    Wait(stopping_ && !stop_deadline_.never() ? stop_deadline_.RemainingMs() : -1);
+    if (stopping_ && daemon_ != 0 && stop_deadline_.passed()) {
+      Log(LogLevel::kError, "daemon %d does not end: killed", daemon_);
+      kill(daemon_, SIGKILL);
+      stop_deadline_ = Deadline::Never();
+    }
+  }
+}
+
+void Keeper::Pause(int64_t pause_ms) {
+  Deadline end = Deadline::After(pause_ms);
+  while (!stopping_ && !end.passed()) Wait(end.RemainingMs());
+}
+
+int64_t Keeper::PauseAfterDeath() {
+  std::string how = WIFSIGNALED(daemon_status_)
+                        ? Format("by signal %d (%s)", WTERMSIG(daemon_status_),
+                                 strsignal(WTERMSIG(daemon_status_)))
+                        : Format("with exit code %d", WEXITSTATUS(daemon_status_));
+  bool quick = MonotonicNs() - started_ns_ < kQuickNs;
+  quick_deaths_ = quick ? quick_deaths_ + 1 : 0;
+  if (quick_deaths_ < kQuickDeaths) {
+    Log(LogLevel::kError, "the daemon died %s: the next one adopts its memory", how.c_str());
+    return 0;
+  }
+  int doublings = std::min(quick_deaths_ - kQuickDeaths, 10);
+  int64_t pause_ms = std::min(kFirstPauseMs << doublings, kLongestPauseMs);
+  Log(LogLevel::kError,
+      "the daemon died %s, %d quick deaths in a row: the next one starts in %lld ms", how.c_str(),
+      quick_deaths_, static_cast<long long>(pause_ms));
+  return pause_ms;
+}
+
+void Keeper::Wait(int64_t timeout_ms) {
+  pollfd watched[2] = {{signals_.get(), POLLIN, 0}, {options_.lifeline, POLLIN, 0}};
+  if (stopping_) watched[1].fd = -1;  // poll skips it
+  int ready = poll(watched, 2, static_cast<int>(timeout_ms));
+  if (ready <= 0) return;
+  if (watched[1].revents != 0) {
+    char byte;
+    if ((watched[1].revents & POLLIN) == 0 || read(options_.lifeline, &byte, 1) <= 0) {
+      Log(LogLevel::kInfo, "the other end of the lifeline is closed: stopping");
+      StopDaemon();
+    }
+  }
+  if (watched[0].revents != 0) TakeSignals();
+}
+
+void Keeper::TakeSignals() {
+  signalfd_siginfo info;
+  while (read(signals_.get(), &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo != SIGCHLD) StopDaemon();
+  }
+  int status = 0;
+  pid_t child;
+  while ((child = waitpid(-1, &status, WNOHANG)) > 0) {
+    if (child != daemon_) continue;  // an orphan, when this is the first process of a container
+    daemon_status_ = status;
+    daemon_ = 0;
+  }
+}
+
+void Keeper::StopDaemon() {
+  if (!stopping_) stop_deadline_ = Deadline::After(kStopMs);
+  stopping_ = true;
+  if (daemon_ != 0) kill(daemon_, SIGTERM);
+}
+
+int Keeper::End(int code) {
+  RemoveEndpoint(options_.socket, lock_);
+  return code;
+}
+
+}  // namespace
+
+sigset_t DaemonSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  return set;
+}
+
+int RunKeeper(Options options) {
+  prctl(PR_SET_NAME, "vineyard-keeper");
+  RaiseDescriptorLimit();
+  return Keeper(std::move(options)).Run();
+}
+
+Status ExecKeeper(const Options& options, const shm::StateFile& state, int executable) {
+  Options again = options;
+  again.keeper_state = state.Lookup(Role::kState)->fd;
+  std::vector<std::string> arguments = again.ToArguments();
+  std::vector<char*> argv;
+  std::string name = "vineyardd";
+  argv.push_back(name.data());
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  std::vector<shm::StateFile::Listed> listed = state.Descriptors();
+  for (const auto& entry : listed) fcntl(entry.fd, F_SETFD, 0);
+  syscall(SYS_execveat, executable, "", argv.data(), environ, AT_EMPTY_PATH);
+  int error_number = errno;
+  for (const auto& entry : listed) fcntl(entry.fd, F_SETFD, FD_CLOEXEC);
+  return ErrnoStatus("exec of the keeper", error_number);
+}
+
+}  // namespace vineyard::daemon
