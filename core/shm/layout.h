@@ -2,11 +2,11 @@
 // is the same in prose. Everything is little-endian; every struct is a multiple of its alignment
 // with its padding named. What two processes touch at once is a std::atomic of a lock-free size.
 //
-//   index      one per audience. superblock page, then slots. Written by the daemon, read by
-//   clients. directory  one per audience. header page, then one table of cells behind another, each
-//   larger. segment.N  header page, then payloads and records. pins.S     one per session and
-//   audience. 8 bytes a slot; no header, since its client may write it. state      one per daemon,
-//   never handed out: commit area, sessions, descriptors (state_file.h).
+//   index      one per audience. superblock page, then slots. Written by the daemon, read by clients.
+//   directory  one per audience. header page, then one table of cells behind another, each larger.
+//   segment.N  payloads and records, then a header page.
+//   pins.S     one per session and audience. 8 bytes a slot; no header, since its client may write it.
+//   state      one per daemon, never handed out: commit area, sessions, descriptors (state_file.h).
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,7 @@
 
 namespace vineyard::shm {
 
-// ---- what every file except pins starts with -------------------------------------------------
+// ---- what every file except pins starts with ----
 
 inline constexpr uint32_t kLayoutVersion = 1;
 inline constexpr uint32_t kByteOrderMark = 0x01020304;
@@ -46,7 +46,7 @@ struct FileHeader {
 };
 static_assert(sizeof(FileHeader) == 64);
 
-// ---- slots -----------------------------------------------------------------------------------
+// ---- slots ----
 
 enum class SlotState : uint8_t {
   kEmpty = 0,
@@ -150,7 +150,7 @@ static_assert(sizeof(Superblock) == 256);
 inline constexpr uint64_t kSlotsOffset = kPageSize;
 inline constexpr uint64_t kMaxIndexFile = kSlotsOffset + kMaxSlots * sizeof(Slot);
 
-// ---- directory -------------------------------------------------------------------------------
+// ---- directory ----
 
 // tag:32 | slot + 1:32; zero is empty. Linear probing, load at most one half.
 using Cell = std::atomic<uint64_t>;
@@ -178,7 +178,7 @@ uint64_t HashName(const char* name, uint64_t size);
 uint64_t HashNameKey(uint64_t name_hash);
 uint64_t HashLabels(uint64_t object_id);
 
-// ---- pins ------------------------------------------------------------------------------------
+// ---- pins ----
 
 struct PinCell {
   std::atomic<uint32_t> count;      // pins this process holds on the slot
@@ -189,9 +189,11 @@ inline constexpr uint64_t kPinPieceSlots = 8192;  // granted, allocated and char
 inline constexpr uint64_t kMaxPinPieces = kMaxSlots / kPinPieceSlots;
 inline constexpr uint64_t kMaxPinFile = kMaxSlots * sizeof(PinCell);
 
-// ---- segments --------------------------------------------------------------------------------
+// ---- segments ----
 
-inline constexpr uint64_t kSegmentDataOffset = kPageSize;  // behind FileHeader
+// Payloads from offset 0; the header is in the last page, so that a payload of a round size, aligned
+// to huge pages, needs no more than itself and that page.
+inline constexpr uint64_t kSegmentHeaderSize = kPageSize;
 inline constexpr uint64_t kHugePage = uint64_t{2}
                                       << 20;  // extents from this size on are aligned to it
 

@@ -19,7 +19,8 @@ Result<Segment> Segment::Create(uint64_t instance, uint32_t number, uint64_t siz
   Status populated = Populate(segment.data(), size);
   if (populated.code() == Code::kUnsupported) populated = AllocateRange(segment.fd_, 0, size);
   RETURN_IF_ERROR(populated);
-  new (segment.data()) FileHeader(MakeFileHeader(FileKind::kSegment, instance, number));
+  new (segment.data() + segment.data_size())
+      FileHeader(MakeFileHeader(FileKind::kSegment, instance, number));
   // A segment that only the daemon writes is as fixed in size as one that clients write.
   RETURN_IF_ERROR(AddSeals(segment.fd_, Seals::kClientWritten));
   segment.mapping_.DontFork();
@@ -34,11 +35,12 @@ Result<Segment> Segment::Adopt(Fd fd, uint64_t instance, uint32_t number, uint64
   segment.leasable_ = leasable;
   segment.fd_ = std::move(fd);
   ASSIGN_OR_RETURN(uint64_t real, FileSize(segment.fd_));
-  if (real != size) return Corrupt(Format("segment %u: its file has another size", number));
+  if (real != size || size <= kSegmentHeaderSize)
+    return Corrupt(Format("segment %u: its file has another size", number));
   ASSIGN_OR_RETURN(segment.mapping_, Mapping::Map(segment.fd_, size, /*writable=*/true));
   // Clients can write the header of a leasable segment: nothing in it is believed.
   if (!leasable) {
-    const auto& header = *reinterpret_cast<const FileHeader*>(segment.data());
+    const auto& header = *reinterpret_cast<const FileHeader*>(segment.data() + segment.data_size());
     RETURN_IF_ERROR(CheckFileHeader(header, FileKind::kSegment, /*writer=*/true));
     if (header.instance != instance || header.number != number) {
       return Corrupt(Format("segment %u: its header belongs to another", number));

@@ -7,6 +7,7 @@
 
 #include "core/base/fd.h"
 #include "core/base/result.h"
+#include "core/shm/layout.h"
 #include "core/shm/os.h"
 
 namespace vineyard::shm {
@@ -21,6 +22,7 @@ class Segment {
 
   uint32_t number() const { return number_; }
   uint64_t size() const { return size_; }  // of the file
+  uint64_t data_size() const { return size_ - kSegmentHeaderSize; }
   bool leasable() const { return leasable_; }
   const Fd& fd() const { return fd_; }
   char* data() const { return mapping_.data(); }  // of the file's first byte, writable

@@ -25,8 +25,7 @@
 
 namespace vineyard::shm {
 
-// ---- descriptors
-// ---------------------------------------------------------------------------------
+// ---- descriptors ----
 
 enum class Role : uint32_t {
   kNone = 0,
@@ -50,8 +49,7 @@ struct DescriptorEntry {
 static_assert(sizeof(DescriptorEntry) == 32);
 inline constexpr uint32_t kMaxDescriptors = 65536;
 
-// ---- sessions
-// --------------------------------------------------------------------------------------
+// ---- sessions ----
 
 struct Reply {  // 64 bytes: one line of a commit
   uint64_t number;
@@ -78,8 +76,7 @@ struct SessionCell {
 static_assert(sizeof(SessionCell) == 8192);
 inline constexpr uint32_t kMaxSessions = 16384;
 
-// ---- commit
-// ----------------------------------------------------------------------------------------
+// ---- commit ----
 
 // Which file a line goes to.
 enum class Target : uint32_t { kIndex = 1, kState = 2 };

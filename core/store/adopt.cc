@@ -167,9 +167,8 @@ Status Store::Impl::AdoptSlots() {
     if (image.fields.location != shm::kNoLocation) {
       auto map = used.find(shm::SegmentOf(image.fields.location));
       uint64_t offset = shm::OffsetOf(image.fields.location);
-      if (map == used.end() || offset < shm::kSegmentDataOffset ||
-          !map->second.Mark((offset - shm::kSegmentDataOffset) / kPayloadAlignment,
-                            ExtentSize(image.fields) / kPayloadAlignment)) {
+      if (map == used.end() || !map->second.Mark(offset / kPayloadAlignment,
+                                                 ExtentSize(image.fields) / kPayloadAlignment)) {
         Quarantine(slot, "its extent is not in a segment, or overlaps another's");
         continue;
       }

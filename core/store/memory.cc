@@ -18,7 +18,12 @@ std::string InMiB(uint64_t bytes) { return Format("%.1f MiB", static_cast<double
 
 }  // namespace
 
-Store::Impl::~Impl() = default;
+Store::Impl::~Impl() {
+  // The descriptors belong to whoever is listed in `state`.
+  for (Pool* pool : {&small_, &large_}) {
+    for (auto& [number, entry] : pool->segments()) (void)entry.segment.ReleaseFd();
+  }
+}
 
 uint64_t Store::Impl::ExtentSize(const shm::SlotFields& fields) {
   return fields.location == shm::kNoLocation ? 0 : Extents::RoundedSize(fields.skip + fields.size);
@@ -54,9 +59,11 @@ uint64_t Store::Impl::Budget() const {
 }
 
 bool Store::Impl::PlanGrowth(bool leasable, uint64_t size) {
-  if (growth_) return growth_->leasable == leasable && growth_->size >= size;
+  if (growth_) {
+    return growth_->leasable == leasable && growth_->size - shm::kSegmentHeaderSize >= size;
+  }
   // Steps start small, so that a daemon starts fast, and double, so that segments stay few.
-  uint64_t first = leasable ? std::clamp(options_.size_bytes / 8, kMiB, 64 * kMiB)
+  uint64_t first = leasable ? std::clamp(options_.size_bytes / 4, kMiB, 64 * kMiB)
                             : std::clamp(options_.size_bytes / 16, 256 * kKiB, 8 * kMiB);
   uint64_t most = leasable ? kGiB : 256 * kMiB;
   uint64_t step = std::clamp(leasable ? large_.total() : small_.total(), first, most);
@@ -67,16 +74,15 @@ bool Store::Impl::PlanGrowth(bool leasable, uint64_t size) {
     uint64_t kept = floor > small_.total() ? floor - small_.total() : 0;
     budget = budget > kept ? budget - kept : 0;
   }
-  // The header page, and what alignment may cost.
-  uint64_t alignment = size >= shm::kHugePage ? shm::kHugePage : 0;
-  uint64_t needed = RoundUp(size + shm::kSegmentDataOffset, shm::kPageSize) + alignment;
+  uint64_t needed = RoundUp(size, shm::kPageSize);
+  // A step that is not a multiple of what is asked for would leave a piece that the next one does not
+  // fit into.
+  if (size >= shm::kHugePage && size < step) step -= step % RoundUp(size, shm::kHugePage);
   uint64_t planned = RoundDown(std::min(std::max(needed, step), budget), shm::kPageSize);
-  if (planned >= shm::kHugePage && RoundDown(planned, shm::kHugePage) >= needed) {
-    planned = RoundDown(planned, shm::kHugePage);
-  }
-  if (planned < needed || planned < 2 * shm::kPageSize) return false;
-  growth_ = GrowthPlan{state_->header().instance,
-                       static_cast<uint32_t>(next_counters_.next_segment), planned, leasable};
+  if (planned < std::max(needed, shm::kPageSize)) return false;
+  growth_ =
+      GrowthPlan{state_->header().instance, static_cast<uint32_t>(next_counters_.next_segment),
+                 planned + shm::kSegmentHeaderSize, leasable};
   return true;
 }
 
@@ -88,10 +94,10 @@ bool Store::Impl::RetireFreeSegments(uint64_t bytes) {
       ++at;
       if (entry.used != 0) continue;
       uint32_t number = entry.segment.number();
-      uint64_t size = entry.segment.size();
+      uint64_t size = entry.data_size();
       shm::Segment segment = pool->Remove(number);
       // Clients may have it mapped for a while: the pages go now.
-      shm::PunchRange(segment.fd(), 0, size);
+      shm::PunchRange(segment.fd(), 0, segment.size());
       (void)segment.ReleaseFd();
       state_->Forget(shm::Role::kSegment, number);
       retired += size;

@@ -20,15 +20,15 @@ class Pool {
   struct Entry {
     shm::Segment segment;
     uint64_t used = 0;  // bytes of allocated extents
-    uint64_t first() const { return shm::MakeLocation(segment.number(), shm::kSegmentDataOffset); }
-    uint64_t data_size() const { return segment.size() - shm::kSegmentDataOffset; }
+    uint64_t first() const { return shm::MakeLocation(segment.number(), 0); }
+    uint64_t data_size() const { return segment.data_size(); }
   };
 
   void Add(shm::Segment segment) {
     uint32_t number = segment.number();
     Entry& entry = segments_[number];
     entry.segment = std::move(segment);
-    total_ += entry.segment.size();
+    total_ += entry.data_size();
     extents_.AddRange(entry.first(), entry.data_size());
   }
   // The same with all of it in use; Free tells what is not. For adoption.
@@ -37,14 +37,14 @@ class Pool {
     Entry& entry = segments_[number];
     entry.segment = std::move(segment);
     entry.used = entry.data_size();
-    total_ += entry.segment.size();
+    total_ += entry.data_size();
     extents_.AddUsedRange(entry.data_size());
   }
   // REQUIRES: nothing of it is used.
   shm::Segment Remove(uint32_t number) {
     auto found = segments_.find(number);
     extents_.RemoveRange(found->second.first(), found->second.data_size());
-    total_ -= found->second.segment.size();
+    total_ -= found->second.data_size();
     shm::Segment segment = std::move(found->second.segment);
     segments_.erase(found);
     return segment;
@@ -68,7 +68,7 @@ class Pool {
   const std::map<uint32_t, Entry>& segments() const { return segments_; }
   std::map<uint32_t, Entry>& segments() { return segments_; }
   const shm::Extents& extents() const { return extents_; }
-  uint64_t total() const { return total_; }  // bytes of files
+  uint64_t total() const { return total_; }  // bytes, headers left out
 
  private:
   std::map<uint32_t, Entry> segments_;

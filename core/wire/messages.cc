@@ -27,7 +27,7 @@ bool IsMutating(MessageType type) {
   }
 }
 
-// ---- answers -----------------------------------------------------------------------------------
+// ---- answers ----
 
 std::string EncodeError(const Status& status) {
   std::string text = status.text().substr(0, kMaxErrorText);
@@ -64,7 +64,7 @@ Result<Answer> DecodeAnswer(std::string_view body, Arena* arena) {
   return answer;
 }
 
-// ---- session -----------------------------------------------------------------------------------
+// ---- session ----
 
 void Hello::Encode(std::string* out) const {
   Packer(out)
@@ -135,7 +135,7 @@ Result<Grant> Grant::Decode(const Value& body) {
   return Finish(fields, std::move(grant));
 }
 
-// ---- reading -----------------------------------------------------------------------------------
+// ---- reading ----
 
 void Find::Encode(std::string* out) const {
   Packer(out).Array(4).Uint(id).String(name).Bool(labels).Uint(timeout_ms);

@@ -49,7 +49,7 @@ bool IsMutating(MessageType type);
 
 inline constexpr uint64_t kRequestWindow = 64;
 
-// ---- answers -----------------------------------------------------------------------------------
+// ---- answers ----
 
 // Every answer's body is [code, text, payload...]: payload only when code is 0.
 struct Answer {
@@ -63,7 +63,7 @@ std::string EncodeError(const Status& status);
 std::string EncodeEmpty();  // code 0, no payload
 Result<Answer> DecodeAnswer(std::string_view body, Arena* arena);
 
-// ---- session -----------------------------------------------------------------------------------
+// ---- session ----
 
 // First frame of a connection. Session id and token are random numbers made by the client, so that
 // a hello may be repeated. A session that the daemon still knows (same id, token and uid) is
@@ -109,8 +109,7 @@ struct Grant {
   static Result<Grant> Decode(const Value& body);
 };
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading ----
 
 // Find: now, or not found. Wait: until it is there or timeout_ms passed (kTimeout). By id, or by
 // name when `name` is not empty (then `id` is ignored). The daemon holds what it answers until this
@@ -180,8 +179,7 @@ struct StatusAnswer {
   static Result<StatusAnswer> Decode(const Answer& answer);
 };
 
-// ---- writing
-// ---------------------------------------------------------------------------------------
+// ---- writing ----
 
 // Memory for one blob, writable by this session until it is sealed by a put or dropped.
 struct Lease {
