@@ -88,7 +88,7 @@ Status Store::Impl::Open() {
   RETURN_IF_ERROR(AdoptSessions());
   RETURN_IF_ERROR(AdoptSegments());
   RETURN_IF_ERROR(AdoptSlots());
-  types_ready_ = false;
+  types_ready_ = statistics_.adopted == 0;
   if (small_.total() == 0) PlanGrowth(/*leasable=*/false, 0);
   return OkStatus();
 }
