@@ -12,7 +12,7 @@
 %rename("%s") vineyard_object_delete;
 %rename("%s") vineyard_object_persist;
 %ignore vineyard_value;
-#pragma SWIG nowarn=314  // `as`, a keyword of Python, is a member of vineyard_value
+%rename(which) as;  // a keyword of Python; nothing of it is wrapped
 %ignore vineyard_value_as;
 %ignore vineyard_tensor;
 // So have lists, which are read whole or page by page.

@@ -144,8 +144,7 @@ static PyObject* vy_builder_add(PyObject* self, PyObject* const* args, Py_ssize_
   } else if (Py_IS_TYPE(args[1], vy_writer_type)) {
     status = vineyard_meta_add_writer(builder->meta, name, ((vy_writer*)args[1])->writer);
   } else {
-    return PyErr_Format(PyExc_TypeError, "a Builder or Writer was expected, not %.200s",
-                        Py_TYPE(args[1])->tp_name);
+    return vy_raise_type("a Builder or Writer was expected, not %.200s", args[1]);
   }
   if (status != VINEYARD_OK) return vy_raise(status);
   if (PyList_Append(builder->keep, args[1]) != 0) return NULL;
@@ -181,20 +180,14 @@ static PyObject* vy_native_blob(PyObject* module, PyObject* const* args, Py_ssiz
 // ---- arrays --------------------------------------------------------------------------------------------
 
 // Links to the blob that `data` lies in instead of copying it. False: there is none, or no longer.
-static bool vy_share(vineyard_client* client, PyObject* handle, vineyard_meta* meta, const Py_buffer* array,
+static bool vy_share(PyObject* handle, vineyard_meta* meta, const Py_buffer* array,
                      int32_t* status) {
-  uint64_t instance, length = (uint64_t)array->len;
+  uint64_t length = (uint64_t)array->len;
   vy_view* view = length == 0 ? NULL : vy_find_view(array->buf, length);
   int64_t offset;
-  vineyard_id id;
-  if (view == NULL || !vy_same_store(view->handle, handle)) return false;
-  id = vineyard_blob_id(view->blob);
-  if (vineyard_client_instance(client, &instance) != VINEYARD_OK ||
-      ((id >> 40) & 0x7fffff) != (instance & 0x7fffff)) {
-    return false;
-  }
+  if (view == NULL || !vy_is_of(view, handle)) return false;
   offset = (const char*)array->buf - (const char*)vineyard_blob_data(view->blob);
-  *status = vineyard_meta_add_id(meta, "buffer_", id);
+  *status = vineyard_meta_add_id(meta, "buffer_", vineyard_blob_id(view->blob));
   if (*status == VINEYARD_OK && (offset != 0 || length != vineyard_blob_length(view->blob))) {
     *status = vineyard_meta_set_int64(meta, "offset_", offset);
   }
@@ -240,7 +233,7 @@ static PyObject* vy_build_array(PyObject* handle, PyObject* array, const char* e
   if (status == VINEYARD_OK) status = vineyard_meta_set_string(meta, "order_", order, 1);
   if (status == VINEYARD_OK) status = vineyard_meta_set_value(meta, "value_type_meta_", &descriptor_value);
   if (status == VINEYARD_OK) status = vineyard_meta_set_value(meta, "partition_index_", &none);
-  if (status == VINEYARD_OK && !(share = share && vy_share(client, handle, meta, buffer, &status))) {
+  if (status == VINEYARD_OK && !(share = share && vy_share(handle, meta, buffer, &status))) {
     status = vineyard_meta_add_bytes(meta, "buffer_", buffer->buf, (uint64_t)buffer->len, VINEYARD_BLOB_BUFFER);
   }
   if (status != VINEYARD_OK) {

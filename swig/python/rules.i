@@ -42,6 +42,13 @@ static PyObject* vy_raise_text(int32_t status, const char* text) {
   return NULL;
 }
 
+// TypeMismatch; the format has one %s, for the name of the type of `value`.
+static PyObject* vy_raise_type(const char* format, PyObject* value) {
+  char text[512];
+  snprintf(text, sizeof text, format, Py_TYPE(value)->tp_name);
+  return vy_raise_text(VINEYARD_E_TYPE, text);
+}
+
 static PyObject* vy_raise(int32_t status) {
   char text[512];  // a signal handler may call the library and change its text
   if (PyErr_Occurred()) return NULL;
@@ -70,7 +77,9 @@ static const char* vy_text(PyObject* value, const char* what) {
   Py_ssize_t size;
   const char* text;
   if (!PyUnicode_Check(value)) {
-    PyErr_Format(PyExc_TypeError, "%s must be a str, not %.200s", what, Py_TYPE(value)->tp_name);
+    char format[128];
+    snprintf(format, sizeof format, "%s: a str was expected, not %%.200s", what);
+    vy_raise_type(format, value);
     return NULL;
   }
   text = PyUnicode_AsUTF8AndSize(value, &size);
@@ -87,7 +96,7 @@ static const char* vy_text(PyObject* value, const char* what) {
 static bool vy_id(PyObject* value, vineyard_id* id) {
   *id = PyLong_Check(value) ? PyLong_AsUnsignedLongLong(value) : (vineyard_id)-1;
   if (!PyLong_Check(value)) {
-    PyErr_Format(PyExc_TypeError, "an object id must be an ObjectID, not %.200s", Py_TYPE(value)->tp_name);
+    vy_raise_type("object id: an ObjectID was expected, not %.200s", value);
     return false;
   }
   if (*id == (vineyard_id)-1 && PyErr_Occurred()) {
@@ -104,9 +113,15 @@ static bool vy_count(const char* name, Py_ssize_t given, Py_ssize_t wanted) {
   return false;
 }
 
-// NULL with an exception when `handle` is none.
+#define VY_CLOSED 1  // not a status of the library: vineyard.errors.Closed
+
+// NULL with an exception when `handle` is none: Python's closed clients have None there.
 static vineyard_client* vy_client(PyObject* handle) {
-  return (vineyard_client*)PyCapsule_GetPointer(handle, "vineyard_client");
+  if (PyCapsule_IsValid(handle, "vineyard_client")) {
+    return (vineyard_client*)PyCapsule_GetPointer(handle, "vineyard_client");
+  }
+  vy_raise_text(VY_CLOSED, "client: it is closed, connect again");
+  return NULL;
 }
 %}
 
@@ -185,6 +200,10 @@ static void TYPE##_free(PyObject* capsule) {
 %typemap(argout) TYPE** { %append_output(PyCapsule_New(*$1, #TYPE, TYPE##_free)); }
 %enddef
 VY_HANDLE(vineyard_client, vineyard_client_release)
+%typemap(in) vineyard_client*, const vineyard_client* {
+  $1 = vy_client($input);
+  if ($1 == NULL) SWIG_fail;
+}
 VY_HANDLE(vineyard_list, vineyard_list_release)
 VY_HANDLE(vineyard_name_list, vineyard_name_list_release)
 

@@ -100,8 +100,7 @@ static bool vy_map_of_python(PyObject* from, vineyard_value* value, vy_block** b
   value->as.items = items;
   while (PyDict_Next(from, &at, &key, &item)) {
     if (!PyUnicode_Check(key)) {
-      PyErr_Format(PyExc_TypeError, "keys of a map in metadata must be str, not %.200s",
-                   Py_TYPE(key)->tp_name);
+      vy_raise_type("keys of a map in metadata must be str, not %.200s", key);
       return false;
     }
     if (!vy_value_of_python(key, &items[i++], blocks, depth + 1)) return false;
@@ -149,9 +148,7 @@ static bool vy_value_of_python(PyObject* from, vineyard_value* value, vy_block**
   } else if (PyDict_Check(from)) {
     return vy_map_of_python(from, value, blocks, depth);
   } else {
-    PyErr_Format(PyExc_TypeError,
-                 "metadata holds None, bool, int, float, str, bytes, list and dict, not %.200s",
-                 Py_TYPE(from)->tp_name);
+    vy_raise_type("metadata holds None, bool, int, float, str, bytes, list and dict, not %.200s", from);
     return false;
   }
   return true;

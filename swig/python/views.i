@@ -74,6 +74,9 @@ static PyObject* vy_view_address(PyObject* self, void* unused) {
   return PyLong_FromVoidPtr((void*)vineyard_blob_data(((vy_view*)self)->blob));
 }
 
+static PyObject* vy_view_is_of(PyObject* self, PyObject* handle);
+static PyMethodDef vy_view_methods[] = {
+    {"is_of", vy_view_is_of, METH_O, "is_of(handle): whether the blob can be linked to there"}, {NULL}};
 static PyGetSetDef vy_view_members[] = {
     {"id", vy_view_id, NULL, "Id of the blob, an int.", NULL},
     {"kind", vy_view_kind, NULL, "One of VINEYARD_BLOB_*.", NULL},
@@ -86,6 +89,7 @@ static PyType_Slot vy_view_slots[] = {{Py_tp_dealloc, vy_view_dealloc},
                                       {Py_bf_getbuffer, vy_view_getbuffer},
                                       {Py_sq_length, vy_view_length},
                                       {Py_tp_getset, vy_view_members},
+                                      {Py_tp_methods, vy_view_methods},
                                       {Py_tp_members, vy_view_offsets},
                                       {Py_tp_doc, "A sealed blob's value, pinned; a read-only buffer."},
                                       {0, NULL}};
@@ -98,6 +102,24 @@ static PyType_Spec vy_view_spec = {"vineyard._native.View", sizeof(vy_view), 0,
 static bool vy_same_store(PyObject* left, PyObject* right) {
   return left == right ||
          strcmp(vineyard_client_socket(vy_client(left)), vineyard_client_socket(vy_client(right))) == 0;
+}
+
+// The blob of a view can be linked to from there: same store, same life of the daemon.
+static bool vy_is_of(vy_view* view, PyObject* handle) {
+  vineyard_client* client = vy_client(handle);
+  uint64_t instance;
+  int32_t status;
+  if (client == NULL) {
+    PyErr_Clear();
+    return false;
+  }
+  if (!vy_same_store(view->handle, handle)) return false;
+  VY_CALL(status, vineyard_client_instance(client, &instance));
+  return status == VINEYARD_OK && ((vineyard_blob_id(view->blob) >> 40) & 0x7fffff) == (instance & 0x7fffff);
+}
+
+static PyObject* vy_view_is_of(PyObject* self, PyObject* handle) {
+  return PyBool_FromLong(vy_is_of((vy_view*)self, handle));
 }
 
 // The view, borrowed, that holds the whole range, if `data` points into one that this process reads.
@@ -125,6 +147,38 @@ static PyObject* vy_native_find_view(PyObject* module, PyObject* const* args, Py
   if (size == (unsigned long long)-1 && PyErr_Occurred()) return NULL;
   view = vy_find_view(data, size);
   return Py_NewRef(view == NULL ? Py_None : (PyObject*)view);
+}
+
+// address(memoryview) -> int
+static PyObject* vy_native_address(PyObject* module, PyObject* view) {
+  if (!PyMemoryView_Check(view)) return vy_raise_type("a memoryview was expected, not %.200s", view);
+  return PyLong_FromVoidPtr(PyMemoryView_GET_BUFFER(view)->buf);
+}
+
+// copy(destination, offset, source): into a writable buffer, without the GIL
+static PyObject* vy_native_copy(PyObject* module, PyObject* const* args, Py_ssize_t count) {
+  Py_buffer to, from;
+  Py_ssize_t offset;
+  bool fits;
+  if (!vy_count("copy", count, 3)) return NULL;
+  offset = PyLong_AsSsize_t(args[1]);
+  if ((offset == -1 && PyErr_Occurred()) || PyObject_GetBuffer(args[0], &to, PyBUF_WRITABLE) != 0) return NULL;
+  if (PyObject_GetBuffer(args[2], &from, PyBUF_SIMPLE) != 0) {
+    PyBuffer_Release(&to);
+    return NULL;
+  }
+  fits = offset >= 0 && offset <= to.len && from.len <= to.len - offset;
+  if (fits) {
+    Py_BEGIN_ALLOW_THREADS
+    vineyard_memory_copy((char*)to.buf + offset, from.buf, (uint64_t)from.len);
+    Py_END_ALLOW_THREADS
+  } else {
+    vy_raise_text(VINEYARD_E_INVALID, "memory copy: the bytes would reach beyond the destination");
+  }
+  PyBuffer_Release(&to);
+  PyBuffer_Release(&from);
+  if (!fits) return NULL;
+  Py_RETURN_NONE;
 }
 
 // ---- Buffer ----------------------------------------------------------------------------------------
@@ -180,6 +234,8 @@ static PyType_Spec vy_buffer_spec = {"vineyard._native.Buffer", sizeof(vy_buffer
 static PyMethodDef vy_view_functions[] = {
     {"find_view", (PyCFunction)(void (*)(void))vy_native_find_view, METH_FASTCALL,
      "The View that holds an address range, or None."},
+    {"address", vy_native_address, METH_O, "address(memoryview) -> int"},
+    {"copy", (PyCFunction)(void (*)(void))vy_native_copy, METH_FASTCALL, "copy(destination, offset, source)"},
     {NULL}};
 
 // Adds a heap type to the module; answers it, borrowed from the module.

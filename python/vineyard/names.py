@@ -1,0 +1,133 @@
+"""Names: what a client does with names of objects, as methods and as a mapping."""
+
+from __future__ import annotations
+
+from vineyard import _native
+from vineyard.errors import ObjectNotFound, TypeMismatch
+from vineyard.ids import ObjectID, make_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator
+
+    from vineyard.catalog import Id
+    from vineyard.client import Client
+
+_ANY = (1 << 64) - 1
+_PAGE = 1000
+
+
+class Names:
+    """Base of :class:`vineyard.Client`. A name is 1 to 1,024 bytes of UTF-8."""
+
+    _handle: Any
+
+    @property
+    def _client(self) -> Client:
+        return self  # type: ignore[return-value]
+
+    def put_name(
+        self, object_id: Id, name: str, *, replace: bool = False, expect: int | None = None
+    ) -> int:
+        """Names an object; the revision of the name, for a later ``expect``.
+
+        :param replace: the name may be taken; it moves to this object
+        :param expect: compare and set: the revision that the name must have, 0 if it must not exist
+        :raises AlreadyExists: it is taken, and neither was given
+        :raises Conflict: it has another revision
+        :raises ObjectNotFound: no such object
+        """
+        from vineyard.catalog import as_id
+
+        if isinstance(object_id, str) and not isinstance(name, str):
+            object_id, name = name, object_id
+        options = (bool(replace), expect is not None, _ANY if expect is None else expect)
+        return _native.vineyard_name_put(self._handle, _text(name), as_id(object_id), options)
+
+    def get_name(self, name: str, wait: bool = False, *, timeout: float | None = None) -> ObjectID:
+        """The object that has the name.
+
+        :param wait: until it is given, at most ``timeout`` seconds (30)
+        :raises ObjectNotFound: nothing has it
+        :raises Timeout: nothing got it
+        """
+        return self.get_name_revision(name, wait, timeout=timeout)[0]
+
+    def get_name_revision(
+        self, name: str, wait: bool = False, *, timeout: float | None = None
+    ) -> tuple[ObjectID, int]:
+        """The same with the revision of the name, for ``put_name(..., expect=)``."""
+        from vineyard.client import _milliseconds
+
+        waits = wait or timeout is not None
+        limit = _milliseconds(timeout, -1) if waits else 0
+        number, revision = _native.vineyard_name_get(self._handle, _text(name), limit)
+        return make_id(number), revision
+
+    def drop_name(self, name: str, *, expect: int | None = None) -> None:
+        """Takes the name away; the object stays.
+
+        :raises ObjectNotFound: nothing has it
+        :raises Conflict: it has another revision than ``expect``
+        """
+        options = (False, expect is not None, _ANY if expect is None else expect)
+        _native.vineyard_name_drop(self._handle, _text(name), options)
+
+    def list_names(self, pattern: str = "*", regex: bool = False, limit: int | None = 5) -> dict[str, ObjectID]:
+        """At most ``limit`` (None: all) names that match, in byte order, and their objects.
+
+        :param pattern: of a shell (``*``, ``?``, ``[a-z]``), or a regular expression
+        """
+        from vineyard.catalog import compile_pattern
+
+        expression = compile_pattern(pattern) if regex else None
+        found: dict[str, ObjectID] = {}
+        for name, number in self._names("*" if regex else pattern):
+            if limit is not None and len(found) >= limit:
+                break
+            if expression is None or expression.search(name):
+                found[name] = number
+        return found
+
+    def _names(self, pattern: str) -> Iterator[tuple[str, ObjectID]]:
+        if not isinstance(pattern, str):
+            raise TypeMismatch(f"list_names: a pattern is a str, not {type(pattern).__name__}")
+        handle = _native.vineyard_name_list_open(self._handle, pattern)
+        while True:
+            page = _native.next_names(handle, _PAGE)
+            for name, number, _ in page:
+                yield name, make_id(number)
+            if len(page) < _PAGE:
+                break
+
+    # ---- as a mapping: client["name"]
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of the object that has the name."""
+        return self._client.get(self.get_name(name))
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Puts a value under a name, which may be taken."""
+        self._client.put(value, name=_text(name), replace=True)
+
+    def __delitem__(self, name: str) -> None:
+        """Takes the name away; the object stays."""
+        self.drop_name(name)
+
+    def __contains__(self, name: object) -> bool:
+        if isinstance(name, ObjectID):
+            return self._client.exists(name)
+        try:
+            self.get_name(_text(name))
+        except ObjectNotFound:
+            return False
+        return True
+
+    # Neither a sequence nor a whole mapping: iterating would mean client[0].
+    __iter__: Any = None
+
+
+def _text(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeMismatch(f"name: a str was expected, not {type(name).__name__}")
+    return name
