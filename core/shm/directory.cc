@@ -61,7 +61,9 @@ Status Directory::BeginTable(uint64_t entries, const Superblock& superblock) {
 void Directory::Publish(Superblock* superblock) {
   uint64_t old = superblock->directory.load(std::memory_order_relaxed);
   // release: a reader that sees the descriptor sees the cells.
+  CrashPoint();
   superblock->directory.store(descriptor_, std::memory_order_release);
+  CrashPoint();
   if (old != 0 && old != descriptor_) {
     PunchRange(fd_, DirectoryOffset(old), DirectoryCells(old) * sizeof(Cell));
   }
@@ -73,6 +75,7 @@ void Directory::Insert(uint64_t hash, uint32_t slot) {
   while (table_[i].load(std::memory_order_relaxed) != 0) i = (i + 1) & mask_;
   // release: who finds the cell sees the slot as it was sealed.
   table_[i].store(MakeCell(Tag(hash), slot), std::memory_order_release);
+  CrashPoint();
   ++entries_;
 }
 

@@ -76,10 +76,12 @@ bool Directory::Erase(uint64_t hash, uint32_t slot, HashOf hash_of) {
     uint64_t home = hash_of(SlotOf(cell)) & mask_;
     if (((next - home) & mask_) >= ((next - hole) & mask_)) {
       table_[hole].store(cell, std::memory_order_release);  // release: as in Insert
+      CrashPoint();
       hole = next;
     }
   }
   table_[hole].store(0, std::memory_order_relaxed);  // nothing is published by an empty cell
+  CrashPoint();
   --entries_;
   return true;
 }

@@ -66,6 +66,14 @@ uint64_t HugePageBytes(const char* data);
 // Half of what the cgroup or the machine has.
 uint64_t DefaultStoreSize();
 
+// Stands behind every store that another process, or a successor, can see. Tests set the hook, to end
+// the daemon there and look at what is left; else it is a load and a branch never taken.
+extern void (*crash_hook)();
+inline void CrashPoint() {
+  if (crash_hook != nullptr) [[unlikely]]
+    crash_hook();
+}
+
 uint64_t RandomNumber();  // 64 bits of getrandom(2)
 
 // crc32c (Castagnoli), in hardware where there is.

@@ -60,6 +60,8 @@ uint64_t CgroupLimit() {
 
 }  // namespace
 
+void (*crash_hook)() = nullptr;
+
 Result<Fd> CreateMemory(const std::string& name, uint64_t size) {
   Fd fd(memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid()) return ErrnoStatus("memfd_create " + name, errno);

@@ -92,6 +92,7 @@ SlotImage SlotTable::Read(uint32_t slot) const {
 void SlotTable::StoreWord(uint32_t slot, uint64_t word) {
   // seq_cst: D1 of the pin protocol when an eviction begins.
   at(slot).word.store(word, std::memory_order_seq_cst);
+  CrashPoint();
 }
 
 Status SlotTable::Grow() {
@@ -103,8 +104,10 @@ Status SlotTable::Grow() {
   uint64_t old_size = file_size();
   RETURN_IF_ERROR(Resize(fd_, kSlotsOffset + slots * sizeof(Slot)));
   RETURN_IF_ERROR(AllocateRange(fd_, old_size, kSlotStep * sizeof(Slot)));
+  CrashPoint();
   // release: a reader that sees the capacity may touch the slots, which are allocated and zero: EMPTY.
   superblock().capacity.store(slots, std::memory_order_release);
+  CrashPoint();
   return OkStatus();
 }
 

@@ -83,6 +83,7 @@ Result<DescriptorEntry*> StateFile::AllocateEntry() {
   RETURN_IF_ERROR(
       AllocateRange(fd_, kDescriptorsOffset + end * sizeof(DescriptorEntry), kPageSize));
   header().descriptors_end.store(end + kStep, std::memory_order_release);
+  CrashPoint();
   return &entries()[end];
 }
 
@@ -93,8 +94,10 @@ Status StateFile::List(Role role, int fd, uint64_t number, uint64_t size, uint32
   entry->size = size;
   entry->flags = flags;
   // release (a compiler matter, see KeepOrder): the entry is complete before it counts.
+  CrashPoint();
   entry->role.store(static_cast<uint32_t>(role), std::memory_order_release);
   KeepOrder();
+  CrashPoint();
   return OkStatus();
 }
 
@@ -108,6 +111,7 @@ void StateFile::Forget(Role role, uint64_t number) {
     }
     int fd = entry.fd;
     entry.role.store(0, std::memory_order_release);
+    CrashPoint();
     KeepOrder();  // a descriptor that is listed is open: unlisted first, then closed
     close(fd);
     return;
@@ -177,6 +181,7 @@ SessionCell* StateFile::AllocateSession() {
     return nullptr;
   }
   header().sessions_end.store(end + 1, std::memory_order_release);
+  CrashPoint();
   return &session(end);
 }
 
@@ -191,6 +196,7 @@ Status StateFile::ReserveCommit(uint64_t lines) {
   uint64_t grown = std::min(std::max(lines, reserved * 2), kMaxCommitLines);
   RETURN_IF_ERROR(AllocateRange(fd_, kCommitOffset, grown * sizeof(CommitLine)));
   header().reserved_lines.store(grown, std::memory_order_release);
+  CrashPoint();
   return OkStatus();
 }
 
@@ -199,12 +205,15 @@ void StateFile::Apply(const std::vector<CommitLine>& lines, char* index) {
   if (lines.empty()) return;
   std::memcpy(commit_area(), lines.data(), lines.size() * sizeof(CommitLine));
   KeepOrder();
+  CrashPoint();
   header().commit_lines.store(lines.size(), std::memory_order_release);  // valid from here on
   KeepOrder();
+  CrashPoint();
   PutInPlace(lines.size(), index);
   KeepOrder();
   header().commit_lines.store(0, std::memory_order_release);
   KeepOrder();  // the next commit's lines may not be written before this one is cleared
+  CrashPoint();
 }
 
 void StateFile::Redo(char* index) {
@@ -213,6 +222,7 @@ void StateFile::Redo(char* index) {
   KeepOrder();
   header().commit_lines.store(0, std::memory_order_release);
   KeepOrder();
+  CrashPoint();
 }
 
 void StateFile::PutInPlace(uint64_t lines, char* index) {
@@ -221,10 +231,12 @@ void StateFile::PutInPlace(uint64_t lines, char* index) {
     char* file = line.target == static_cast<uint32_t>(Target::kIndex) ? index : mapping_.data();
     auto* words = reinterpret_cast<std::atomic<uint64_t>*>(file + line.offset);
     StoreWords(words + 1, line.words + 1, 7);
+    CrashPoint();
     // seq_cst: for a slot this is the word. It publishes the fields (release), and it is D1 of the
     // pin protocol, which must be ordered before the scan of the pins
     // (docs/shared-memory-format.md).
     words[0].store(line.words[0], std::memory_order_seq_cst);
+    CrashPoint();
   }
 }
 

@@ -175,11 +175,18 @@ Status Store::Impl::AddSegment(shm::Segment segment) {
   next_counters_.next_segment = uint64_t{segment.number()} + 1;
   Batch nothing(slots_.get());
   RETURN_IF_ERROR(Commit(nothing, Request{}, nullptr));
-  RETURN_IF_ERROR(state_->List(shm::Role::kSegment, segment.fd().get(), segment.number(),
-                               segment.size(), segment.leasable() ? 1 : 0));
-  Log(LogLevel::kDebug, "segment %u of %llu bytes added", segment.number(),
-      static_cast<ull>(segment.size()));
-  (segment.leasable() ? large_ : small_).Add(std::move(segment));
+  Pool& pool = segment.leasable() ? large_ : small_;
+  uint32_t number = segment.number();
+  int fd = segment.fd().get();
+  uint64_t size = segment.size();
+  uint32_t flags = segment.leasable() ? 1 : 0;
+  pool.Add(std::move(segment));
+  Status listed = state_->List(shm::Role::kSegment, fd, number, size, flags);
+  if (!listed.ok()) {
+    pool.Remove(number);  // and closes it
+    return listed;
+  }
+  Log(LogLevel::kDebug, "segment %u of %llu bytes added", number, static_cast<ull>(size));
   return OkStatus();
 }
 

@@ -59,8 +59,12 @@ Result<SessionFiles> Store::Impl::OpenSession(const SessionInfo& info) {
   if (session->cell == nullptr) {
     return Limit(Format("%zu sessions are open: no more can be", sessions_.size()));
   }
-  RETURN_IF_ERROR(state_->List(shm::Role::kPins, pins.get(), info.id));
   session->pins_fd = std::move(pins);
+  Status listed = state_->List(shm::Role::kPins, session->pins_fd.get(), info.id);
+  if (!listed.ok()) {
+    session->pins_fd.Reset();
+    return listed;
+  }
   shm::SessionCell& cell = *session->cell;
   cell.token[0] = info.token[0];
   cell.token[1] = info.token[1];
@@ -69,7 +73,9 @@ Result<SessionFiles> Store::Impl::OpenSession(const SessionInfo& info) {
   for (auto& word : cell.granted) word.store(0, std::memory_order_relaxed);
   for (shm::Reply& reply : cell.replies) reply = shm::Reply{};
   // release: the cell counts once it is complete.
+  shm::CrashPoint();
   cell.id.store(info.id, std::memory_order_release);
+  shm::CrashPoint();
   sessions_.emplace(info.id, std::move(session));
   return files;
 }
@@ -96,6 +102,7 @@ void Store::Impl::EndSession(uint64_t id) {
   for (uint32_t slot : leased) DropLeaseSlot(slot);
   // The cell first: what is not in a cell is forgotten by a successor.
   found->second->cell->id.store(0, std::memory_order_release);
+  shm::CrashPoint();
   sessions_.erase(found);
   state_->Forget(shm::Role::kPins, id);
   FreeDeferred(UINT64_MAX);
@@ -114,6 +121,7 @@ Status Store::Impl::Grant(uint64_t id, uint64_t piece) {
   RETURN_IF_ERROR(shm::AllocateRange(session.pins_fd, piece * kPieceSize, kPieceSize));
   session.cell->granted[piece / 64].fetch_or(uint64_t{1} << (piece % 64),
                                              std::memory_order_release);
+  shm::CrashPoint();
   return OkStatus();
 }
 
