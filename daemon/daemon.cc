@@ -1,7 +1,6 @@
 #include "daemon/daemon.h"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -132,7 +131,6 @@ void Daemon::BecomeKeeper() {
 }  // namespace
 
 int RunDaemon(const Inheritance& inheritance) {
-  prctl(PR_SET_NAME, "vineyardd");
   // Never destroyed: it would close descriptors that the keeper still needs.
   static Daemon* daemon = nullptr;
   daemon = new Daemon(inheritance);

@@ -141,6 +141,7 @@ pid_t Keeper::Clone() {
 }
 
 void Keeper::RunClone(pid_t keeper) {
+  prctl(PR_SET_NAME, "vineyardd");
   int code = EXIT_FAILURE;
   Inheritance inheritance{&options_, state_->fd(), executable_.get(), keeper};
   // The C library still takes this thread for the keeper's (a raw clone does not tell it): all this

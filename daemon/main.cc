@@ -1,0 +1,45 @@
+// vineyardd: reads what it is told and becomes the keeper, which starts the daemon.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "daemon/keeper.h"
+#include "daemon/log.h"
+#include "daemon/options.h"
+
+namespace {
+
+// A descriptor of the store must never be one that somebody prints to.
+void OpenStandardDescriptors() {
+  int fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = dup(fd);
+  if (fd > STDERR_FILENO) close(fd);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace vineyard;
+  OpenStandardDescriptors();
+  std::vector<std::string> environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
+  Result<daemon::Command> command =
+      daemon::ParseCommand(std::vector<std::string>(argv + 1, argv + argc), environment);
+  if (!command.ok()) {
+    std::fprintf(stderr, "vineyardd: %s\n", command.status().text().c_str());
+    return 2;
+  }
+  if (command->text) {
+    std::fputs(command->text->c_str(), stdout);
+    return EXIT_SUCCESS;
+  }
+  daemon::StartLog(command->options.log_level);
+  for (const std::string& warning : command->options.warnings) {
+    Log(LogLevel::kWarning, "%s", warning.c_str());
+  }
+  return daemon::RunKeeper(std::move(command->options));
+}
