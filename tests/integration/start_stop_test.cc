@@ -1,0 +1,242 @@
+// How the daemon comes and goes: its socket, its errors at the start, what it leaves at the end.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/process.h"
+#include "tests/support/raw_client.h"
+
+namespace vineyard::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+bool Answers(const std::string& socket) {
+  RawClient client(socket);
+  return client.connected() && client.Hello(1).ok();
+}
+
+std::string OnlyLine(const Vineyardd::Bare& bare, int* code) {
+  Vineyardd run(bare);
+  *code = run.WaitForEnd();
+  return run.log();
+}
+
+// A socket file that nobody listens to.
+void LeaveStaleSocket(const std::string& path) {
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  ASSERT_EQ(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+}
+
+TEST(StartStop, ReadyLineSaysWhereHowMuchAndWho) {
+  TempFolder folder;
+  Vineyardd daemon(folder / "v.sock");
+  std::string line = daemon.WaitForLine(" ready: ");
+  EXPECT_THAT(line, HasSubstr("socket " + (folder / "v.sock")));
+  EXPECT_THAT(line, HasSubstr("64 MiB"));
+  EXPECT_THAT(line, HasSubstr("pid "));
+  EXPECT_TRUE(Answers(folder / "v.sock"));
+}
+
+TEST(StartStop, SigtermLeavesNothing) {
+  TempFolder folder;
+  Vineyardd daemon(folder / "v.sock");
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  RawClient client(folder / "v.sock");
+  ASSERT_TRUE(client.Hello(1).ok());
+  EXPECT_EQ(daemon.Terminate(), 0);
+  EXPECT_FALSE(IsRunning(daemon.keeper()));
+  EXPECT_FALSE(IsRunning(daemon.daemon()));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  EXPECT_TRUE(client.Ended());
+}
+
+TEST(StartStop, SigtermOfTheDaemonItselfEndsBoth) {
+  TempFolder folder;
+  Vineyardd daemon(folder / "v.sock");
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  kill(daemon.daemon(), SIGTERM);
+  EXPECT_EQ(daemon.WaitForEnd(), 0);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST(StartStop, SigintAtTheStartEndsIt) {
+  TempFolder folder;
+  Vineyardd daemon(folder / "v.sock");
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  kill(daemon.keeper(), SIGINT);
+  EXPECT_EQ(daemon.WaitForEnd(), 0);
+}
+
+TEST(StartStop, EndOfTheLifelineEndsIt) {
+  TempFolder folder;
+  int pipe_ends[2];
+  ASSERT_EQ(pipe(pipe_ends), 0);
+  fcntl(pipe_ends[1], F_SETFD, FD_CLOEXEC);
+  Vineyardd daemon(folder / "v.sock", {"--lifeline=" + std::to_string(pipe_ends[0])});
+  close(pipe_ends[0]);
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  close(pipe_ends[1]);
+  EXPECT_EQ(daemon.WaitForEnd(), 0);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST(StartStop, SocketIsForItsOwnerOnlyAndItsFolderIsMade) {
+  TempFolder folder;
+  std::string socket = folder / "a/b/v.sock";
+  Vineyardd daemon(socket);
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  struct stat info;
+  ASSERT_EQ(stat(socket.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  ASSERT_EQ(stat((folder / "a/b").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+}
+
+TEST(StartStop, LiveSocketIsRefusedWithThePid) {
+  TempFolder folder;
+  Vineyardd daemon(folder / "v.sock");
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  int code = 0;
+  std::string log = OnlyLine({Vineyardd::Defaults(folder / "v.sock")}, &code);
+  EXPECT_EQ(code, 1);
+  EXPECT_THAT(log, HasSubstr("a daemon is running there (pid " + std::to_string(daemon.keeper())));
+  EXPECT_TRUE(Answers(folder / "v.sock"));
+}
+
+TEST(StartStop, SocketOfAnotherProgramIsRefused) {
+  TempFolder folder;
+  std::string path = folder / "v.sock";
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  ASSERT_EQ(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(socket.get(), 1), 0);
+  int code = 0;
+  EXPECT_THAT(OnlyLine({Vineyardd::Defaults(path)}, &code), HasSubstr("another program"));
+  EXPECT_EQ(code, 1);
+  EXPECT_TRUE(Exists(path));
+  EXPECT_FALSE(Exists(path + ".lock"));
+}
+
+TEST(StartStop, StaleSocketIsReplaced) {
+  TempFolder folder;
+  LeaveStaleSocket(folder / "v.sock");
+  Vineyardd daemon(folder / "v.sock");
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  EXPECT_TRUE(Answers(folder / "v.sock"));
+}
+
+TEST(StartStop, WhatTwoDeathsLeftIsReplaced) {
+  TempFolder folder;
+  {
+    Vineyardd killed(folder / "v.sock");
+    ASSERT_TRUE(killed.WaitUntilReady());
+    killed.KillAll();
+    killed.WaitForEnd();
+  }
+  ASSERT_TRUE(Exists(folder / "v.sock"));
+  Vineyardd daemon(folder / "v.sock");
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  EXPECT_TRUE(Answers(folder / "v.sock"));
+}
+
+TEST(StartStop, OfManyStartersOneWins) {
+  TempFolder folder;
+  LeaveStaleSocket(folder / "v.sock");
+  std::vector<std::unique_ptr<Vineyardd>> starters;
+  for (int i = 0; i < 8; ++i) starters.push_back(std::make_unique<Vineyardd>(folder / "v.sock"));
+  int winners = 0;
+  for (auto& starter : starters) {
+    std::string line = starter->WaitForLine("socket ");
+    if (line.find(" ready: ") != std::string::npos) {
+      ++winners;
+    } else {
+      EXPECT_THAT(line, HasSubstr("a daemon is running there"));
+    }
+  }
+  EXPECT_EQ(winners, 1);
+  EXPECT_TRUE(Answers(folder / "v.sock"));
+}
+
+TEST(StartStop, AFileThatIsNoSocketStays) {
+  TempFolder folder;
+  std::ofstream(folder / "v.sock") << "precious";
+  int code = 0;
+  EXPECT_THAT(OnlyLine({Vineyardd::Defaults(folder / "v.sock")}, &code),
+              HasSubstr("a file that is no socket is there"));
+  EXPECT_EQ(code, 1);
+  EXPECT_EQ(std::filesystem::file_size(folder / "v.sock"), 8u);
+}
+
+TEST(StartStop, UnwritableFolderIsNamed) {
+  int code = 0;
+  EXPECT_THAT(OnlyLine({Vineyardd::Defaults("/proc/v.sock")}, &code),
+              HasSubstr("socket /proc/v.sock: "));
+  EXPECT_EQ(code, 1);
+  TempFolder folder;
+  std::ofstream(folder / "file") << "x";
+  EXPECT_THAT(OnlyLine({Vineyardd::Defaults(folder / "file/v.sock")}, &code),
+              HasSubstr("Not a directory"));
+  EXPECT_EQ(code, 1);
+}
+
+TEST(StartStop, PathTooLongForAnAddressWorks) {
+  TempFolder folder;
+  std::string socket = folder / (std::string(120, 'a') + "/" + std::string(100, 'b') + "/v.sock");
+  Vineyardd daemon(socket);
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  EXPECT_TRUE(Answers(socket));
+  EXPECT_EQ(daemon.Terminate(), 0);
+  EXPECT_FALSE(Exists(socket));
+}
+
+TEST(StartStop, FileNameTooLongSaysWhy) {
+  TempFolder folder;
+  int code = 0;
+  EXPECT_THAT(OnlyLine({Vineyardd::Defaults(folder / std::string(150, 'x'))}, &code),
+              HasSubstr("its file name is too long"));
+  EXPECT_EQ(code, 1);
+}
+
+TEST(StartStop, OptionsComeFromTheEnvironmentToo) {
+  TempFolder folder;
+  Vineyardd daemon(Vineyardd::Bare{
+      {"--size=32Mi"}, {"VINEYARD_SOCKET=" + (folder / "e.sock"), "VINEYARD_SIZE=16Mi"}});
+  std::string line = daemon.WaitForLine(" ready: ");
+  EXPECT_THAT(line, HasSubstr(folder / "e.sock"));
+  EXPECT_THAT(line, HasSubstr("32 MiB"));
+}
+
+TEST(StartStop, BadOptionIsOneLineAndCodeTwo) {
+  int code = 0;
+  EXPECT_EQ(OnlyLine({{"--evict=some"}}, &code),
+            "vineyardd: --evict 'some': expected none or drop\n");
+  EXPECT_EQ(code, 2);
+  OnlyLine({{"--lifeline=999", "--socket=/tmp/never.sock"}}, &code);
+  EXPECT_EQ(code, 1);
+}
+
+TEST(StartStop, HelpAndVersionNeedNothing) {
+  int code = 1;
+  EXPECT_THAT(OnlyLine({{"--version"}}, &code), HasSubstr("vineyardd "));
+  EXPECT_EQ(code, 0);
+  EXPECT_THAT(OnlyLine({{"--help"}}, &code), HasSubstr("--socket PATH"));
+  EXPECT_EQ(code, 0);
+}
+
+}  // namespace
+}  // namespace vineyard::testing
