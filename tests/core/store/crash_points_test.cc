@@ -67,6 +67,11 @@ class CrashPoints : public StoreTest {
     EXPECT_GT(point, 3) << "the operation stores nothing: what is tested here?";
     client_.reset();
   }
+  void EndDeadSessions() {
+    for (uint64_t id : store_->Sessions()) {
+      if (!store_->SessionAlive(id)) store_->EndSession(id);
+    }
+  }
   void TearDown() override {
     client_.reset();
     StoreTest::TearDown();
@@ -184,8 +189,8 @@ TEST_F(CrashPoints, SessionsComeAndGo) {
     return Scenario{
         [this] { ids_.push_back(PutBlob("x")); },
         [this]() -> Result<Mutation> {
-          uint64_t id = 100;
-          while (store_->SessionAlive(id)) ++id;
+          EndDeadSessions();
+          constexpr uint64_t id = 100;
           {
             ASSIGN_OR_RETURN(SessionFiles files, store_->OpenSession({id, {1, 2}, 1000, 1}));
             RETURN_IF_ERROR(store_->Grant(id, 0));
@@ -195,9 +200,7 @@ TEST_F(CrashPoints, SessionsComeAndGo) {
           return Mutation{};
         },
         [this](const Mutation&) {
-          for (uint64_t id : store_->Sessions()) {
-            if (!store_->SessionAlive(id)) store_->EndSession(id);
-          }
+          EndDeadSessions();
           EXPECT_TRUE(Exists(ids_[0]));
           EXPECT_EQ(store_->Stats().leases, 0u);
           EXPECT_EQ(store_->Stats().sessions, 1u);
