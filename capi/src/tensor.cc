@@ -1,0 +1,118 @@
+// Arrays in shared memory.
+#include <iterator>
+
+#include "capi/src/handles.h"
+#include "core/object/types.h"
+
+using namespace vineyard;        // NOLINT(google-build-using-namespace)
+using namespace vineyard::capi;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+struct Element {
+  const char* name;
+  uint64_t size;
+};
+
+// Indexed by VINEYARD_ELEMENT_*.
+constexpr Element kElements[] = {
+    {"other", 0},   {"int8", 1},    {"int16", 2},  {"int32", 4},     {"int64", 8},
+    {"uint8", 1},   {"uint16", 2},  {"uint32", 4}, {"uint64", 8},    {"float16", 2},
+    {"float32", 4}, {"float64", 8}, {"bool", 1},   {"complex64", 8}, {"complex128", 16},
+};
+static_assert(std::size(kElements) == VINEYARD_ELEMENT_COMPLEX128 + 1);
+
+bool IsElement(int32_t element) {
+  return element >= 0 && element < static_cast<int32_t>(std::size(kElements));
+}
+
+int32_t ElementOf(std::string_view name) {
+  for (int32_t i = 1; IsElement(i); ++i) {
+    if (kElements[i].name == name) return i;
+  }
+  return VINEYARD_ELEMENT_OTHER;
+}
+
+Status Broken(const vineyard_object* object, const char* what) {
+  return Corrupt("array " + PrintId(object->view->id()) + ": " + what);
+}
+
+Result<const Value*> FieldOf(const vineyard_object* object, const char* name, ValueType type) {
+  Result<const Value*> value = object->view->Field(name);
+  if (value.status().code() == Code::kNotFound) return Broken(object, "a field is missing");
+  if (value.ok() && !(*value)->is(type)) return Broken(object, "a field is of another type");
+  return value;
+}
+
+// Keeps shape and buffer in the handle. REQUIRES: tensor_mutex is held.
+Status Prepare(vineyard_object* object) {
+  if (object->tensor_buffer != nullptr) return OkStatus();
+  ASSIGN_OR_RETURN(const Value* shape, FieldOf(object, "shape_", ValueType::kList));
+  object->tensor_shape.assign(shape->size, 0);
+  for (uint64_t i = 0; i < shape->size; ++i) {
+    if (!shape->as.items[i].GetInt64(&object->tensor_shape[i]) || object->tensor_shape[i] < 0) {
+      return Broken(object, "its shape is not a list of sizes");
+    }
+  }
+  Result<ObjectId> buffer = object->view->MemberId("buffer_");
+  if (!buffer.ok()) return Broken(object, "it has no buffer");
+  ASSIGN_OR_RETURN(object->tensor_buffer, object->view->MemberBlob(*buffer));
+  return OkStatus();
+}
+
+Status Fill(const vineyard_object* object, vineyard_tensor* tensor) {
+  ASSIGN_OR_RETURN(const Value* type, FieldOf(object, "value_type_", ValueType::kString));
+  tensor->element = ElementOf(type->text());
+  Result<const Value*> order = object->view->Field("order_");
+  tensor->is_fortran =
+      order.ok() && (*order)->is(ValueType::kString) && (*order)->text() == "F" ? 1 : 0;
+  tensor->dimensions = static_cast<int32_t>(object->tensor_shape.size());
+  tensor->shape = object->tensor_shape.data();
+
+  uint64_t offset = 0;
+  Result<const Value*> offset_field = object->view->Field("offset_");
+  if (offset_field.ok() && !(*offset_field)->GetUint64(&offset)) {
+    return Broken(object, "its offset is not a size");
+  }
+  uint64_t length = object->tensor_buffer->length;
+  if (offset > length) return Broken(object, "its offset lies behind its buffer");
+  tensor->data = object->tensor_buffer->data + offset;
+  tensor->data_size = length - offset;
+  if (tensor->element == VINEYARD_ELEMENT_OTHER) return OkStatus();
+  uint64_t bytes = kElements[tensor->element].size;
+  for (int64_t size : object->tensor_shape) {
+    if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes)) {
+      return Broken(object, "its shape is larger than any memory");
+    }
+  }
+  if (bytes > tensor->data_size) return Broken(object, "its buffer is smaller than its shape");
+  tensor->data_size = bytes;
+  return OkStatus();
+}
+
+}  // namespace
+
+const char* vineyard_element_name(int32_t element) {
+  return kElements[IsElement(element) ? element : VINEYARD_ELEMENT_OTHER].name;
+}
+
+uint64_t vineyard_element_size(int32_t element) {
+  return IsElement(element) ? kElements[element].size : 0;
+}
+
+int32_t vineyard_object_tensor(vineyard_object* object, vineyard_tensor* tensor) {
+  return Guarded([&]() -> Status {
+    RETURN_IF_NULL(object);
+    RETURN_IF_NULL(tensor);
+    RETURN_IF_ERROR(object->view->CheckReadable());
+    if (!TypeMatches(object->view->type_name(), "vineyard::Tensor")) {
+      return {Code::kType, "object " + PrintId(object->view->id()) + ": it is a " +
+                               object->view->type_name() + ", not an array"};
+    }
+    std::lock_guard lock(object->tensor_mutex);
+    RETURN_IF_ERROR(Prepare(object));
+    vineyard_tensor full = VINEYARD_TENSOR_INIT;
+    RETURN_IF_ERROR(Fill(object, &full));
+    return WriteStruct(full, tensor);
+  });
+}

@@ -1,0 +1,65 @@
+// This file is the only place that writes payloads: into a lease, memory of a segment that the daemon has
+// given to this session until a put seals it or it is dropped.
+//
+// Invariants:
+//  1. The daemon learns of a sealed blob by one message, after its bytes and envelope are written.
+//  2. A writer that ends unsealed drops its lease, but not in a child: there it is the parent's.
+//  3. While a writer has a lease, its session's memory stays mapped.
+// Thread-compatible.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/base/result.h"
+#include "core/client/client.h"
+
+namespace vineyard::client {
+
+class BlobWriter {
+ public:
+  static Result<std::shared_ptr<BlobWriter>> Create(std::shared_ptr<Client> client, uint64_t size,
+                                                    BlobKind kind);
+  ~BlobWriter();
+  BlobWriter(const BlobWriter&) = delete;
+  BlobWriter& operator=(const BlobWriter&) = delete;
+
+  // Null when nothing may be written any more.
+  void* data() const { return CheckOpen().ok() ? value_ : nullptr; }
+  uint64_t size() const { return size_; }
+  ObjectId id() const { return id_; }
+  BlobKind kind() const { return kind_; }
+  Status Shrink(uint64_t size);
+  Status Seal();
+  Status Abort();
+
+  // For a put that seals it together with others: writes the envelope.
+  Status Prepare();
+  void MarkSealed() { state_ = State::kSealed; }
+
+ private:
+  enum class State { kOpen, kSealed, kAborted };
+  BlobWriter(std::shared_ptr<Client> client, Session* session)
+      : client_(std::move(client)), session_(session) {}
+  Status CheckOpen() const;
+  Status Drop();
+
+  std::shared_ptr<Client> client_;
+  Session* session_;
+  State state_ = State::kOpen;
+  uint32_t stamp_ = 0;
+  BlobKind kind_ = BlobKind::kBuffer;
+  ObjectId id_ = kInvalidId;
+  uint64_t size_ = 0;
+  char* extent_ = nullptr;
+  char* value_ = nullptr;
+};
+
+// Stores a copy of bytes as a sealed blob: in the message, or through a lease.
+Result<ObjectId> PutBlob(const std::shared_ptr<Client>& client, std::string_view bytes,
+                         BlobKind kind);
+
+// memcpy for large payloads. Does not overlap.
+void CopyBytes(void* destination, const void* source, uint64_t size);
+
+}  // namespace vineyard::client

@@ -1,0 +1,275 @@
+#include "core/client/client.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "core/client/find_slow.h"
+
+namespace vineyard::client {
+namespace {
+
+constexpr int64_t kDefaultTimeoutMs = 30'000;
+
+// What a blob without bytes points to.
+alignas(kPayloadAlignment) constexpr char kNothing[kPayloadAlignment] = {};
+
+std::string Text(ObjectId id) { return "object " + PrintId(id); }
+
+View* EmptyBlobView() {
+  View* view = NewView();
+  *view = View{};
+  view->data = kNothing;
+  view->id = kEmptyBlobId;
+  view->kind = static_cast<uint8_t>(shm::SlotKind::kBuffer);
+  return view;
+}
+
+}  // namespace
+
+Result<std::string> DefaultSocketPath() {
+  const char* path = std::getenv("VINEYARD_IPC_SOCKET");
+  if (path != nullptr && *path != '\0') return std::string(path);
+  if (geteuid() == 0) return std::string("/var/run/vineyard.sock");
+  const char* folder = std::getenv("XDG_RUNTIME_DIR");
+  if (folder != nullptr && *folder != '\0') return std::string(folder) + "/vineyard.sock";
+  return Status(Code::kUnavailable,
+                "connect: no socket was named, and neither VINEYARD_IPC_SOCKET nor XDG_RUNTIME_DIR "
+                "is set");
+}
+
+// ---- life ----------------------------------------------------------------------------------------
+
+Client::Client(const ConnectOptions& options)
+    : path_(options.path),
+      client_name_(options.client_name),
+      timeout_ms_(options.timeout_ms > 0 ? options.timeout_ms : kDefaultTimeoutMs),
+      keep_waiting_(options.keep_waiting) {
+  connection_ = NewConnection();
+}
+
+std::shared_ptr<Connection> Client::NewConnection() {
+  return std::make_shared<Connection>(
+      Connection::Options{path_, client_name_},
+      [this](const wire::Welcome& welcome, const std::vector<Fd>& files) {
+        return OnSession(welcome, files);
+      });
+}
+
+Result<Client*> Client::Connect(const ConnectOptions& options) {
+  WatchForks();
+  if (!MayRead()) return Status(Code::kForked, "connect: this process was forked unseen");
+  ConnectOptions complete = options;
+  if (complete.path.empty()) {
+    ASSIGN_OR_RETURN(complete.path, DefaultSocketPath());
+  }
+  std::shared_ptr<Client> client(new Client(complete));
+  {
+    std::lock_guard lock(ProcessMutex());
+    AddForkListener(client.get());
+  }
+  client->self_ = client;
+  Status connected = client->connection_->Connect(client->PatienceOf());
+  if (connected.ok()) return client.get();
+  client->Release();
+  return connected;
+}
+
+void Client::Close() {
+  if (closed_.exchange(true, std::memory_order_acq_rel)) return;
+  session_.store(nullptr, std::memory_order_release);
+  connection_->Close();
+  ReleaseDeferred();
+}
+
+void Client::Release() {
+  Close();
+  std::vector<Session*> sessions;
+  {
+    std::lock_guard lock(ProcessMutex());
+    sessions.swap(sessions_);
+  }
+  for (Session* session : sessions) session->Orphan();
+  std::shared_ptr<Client> last = std::move(self_);
+}
+
+Client::~Client() {
+  std::lock_guard lock(ProcessMutex());
+  RemoveForkListener(this);
+}
+
+void Client::AfterForkInChild() {
+  // The parent's connection may be in any state: it is left alone, but for its socket.
+  connection_->AbandonInChild();
+  new std::shared_ptr<Connection>(std::move(connection_));
+  connection_ = NewConnection();
+  if (closed_.load(std::memory_order_relaxed)) connection_->Close();
+  session_.store(nullptr, std::memory_order_relaxed);
+}
+
+Status Client::OnSession(const wire::Welcome& welcome, const std::vector<Fd>& files) {
+  if (files.size() != 3) return Protocol("welcome: expected three descriptors");
+  ASSIGN_OR_RETURN(Session * session,
+                   Session::Open(files[0], files[1], files[2], welcome.instance));
+  {
+    std::lock_guard lock(ProcessMutex());
+    sessions_.push_back(session);
+  }
+  instance_.store(welcome.instance, std::memory_order_relaxed);
+  // release: who sees the session sees its maps.
+  session_.store(session, std::memory_order_release);
+  if (closed_.load(std::memory_order_acquire)) session_.store(nullptr, std::memory_order_release);
+  return OkStatus();
+}
+
+bool Client::is_connected() const {
+  return !closed_.load(std::memory_order_relaxed) && connection_->is_connected();
+}
+
+ClientStatistics Client::statistics() const {
+  return {connection_->requests(), copied_.load(std::memory_order_relaxed),
+          connection_->reconnects()};
+}
+
+Patience Client::PatienceOf(int64_t timeout_ms) const {
+  Patience patience;
+  patience.deadline = Deadline::After(timeout_ms < 0 ? timeout_ms_ : timeout_ms);
+  patience.keep_waiting = keep_waiting_;
+  return patience;
+}
+
+Status Client::CheckUsable() const {
+  if (!MayRead()) return {Code::kForked, "client: this process was forked unseen"};
+  if (closed_.load(std::memory_order_acquire)) return Invalid("client: it is closed");
+  return OkStatus();
+}
+
+Status Client::Call(Request* request, const Patience& patience, Reply* reply) {
+  RETURN_IF_ERROR(CheckUsable());
+  ReleaseDeferred();
+  return connection_->Call(request, patience, reply);
+}
+
+Result<wire::MutationAnswer> Client::Change(Request* request) {
+  Reply reply;
+  RETURN_IF_ERROR(Call(request, PatienceOf(), &reply));
+  return wire::MutationAnswer::Decode(reply.answer);
+}
+
+Result<Session*> Client::EnsureSession(const Patience& patience) {
+  RETURN_IF_ERROR(CheckUsable());
+  Session* session = session_.load(std::memory_order_acquire);  // as in TryGetView()
+  if (session != nullptr) return session;
+  RETURN_IF_ERROR(connection_->Connect(patience));
+  session = session_.load(std::memory_order_acquire);
+  if (session == nullptr) return Invalid("client: it is closed");
+  return session;
+}
+
+// ---- memory ----------------------------------------------------------------------------------------
+
+Status Client::Grant(Session* session, uint64_t slot, const Patience& patience) {
+  uint64_t piece = slot / shm::kPinPieceSlots;
+  Request request(wire::MessageType::kGrant, wire::Grant{piece});
+  Reply reply;
+  RETURN_IF_ERROR(Call(&request, patience, &reply));
+  // Not when the daemon was replaced meanwhile: its grant was for another session.
+  if (session == session_.load(std::memory_order_acquire)) session->SetGranted(piece);
+  return OkStatus();
+}
+
+Status Client::EnsureSegment(Session* session, uint32_t number, bool writable,
+                             const Patience& patience) {
+  if (session->HasSegment(number, writable)) return OkStatus();
+  // A session of the parent, or of a daemon that is gone: its segment is the same one only if the
+  // daemon's instance is.
+  if (session->instance() != instance()) {
+    return {Code::kUnavailable,
+            Format("segment %u: it belonged to a daemon that is gone, and was not mapped", number)};
+  }
+  session->DropOldSegments();
+  wire::SegmentRequest wanted;
+  wanted.number = number;
+  wanted.writable = writable;
+  Request request(wire::MessageType::kSegment, wanted);
+  Reply reply;
+  RETURN_IF_ERROR(Call(&request, patience, &reply));
+  ASSIGN_OR_RETURN(wire::SegmentAnswer answer, wire::SegmentAnswer::Decode(reply.answer));
+  if (reply.frame.descriptors.size() != 1) {
+    return Protocol(Format("segment %u: expected one descriptor", number));
+  }
+  if (session->instance() != instance()) {
+    return {Code::kUnavailable, Format("segment %u: the daemon was replaced", number)};
+  }
+  return session->AddSegment(number, reply.frame.descriptors[0], answer.size, writable);
+}
+
+// ---- views -----------------------------------------------------------------------------------------
+
+Result<const char*> Client::StoredBytes(Session* session, const SlotContents& slot) {
+  if (slot.size == 0) return kNothing;
+  const char* stored = session->At(slot.location, slot.skip(), slot.size);
+  if (stored != nullptr) return stored;
+  uint32_t segment = shm::SegmentOf(slot.location);
+  RETURN_IF_ERROR(EnsureSegment(session, segment, /*writable=*/false, PatienceOf()));
+  stored = session->At(slot.location, slot.skip(), slot.size);
+  if (stored == nullptr) {
+    return Corrupt(Text(slot.id) + Format(": its bytes lie outside of segment %u", segment));
+  }
+  return stored;
+}
+
+Result<View*> Client::GetView(ObjectId id) {
+  RETURN_IF_ERROR(CheckUsable());
+  if (id == kEmptyBlobId) return EmptyBlobView();
+  if (View* view = TryGetView(id)) return view;
+  wire::Find question;
+  question.id = id;
+  uint32_t epoch = ForkEpoch();
+  SlotContents slot;
+  auto find = [id](Session* in, SlotContents* out) { return FindObject(in, id, out); };
+  auto accept = [id](Session*) {
+    return [id](const SlotContents& found) {
+      return found.id == id && IsObjectKind(found.kind()) ? Found::kYes : Found::kMiss;
+    };
+  };
+  ASSIGN_OR_RETURN(Session * session, FindSlow(question, find, accept, &slot));
+  Result<const char*> stored = StoredBytes(session, slot);
+  if (stored.ok()) return MakeView(session, slot, *stored, epoch);
+  session->Unpin(slot.slot);
+  return stored.status();
+}
+
+Result<View*> Client::GetMember(const View& root, ObjectId id) {
+  if (!MayRead()) return Status(Code::kForked, Text(id) + ": this process was forked unseen");
+  if (id == kEmptyBlobId) return EmptyBlobView();
+  Session* session = root.session;
+  SlotContents slot;
+  Patience patience = PatienceOf();
+  // A directory that is being shifted may hide it for a moment; then the daemon knows where it is.
+  while (FindHeld(*session, id, &slot) != Found::kYes) {
+    if (patience.deadline.passed()) {
+      return Status(Code::kTimeout, Text(id) + ": it is not to be found below its parent");
+    }
+    wire::Find question;
+    question.id = id;
+    Request request(wire::MessageType::kFind, question);
+    Reply reply;
+    RETURN_IF_ERROR(Call(&request, patience, &reply));
+    ASSIGN_OR_RETURN(wire::FindAnswer answer, wire::FindAnswer::Decode(reply.answer));
+    if (session->instance() == instance() &&
+        ReadHeld(*session, answer.slot, id, &slot) == Found::kYes) {
+      break;
+    }
+  }
+  ASSIGN_OR_RETURN(const char* stored, StoredBytes(session, slot));
+  View* held = ShareView(&root);
+  if (held == nullptr) return Status(Code::kForked, Text(id) + ": forked unseen");
+  View* made = MakeView(session, slot, stored, held->stamp);
+  made->slot = held->slot;
+  held->session = nullptr;  // its pin is the new view's
+  ReleaseView(held);
+  return made;
+}
+
+}  // namespace vineyard::client

@@ -1,0 +1,189 @@
+// This file is the only way into the client side: one connection, the sessions that it had, and what a
+// program asks of them. Reads look into shared memory first and ask the daemon when they must.
+//
+// Ownership: a client is made by Connect() and ended by Release(); writers, objects and lists share it,
+// so that what they do afterwards is an error and not a crash.
+//
+// Invariants:
+//  1. session_ is the session that gets look into: null before the first, in a child until its first
+//     use, and once closed. Sessions that it had before stay in sessions_ until Release(), because
+//     another thread may be in the middle of a get there.
+//  2. Nothing is changed in shared memory but pin counters and leases.
+// Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/client/connection.h"
+#include "core/client/fork.h"
+#include "core/client/reader.h"
+#include "core/client/session.h"
+#include "core/client/view.h"
+#include "core/object/envelope.h"
+#include "core/object/ids.h"
+
+namespace vineyard::client {
+
+struct ConnectOptions {
+  std::string path;         // empty: DefaultSocketPath()
+  std::string client_name;  // for people
+  int64_t timeout_ms = 0;   // 0: 30,000
+  int32_t (*keep_waiting)() = nullptr;
+};
+
+// VINEYARD_IPC_SOCKET, else where the daemon of this user listens.
+Result<std::string> DefaultSocketPath();
+
+struct NamedObject {
+  std::string name;
+  ObjectId id = kInvalidId;
+  uint64_t revision = 0;
+};
+
+struct ClientStatistics {
+  uint64_t requests = 0, copied_payload_bytes = 0, reconnects = 0;
+};
+
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+class Client final : public std::enable_shared_from_this<Client>, public ForkListener {
+ public:
+  static Result<Client*> Connect(const ConnectOptions& options);
+  void Close();
+  // Closes, and gives back what Connect() gave.
+  void Release();
+  ~Client();
+
+  const std::string& path() const { return path_; }
+  bool is_connected() const;
+  bool is_closed() const { return closed_.load(std::memory_order_acquire); }
+  uint64_t instance() const { return instance_.load(std::memory_order_relaxed); }
+  ClientStatistics statistics() const;
+  void AddCopied(uint64_t bytes) { copied_.fetch_add(bytes, std::memory_order_relaxed); }
+  // The client's own default, or this many milliseconds from now.
+  Patience PatienceOf(int64_t timeout_ms = -1) const;
+
+  // ---- views ----
+  // Null: not in the usual case; GetView() says.
+  View* TryGetView(ObjectId id) {
+    // acquire: the session's maps are there.
+    Session* session = session_.load(std::memory_order_acquire);
+    uint32_t epoch = ForkEpoch();
+    if (session == nullptr || epoch == kForkedUnseen) [[unlikely]]
+      return nullptr;
+    SlotContents slot;
+    if (FindObject(session, id, &slot) != Found::kYes) [[unlikely]]
+      return nullptr;
+    const char* stored = session->At(slot.location, slot.skip(), slot.size);
+    if (stored == nullptr) [[unlikely]]
+      return Drop(session, slot.slot);
+    return MakeView(session, slot, stored, epoch);
+  }
+  // A pinned object or blob. Given back with ReleaseView().
+  Result<View*> GetView(ObjectId id);
+  // What `root` keeps: a view that holds one pin more of what `root` pins.
+  Result<View*> GetMember(const View& root, ObjectId id);
+
+  // ---- objects ----
+  Result<bool> Exists(ObjectId id);
+  Status Wait(ObjectId id, int64_t timeout_ms);
+  Status Delete(const std::vector<ObjectId>& ids, bool force, bool deep);
+  Status Persist(const std::vector<ObjectId>& ids);
+  Result<uint64_t> Clear();
+  Result<uint64_t> Trim();
+
+  // ---- names and labels ----
+  static constexpr uint64_t kAnyRevision = wire::kAnyRevision;
+  Result<uint64_t> PutName(std::string_view name, ObjectId id, bool replace, uint64_t expect);
+  // timeout_ms 0: kNotFound at once.
+  Result<NamedObject> GetName(std::string_view name, int64_t timeout_ms);
+  Status DropName(std::string_view name, uint64_t expect);
+  // Empty value: the label goes.
+  Status SetLabel(ObjectId id, std::string_view key, std::string_view value);
+  Result<Labels> GetLabels(ObjectId id);
+
+  // ---- lists ----
+  struct Page {
+    std::vector<ObjectId> ids;
+    std::string cursor;  // empty: that was all
+  };
+  Result<Page> List(std::string_view type_glob, std::string_view after, uint64_t limit);
+  struct NamePage {
+    std::vector<NamedObject> names;
+    bool more = false;
+  };
+  Result<NamePage> ListNames(std::string_view glob, std::string_view after, uint64_t limit);
+  Result<std::vector<std::pair<std::string, uint64_t>>> ListTypes();
+  struct Info {
+    std::vector<std::pair<std::string, uint64_t>> numbers;
+    std::vector<std::pair<std::string, std::string>> texts;
+  };
+  Result<Info> GetInfo();
+
+  // ---- for the other files of this folder ----
+  Status Call(Request* request, const Patience& patience, Reply* reply);
+  Result<wire::MutationAnswer> Change(Request* request);
+  // The session, made when there is none yet.
+  Result<Session*> EnsureSession(const Patience& patience);
+  Status EnsureSegment(Session* session, uint32_t number, bool writable, const Patience& patience);
+  void AfterForkInChild() override;
+
+ private:
+  explicit Client(const ConnectOptions& options);
+  std::shared_ptr<Connection> NewConnection();
+  Status OnSession(const wire::Welcome& welcome, const std::vector<Fd>& files);
+  Status CheckUsable() const;
+
+  static View* MakeView(Session* session, const SlotContents& slot, const char* stored,
+                        uint32_t epoch) {
+    View* view = NewView();
+    shm::SlotKind kind = slot.kind();
+    uint8_t after = kind == shm::SlotKind::kBytes || kind == shm::SlotKind::kByteArray ? 2 : 0;
+    view->data = stored + slot.before();
+    view->length = slot.size - slot.before() - after;
+    view->id = slot.id;
+    view->session = session;
+    view->slot = slot.slot;
+    view->stamp = StampOf(epoch);
+    view->before = slot.before();
+    view->after = after;
+    view->kind = static_cast<uint8_t>(kind);
+    view->flags = slot.flags();
+    return view;
+  }
+  static View* Drop(Session* session, uint64_t slot) {
+    session->Unpin(slot);
+    return nullptr;
+  }
+
+  // Finds and pins; asks the daemon for whatever is missing.
+  template <typename FindIt, typename Accept>
+  Result<Session*> FindSlow(const wire::Find& question, FindIt find, Accept accept,
+                            SlotContents* slot);
+  // The stored bytes of a pinned or held slot, mapping their segment if need be.
+  Result<const char*> StoredBytes(Session* session, const SlotContents& slot);
+  Status Grant(Session* session, uint64_t slot, const Patience& patience);
+  Result<NamedObject> ReadName(std::string_view name);
+
+  const std::string path_;
+  const std::string client_name_;
+  const int64_t timeout_ms_;
+  int32_t (*const keep_waiting_)();
+
+  std::atomic<Session*> session_{nullptr};
+  std::atomic<bool> closed_{false};
+  std::atomic<uint64_t> instance_{0};
+  std::atomic<uint64_t> copied_{0};
+  std::shared_ptr<Connection> connection_;  // another one in a child
+  std::shared_ptr<Client> self_;            // what Connect() gave
+  std::vector<Session*> sessions_;          // guarded by ProcessMutex()
+};
+
+}  // namespace vineyard::client

@@ -1,0 +1,281 @@
+#include "core/client/connection.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace vineyard::client {
+namespace {
+
+constexpr int kMaxSends = 2;
+
+const char* NameOf(wire::MessageType type) {
+  using wire::MessageType;
+  switch (type) {
+    case MessageType::kHello:
+      return "hello";
+    case MessageType::kSegment:
+      return "segment";
+    case MessageType::kGrant:
+      return "grant";
+    case MessageType::kFind:
+      return "find";
+    case MessageType::kWait:
+      return "wait";
+    case MessageType::kLease:
+      return "lease";
+    case MessageType::kDropLease:
+      return "drop lease";
+    case MessageType::kPut:
+      return "put";
+    case MessageType::kDelete:
+      return "delete";
+    case MessageType::kPutName:
+      return "put name";
+    case MessageType::kDropName:
+      return "drop name";
+    case MessageType::kListNames:
+      return "list names";
+    case MessageType::kList:
+      return "list";
+    case MessageType::kListTypes:
+      return "list types";
+    case MessageType::kSetLabels:
+      return "set labels";
+    case MessageType::kPersist:
+      return "persist";
+    case MessageType::kClear:
+      return "clear";
+    case MessageType::kStatus:
+      return "status";
+    case MessageType::kTrim:
+      return "trim";
+    case MessageType::kGoodbye:
+      return "goodbye";
+  }
+  return "request";
+}
+
+}  // namespace
+
+void Request::WriteHeader(uint64_t correlation, uint64_t number) {
+  wire::FrameHeader header =
+      wire::MakeHeader(static_cast<uint16_t>(type),
+                       static_cast<uint32_t>(frame.size() - sizeof header), correlation, number);
+  std::memcpy(frame.data(), &header, sizeof header);
+}
+
+Status Connection::Connect(const Patience& patience) {
+  Pending pending;
+  pending.patience = &patience;
+  return Run(&pending);
+}
+
+Status Connection::Call(Request* request, const Patience& patience, Reply* reply) {
+  if (request->frame.size() - sizeof(wire::FrameHeader) > wire::kMaxBody) {
+    return Limit(Format("%s: a message of %zu bytes, at most %u are allowed", NameOf(request->type),
+                        request->frame.size() - sizeof(wire::FrameHeader), wire::kMaxBody));
+  }
+  Pending pending;
+  pending.request = request;
+  pending.patience = &patience;
+  pending.reply = reply;
+  pending.mutating = wire::IsMutating(request->type);
+  RETURN_IF_ERROR(Run(&pending));
+  ASSIGN_OR_RETURN(reply->answer, wire::DecodeAnswer(reply->frame.body, &reply->arena));
+  return reply->answer.code == Code::kOk ? OkStatus() : reply->answer.ToStatus();
+}
+
+Status Connection::Run(Pending* pending) {
+  if (!ThreadMayWait()) {
+    return {Code::kTimeout, Format("%s: the daemon must be asked, and this thread does not wait",
+                                   pending->request ? NameOf(pending->request->type) : "connect")};
+  }
+  if (pending->request) requests_.fetch_add(1, std::memory_order_relaxed);  // a statistic
+  Lock lock(mutex_);
+  pending->correlation = ++correlation_;
+  pending_.push_back(pending);
+  Status status;
+  while (status.ok() && !pending->answered) {
+    if (pending->request == nullptr && socket_ != nullptr) break;
+    status = Step(pending, lock);
+  }
+  Leave(pending);
+  // An answer that came while we gave up counts all the same.
+  return pending->answered ? OkStatus() : status;
+}
+
+// One thing that brings the request nearer to its answer. Releases the lock meanwhile.
+Status Connection::Step(Pending* pending, Lock& lock) {
+  if (closed_) return Invalid("client: it is closed");
+  if (pending->lost) {
+    return {Code::kUnknown, Format("%s: the daemon was lost with its memory before it answered",
+                                   NameOf(pending->request->type))};
+  }
+  if (socket_ == nullptr) {
+    if (connecting_) return Sleep(pending, lock, For::kTurn);
+    return Establish(pending, lock);
+  }
+  if (pending->sent_on != generation_) return SendRequest(pending, lock);
+  return Progress(pending, lock);
+}
+
+// Reads for everybody, or sleeps until who reads has something for us.
+Status Connection::Progress(Pending* pending, Lock& lock) {
+  if (pending->patience->deadline.passed()) return NoAnswer(*pending);
+  return reading_ ? Sleep(pending, lock, For::kAnswer) : Read(pending, lock);
+}
+
+Status Connection::SendRequest(Pending* pending, Lock& lock) {
+  const char* name = NameOf(pending->request->type);
+  if (pending->sends >= kMaxSends) {
+    return {pending->mutating ? Code::kUnknown : Code::kUnavailable,
+            Format("%s: the daemon died twice without an answer", name)};
+  }
+  if (pending->mutating && pending->number == 0) {
+    if (next_number_ >= lowest_ + wire::kRequestWindow) return Progress(pending, lock);
+    pending->number = next_number_++;
+  }
+  if (sending_) {
+    if (pending->patience->deadline.passed()) return NoAnswer(*pending);
+    return Sleep(pending, lock, For::kTurn);
+  }
+  pending->request->WriteHeader(pending->correlation, pending->number);
+  std::shared_ptr<Socket> socket = socket_;
+  uint64_t generation = generation_, sent = 0;
+  sending_ = true;
+  lock.unlock();
+  Status status = SendAll(socket.get(), pending->request->frame, *pending->patience, &sent);
+  lock.lock();
+  sending_ = false;
+  WakeAll(For::kTurn);
+  if (status.ok()) {
+    pending->sent_on = generation;
+    ++pending->sends;
+    return status;
+  }
+  // Half a frame can not be taken back, and nothing may follow it.
+  if (sent > 0 || status.code() == Code::kUnavailable) Disconnect(generation);
+  return status.code() == Code::kUnavailable ? OkStatus() : status;
+}
+
+Status Connection::SendAll(Socket* socket, std::string_view bytes, const Patience& patience,
+                           uint64_t* sent) {
+  while (*sent < bytes.size()) {
+    ASSIGN_OR_RETURN(uint64_t more, socket->Send(bytes.substr(*sent)));
+    *sent += more;
+    if (more > 0) continue;
+    if (patience.deadline.passed()) {
+      return {Code::kTimeout, "daemon at " + options_.path + ": it does not read what is sent"};
+    }
+    Woken woken = WaitForSocket(socket->fd(), POLLOUT, patience);
+    if (woken != Woken::kReady) RETURN_IF_ERROR(patience.Ask(woken == Woken::kSignal));
+  }
+  return OkStatus();
+}
+
+Status Connection::Read(Pending* pending, Lock& lock) {
+  std::shared_ptr<Socket> socket = socket_;
+  uint64_t generation = generation_;
+  reading_ = true;
+  lock.unlock();
+  Woken woken = WaitForSocket(socket->fd(), POLLIN, *pending->patience);
+  Result<bool> received = woken == Woken::kReady ? socket->Receive() : Result<bool>(false);
+  lock.lock();
+  reading_ = false;
+  Status status = received.ok() ? Dispatch(socket.get()) : received.status();
+  if (!status.ok()) {
+    // What the others sent is sent again by themselves, once somebody has connected again.
+    Disconnect(generation);
+    return status.code() == Code::kUnavailable ? OkStatus() : status;
+  }
+  if (woken == Woken::kReady || pending->answered) return OkStatus();
+  WakeReader();  // asking may take long: let another read
+  lock.unlock();
+  status = pending->patience->Ask(woken == Woken::kSignal);
+  lock.lock();
+  return status;
+}
+
+Status Connection::Sleep(Pending* pending, Lock& lock, For what) {
+  if (pending->patience->deadline.passed()) return NoAnswer(*pending);
+  uint32_t seen = pending->event.count();
+  pending->sleeps = what;
+  lock.unlock();
+  Woken woken = pending->event.Wait(seen, *pending->patience);
+  Status status;
+  if (woken != Woken::kReady) status = pending->patience->Ask(woken == Woken::kSignal);
+  lock.lock();
+  pending->sleeps = For::kNothing;
+  return status;
+}
+
+// Hands out every whole frame that was read.
+Status Connection::Dispatch(Socket* socket) {
+  while (true) {
+    Frame frame;
+    ASSIGN_OR_RETURN(bool whole, socket->Next(&frame));
+    if (!whole) return OkStatus();
+    if ((frame.header.type & wire::kAnswer) == 0) return Protocol("daemon: it sent a request");
+    uint64_t correlation = frame.header.correlation;
+    auto is_it = [&](const auto* pending) { return pending->correlation == correlation; };
+    auto found = std::find_if(pending_.begin(), pending_.end(), is_it);
+    if (found != pending_.end() && (*found)->reply != nullptr && !(*found)->answered) {
+      (*found)->reply->frame = std::move(frame);
+      (*found)->answered = true;
+      Answered((*found)->number);
+      if ((*found)->sleeps != For::kNothing) (*found)->event.Set();
+      continue;
+    }
+    // Too late: nobody waits any more.
+    auto late = std::find_if(given_up_.begin(), given_up_.end(),
+                             [&](const auto& entry) { return entry.first == correlation; });
+    if (late == given_up_.end()) continue;
+    Answered(late->second);
+    given_up_.erase(late);
+  }
+}
+
+Status Connection::NoAnswer(const Pending& pending) const {
+  return {Code::kTimeout, Format("%s: no answer from the daemon at %s",
+                                 pending.request ? NameOf(pending.request->type) : "connect",
+                                 options_.path.c_str())};
+}
+
+void Connection::Leave(Pending* pending) {
+  pending_.erase(std::find(pending_.begin(), pending_.end(), pending));
+  if (!pending->answered && pending->number != 0) {
+    if (socket_ != nullptr && pending->sent_on == generation_) {
+      given_up_.emplace_back(pending->correlation, pending->number);
+    } else {
+      Answered(pending->number);  // no answer can come, and it will not be sent again
+    }
+  }
+  if (!reading_) WakeReader();
+}
+
+void Connection::Answered(uint64_t number) {
+  if (number < lowest_) return;  // 0: it changes nothing
+  done_ |= uint64_t{1} << (number - lowest_);
+  if ((done_ & 1) == 0) return;
+  for (; (done_ & 1) != 0; done_ >>= 1) ++lowest_;
+  for (Pending* pending : pending_) {  // the window has moved
+    bool waits_for_it = pending->mutating && pending->number == 0;
+    if (waits_for_it && pending->sleeps == For::kAnswer) pending->event.Set();
+  }
+}
+
+void Connection::WakeReader() {
+  for (Pending* pending : pending_) {
+    if (pending->sleeps == For::kAnswer) return pending->event.Set();
+  }
+}
+
+void Connection::WakeAll(For what) {
+  for (Pending* pending : pending_) {
+    if (pending->sleeps == what) pending->event.Set();
+  }
+}
+
+}  // namespace vineyard::client

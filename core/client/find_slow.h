@@ -1,0 +1,47 @@
+// What a lookup does when shared memory alone does not answer: ask the daemon, which holds what it
+// answers until our next message or for a second, and pin that.
+#pragma once
+
+#include "core/client/client.h"
+
+namespace vineyard::client {
+
+template <typename FindIt, typename Accept>
+Result<Session*> Client::FindSlow(const wire::Find& question, FindIt find, Accept accept,
+                                  SlotContents* slot) {
+  Patience patience = PatienceOf();
+  while (true) {
+    ASSIGN_OR_RETURN(Session * session, EnsureSession(patience));
+    Found found = find(session, slot);
+    if (found == Found::kMiss) {
+      Request request(wire::MessageType::kFind, question);
+      Reply reply;
+      RETURN_IF_ERROR(Call(&request, patience, &reply));
+      ASSIGN_OR_RETURN(wire::FindAnswer answer, wire::FindAnswer::Decode(reply.answer));
+      if (session != session_.load(std::memory_order_acquire)) continue;  // replaced meanwhile
+      if (answer.slot >= session->superblock().capacity.load(std::memory_order_acquire)) {
+        return Protocol("find: the daemon named a slot that does not exist");
+      }
+      // The daemon holds the slot until our next message.
+      found = PinSlot(session, answer.slot, answer.word, slot, accept(session));
+    }
+    switch (found) {
+      case Found::kYes:
+        return session;
+      case Found::kMiss:
+        break;
+      case Found::kNotGranted:
+        RETURN_IF_ERROR(Grant(session, slot->slot, patience));
+        break;
+      case Found::kUnmapped:
+        RETURN_IF_ERROR(
+            EnsureSegment(session, shm::SegmentOf(slot->location), /*writable=*/false, patience));
+        break;
+    }
+    if (patience.deadline.passed()) {
+      return Status(Code::kTimeout, "find: it changes faster than it can be pinned");
+    }
+  }
+}
+
+}  // namespace vineyard::client

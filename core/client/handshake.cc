@@ -1,0 +1,155 @@
+// How a connection begins and ends; the life in between is in connection.cc.
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "core/client/connection.h"
+#include "core/client/fork.h"
+#include "core/shm/layout.h"
+#include "core/shm/os.h"
+
+namespace vineyard::client {
+namespace {
+constexpr int kMaxGreetings = 5;
+}  // namespace
+
+Connection::Connection(Options options, OnSession on_session)
+    : options_(std::move(options)), on_session_(std::move(on_session)) {
+  NewSessionId();
+}
+
+Status Connection::Establish(Pending* pending, Lock& lock) {
+  connecting_ = true;
+  lock.unlock();
+  wire::Welcome welcome;
+  Result<Socket> socket = Handshake(*pending->patience, &welcome);
+  lock.lock();
+  connecting_ = false;
+  WakeAll(For::kTurn);
+  if (!socket.ok()) {
+    if (pending->sends > 0 && pending->mutating) {
+      return {Code::kUnknown, socket.status().text() + ", after the request was sent"};
+    }
+    return socket.status();
+  }
+  if (closed_) return Invalid("client: it is closed");
+  SetSocket(std::make_shared<Socket>(std::move(socket).value()));
+  if (++generation_ > 1) reconnects_.fetch_add(1, std::memory_order_relaxed);  // a statistic
+  connected_.store(true, std::memory_order_relaxed);                           // a hint for people
+  if (!welcome.resumed && had_session_) SessionIsNew();
+  had_session_ = true;
+  // Nothing more comes for what was given up on the connection before.
+  auto given_up = std::move(given_up_);
+  given_up_.clear();
+  if (welcome.resumed) {
+    for (const auto& [correlation, number] : given_up) Answered(number);
+  }
+  return OkStatus();
+}
+
+Result<Socket> Connection::Handshake(const Patience& patience, wire::Welcome* welcome) {
+  // A daemon that dies while it greets us is followed by another, which listens at the same socket.
+  for (int tries = 1;; ++tries) {
+    bool worth_another_try = false;
+    Result<Socket> socket = Greet(patience, welcome, &worth_another_try);
+    if (socket.ok() || !worth_another_try || tries == kMaxGreetings) return socket;
+  }
+}
+
+// Connects, says hello and reads the welcome, without the lock.
+Result<Socket> Connection::Greet(const Patience& patience, wire::Welcome* welcome,
+                                 bool* worth_another_try) {
+  ASSIGN_OR_RETURN(Socket socket, Socket::Connect(options_.path, patience));
+  wire::Hello hello;
+  hello.layout = shm::kLayoutVersion;
+  hello.incompatible = shm::kKnownIncompatible;
+  hello.session = session_;
+  hello.token[0] = token_[0];
+  hello.token[1] = token_[1];
+  hello.pid = static_cast<uint64_t>(getpid());
+  hello.client = options_.client_name;
+  Request request(wire::MessageType::kHello, hello);
+  request.WriteHeader(/*correlation=*/0, /*number=*/0);
+  uint64_t sent = 0;
+  Status status = SendAll(&socket, request.frame, patience, &sent);
+
+  Reply reply;
+  while (status.ok()) {
+    ASSIGN_OR_RETURN(bool whole, socket.Next(&reply.frame));
+    if (whole) break;
+    if (patience.deadline.passed()) {
+      return Status(Code::kTimeout, "connect " + options_.path + ": no answer to hello");
+    }
+    Woken woken = WaitForSocket(socket.fd(), POLLIN, patience);
+    if (woken == Woken::kReady) {
+      status = socket.Receive().status();
+    } else {
+      RETURN_IF_ERROR(patience.Ask(woken == Woken::kSignal));
+    }
+  }
+  if (!status.ok()) {
+    *worth_another_try = status.code() == Code::kUnavailable;
+    return Status(status.code(), "connect " + options_.path + ": " + status.text());
+  }
+  ASSIGN_OR_RETURN(reply.answer, wire::DecodeAnswer(reply.frame.body, &reply.arena));
+  ASSIGN_OR_RETURN(*welcome, wire::Welcome::Decode(reply.answer));
+  welcome->version = {};  // it points into the reply
+  if (welcome->resumed) return socket;
+  status = on_session_(*welcome, reply.frame.descriptors);
+  if (status.ok()) return socket;
+  // The daemon has this session, and we have not: never ask for it again.
+  NewSessionId();
+  return status;
+}
+
+void Connection::NewSessionId() {
+  session_ = std::max<uint64_t>(shm::RandomNumber(), 1);
+  for (uint64_t& part : token_) part = shm::RandomNumber();
+}
+
+// The daemon made a session of its own under our id: it knows no number of ours.
+void Connection::SessionIsNew() {
+  next_number_ = lowest_ = 1;
+  done_ = 0;
+  for (Pending* pending : pending_) {
+    if (pending->answered || !pending->mutating) continue;
+    pending->number = 0;
+    pending->lost = pending->sends > 0;
+  }
+}
+
+void Connection::SetSocket(std::shared_ptr<Socket> socket) {
+  // So that AbandonInChild() sees either this socket or the other.
+  std::lock_guard lock(ProcessMutex());
+  socket_ = std::move(socket);
+}
+
+void Connection::Disconnect(uint64_t generation) {
+  if (generation != generation_ || socket_ == nullptr) return;
+  socket_->Shutdown();  // whoever still uses it finds out
+  SetSocket(nullptr);
+  connected_.store(false, std::memory_order_relaxed);  // a hint for people
+  WakeAll(For::kTurn);
+  WakeAll(For::kAnswer);
+}
+
+void Connection::Close() {
+  Lock lock(mutex_);
+  closed_ = true;
+  if (socket_ == nullptr) return WakeAll(For::kTurn);
+  if (!sending_) {
+    // Best effort: the daemon learns of the end from the socket as well.
+    Request goodbye = Request::WithoutBody(wire::MessageType::kGoodbye);
+    goodbye.WriteHeader(/*correlation=*/0, /*number=*/0);
+    (void)socket_->Send(goodbye.frame);
+  }
+  Disconnect(generation_);
+}
+
+void Connection::AbandonInChild() {
+  // No lock: only this thread exists, and others may have held it.
+  if (socket_ != nullptr) close(socket_->fd());
+}
+
+}  // namespace vineyard::client

@@ -1,0 +1,63 @@
+// This file is the only place that reads a sealed object's metadata: its record, decoded once, in shared
+// memory; or, of a blob, what its slot says.
+//
+// Ownership: an object view holds one pin (core/client/view.h), which keeps the whole tree below it. A
+// member is a view of its own that holds one pin more of the same slot, so views may be released in any
+// order.
+// Thread-safe after it is made, except that its release may not race with its use.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/base/result.h"
+#include "core/client/client.h"
+#include "core/object/record.h"
+#include "core/object/value.h"
+
+namespace vineyard::client {
+
+class ObjectView {
+ public:
+  static Result<std::unique_ptr<ObjectView>> Get(const std::shared_ptr<Client>& client,
+                                                 ObjectId id);
+  ~ObjectView() { ReleaseView(view_); }
+  ObjectView(const ObjectView&) = delete;
+  ObjectView& operator=(const ObjectView&) = delete;
+
+  ObjectId id() const { return view_->id; }
+  const std::string& type_name() const { return type_name_; }
+  uint64_t nbytes() const { return record_.nbytes; }
+  uint64_t instance() const { return record_.instance; }
+  bool is_persisted() const;
+  bool is_blob() const { return IsBlobId(view_->id); }
+  const Record& record() const { return record_; }
+  const View* view() const { return view_; }
+
+  // kForked in a child that was forked without handlers.
+  Status CheckReadable() const;
+
+  // ---- each may answer kForked or kNotFound ----
+  Result<const Value*> Field(std::string_view name) const;
+  Result<ObjectId> MemberId(std::string_view name) const;
+  Result<std::unique_ptr<ObjectView>> Member(ObjectId id) const;
+  // A member (or this object itself) that is a blob, as a view to be given back with ReleaseView().
+  Result<View*> MemberBlob(ObjectId id) const;
+  Result<View*> Blob() const;
+
+ private:
+  ObjectView(std::shared_ptr<Client> client, View* view)
+      : client_(std::move(client)), view_(view) {}
+  static Result<std::unique_ptr<ObjectView>> Make(const std::shared_ptr<Client>& client,
+                                                  View* view);
+  void DescribeBlob();
+  Status Decode();
+
+  std::shared_ptr<Client> client_;
+  View* view_;
+  Record record_;
+  std::string type_name_;
+};
+
+}  // namespace vineyard::client

@@ -1,0 +1,231 @@
+// What a client asks the daemon or reads in shared memory beside views: existence, names, labels, lists.
+#include "core/client/client.h"
+#include "core/client/find_slow.h"
+#include "core/object/record.h"
+#include "core/object/types.h"
+
+namespace vineyard::client {
+namespace {
+
+constexpr const char* kForkedText = "this process was forked unseen";
+
+}  // namespace
+
+// ---- objects ---------------------------------------------------------------------------------------
+
+Result<bool> Client::Exists(ObjectId id) {
+  if (id == kEmptyBlobId) return true;
+  Patience patience = PatienceOf();
+  ASSIGN_OR_RETURN(Session * session, EnsureSession(patience));
+  // Sealed, with this id, and still the same word after the id was read: no pin is needed to know.
+  Found found = ProbeTables(*session, shm::HashObject(id), [&](uint64_t number) {
+    const shm::Slot& slot = session->slot(number);
+    uint64_t word = slot.word.load(std::memory_order_acquire);
+    if (shm::StateOf(word) != shm::SlotState::kSealed) return Found::kMiss;
+    SlotContents contents;
+    // acquire: the word is read again after these.
+    contents.id = slot.fields[0].load(std::memory_order_acquire);
+    contents.detail = slot.fields[3].load(std::memory_order_acquire);
+    if (slot.word.load(std::memory_order_relaxed) != word) return Found::kMiss;
+    return contents.id == id && IsObjectKind(contents.kind()) ? Found::kYes : Found::kMiss;
+  });
+  if (found == Found::kYes) return true;
+  wire::Find question;
+  question.id = id;
+  Request request(wire::MessageType::kFind, question);
+  Reply reply;
+  Status status = Call(&request, patience, &reply);
+  if (status.code() == Code::kNotFound) return false;
+  if (!status.ok()) return status;
+  return true;
+}
+
+Status Client::Wait(ObjectId id, int64_t timeout_ms) {
+  if (id == kEmptyBlobId) return OkStatus();
+  Patience patience = PatienceOf(timeout_ms);
+  if (timeout_ms == 0) {
+    ASSIGN_OR_RETURN(bool exists, Exists(id));
+    if (exists) return OkStatus();
+    return {Code::kTimeout, "object " + PrintId(id) + ": it is not there"};
+  }
+  patience.signal_ends = true;
+  wire::Find question;
+  question.id = id;
+  question.timeout_ms = static_cast<uint64_t>(timeout_ms < 0 ? timeout_ms_ : timeout_ms);
+  Request request(wire::MessageType::kWait, question);
+  Reply reply;
+  return Call(&request, patience, &reply);
+}
+
+Status Client::Delete(const std::vector<ObjectId>& ids, bool force, bool deep) {
+  wire::Delete message;
+  message.ids = ids;
+  message.force = force;
+  message.deep = deep;
+  Request request(wire::MessageType::kDelete, message);
+  return Change(&request).status();
+}
+
+Status Client::Persist(const std::vector<ObjectId>& ids) {
+  wire::Persist message;
+  message.ids = ids;
+  Request request(wire::MessageType::kPersist, message);
+  return Change(&request).status();
+}
+
+Result<uint64_t> Client::Clear() {
+  Request request = Request::WithoutBody(wire::MessageType::kClear);
+  ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request));
+  return answer.value;
+}
+
+Result<uint64_t> Client::Trim() {
+  Request request = Request::WithoutBody(wire::MessageType::kTrim);
+  ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request));
+  if (Session* session = session_.load(std::memory_order_acquire)) session->DropOldSegments();
+  return answer.value;
+}
+
+// ---- names -----------------------------------------------------------------------------------------
+
+Result<uint64_t> Client::PutName(std::string_view name, ObjectId id, bool replace,
+                                 uint64_t expect) {
+  RETURN_IF_ERROR(CheckText("name", name, kMaxName));
+  wire::PutName message;
+  message.name = name;
+  message.id = id;
+  message.replace = replace;
+  message.expect = expect;
+  Request request(wire::MessageType::kPutName, message);
+  ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request));
+  return answer.revision;
+}
+
+Status Client::DropName(std::string_view name, uint64_t expect) {
+  RETURN_IF_ERROR(CheckText("name", name, kMaxName));
+  wire::DropName message;
+  message.name = name;
+  message.expect = expect;
+  Request request(wire::MessageType::kDropName, message);
+  return Change(&request).status();
+}
+
+Result<NamedObject> Client::ReadName(std::string_view name) {
+  wire::Find question;
+  question.name = name;
+  auto find = [name](Session* in, SlotContents* out) { return FindName(in, name, out); };
+  auto accept = [name](Session* session) {
+    return AcceptName{session, name, shm::HashName(name.data(), name.size())};
+  };
+  SlotContents slot;
+  ASSIGN_OR_RETURN(Session * session, FindSlow(question, find, accept, &slot));
+  const char* record = session->At(slot.location, slot.skip(), slot.size);  // AcceptName read it
+  Result<NameRecord> decoded = DecodeName({record, slot.size});
+  session->Unpin(slot.slot);
+  if (!decoded.ok()) return decoded.status();
+  return NamedObject{std::string(name), decoded->id, decoded->revision};
+}
+
+Result<NamedObject> Client::GetName(std::string_view name, int64_t timeout_ms) {
+  RETURN_IF_ERROR(CheckText("name", name, kMaxName));
+  if (!MayRead()) return Status(Code::kForked, kForkedText);
+  Patience patience = PatienceOf(timeout_ms);
+  Result<NamedObject> found = ReadName(name);
+  // A name may be given and taken away again between the daemon's answer and our look.
+  while (!found.ok() && found.status().code() == Code::kNotFound && timeout_ms != 0) {
+    patience.signal_ends = true;
+    wire::Find question;
+    question.name = name;
+    question.timeout_ms = static_cast<uint64_t>(patience.deadline.RemainingMs());
+    Request request(wire::MessageType::kWait, question);
+    Reply reply;
+    RETURN_IF_ERROR(Call(&request, patience, &reply));
+    found = ReadName(name);
+  }
+  return found;
+}
+
+// ---- labels ----------------------------------------------------------------------------------------
+
+Status Client::SetLabel(ObjectId id, std::string_view key, std::string_view value) {
+  RETURN_IF_ERROR(CheckText("label", key, kMaxKey));
+  wire::SetLabels message;
+  message.id = id;
+  message.labels.emplace_back(key, value);
+  Request request(wire::MessageType::kSetLabels, message);
+  return Change(&request).status();
+}
+
+Result<Labels> Client::GetLabels(ObjectId id) {
+  wire::Find question;
+  question.id = id;
+  question.labels = true;
+  auto find = [id](Session* in, SlotContents* out) { return FindLabels(in, id, out); };
+  auto accept = [id](Session*) {
+    return [id](const SlotContents& found) {
+      return found.id == id && found.kind() == shm::SlotKind::kLabels ? Found::kYes : Found::kMiss;
+    };
+  };
+  SlotContents slot;
+  Result<Session*> session = FindSlow(question, find, accept, &slot);
+  if (session.status().code() == Code::kNotFound) {
+    ASSIGN_OR_RETURN(bool exists, Exists(id));
+    if (exists) return Labels{};
+  }
+  if (!session.ok()) return session.status();
+  Result<const char*> record = StoredBytes(*session, slot);
+  Result<Labels> labels = record.ok() ? DecodeLabels({*record, slot.size}) : record.status();
+  (*session)->Unpin(slot.slot);
+  return labels;
+}
+
+// ---- lists -----------------------------------------------------------------------------------------
+
+Result<Client::Page> Client::List(std::string_view type_glob, std::string_view after,
+                                  uint64_t limit) {
+  wire::List message;
+  message.type_glob = type_glob;
+  message.after = after;
+  message.limit = limit;
+  Request request(wire::MessageType::kList, message);
+  Reply reply;
+  RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
+  ASSIGN_OR_RETURN(wire::ListAnswer answer, wire::ListAnswer::Decode(reply.answer));
+  return Page{std::move(answer.ids), std::move(answer.cursor)};
+}
+
+Result<Client::NamePage> Client::ListNames(std::string_view glob, std::string_view after,
+                                           uint64_t limit) {
+  wire::ListNames message;
+  message.glob = glob;
+  message.after = after;
+  message.limit = limit;
+  Request request(wire::MessageType::kListNames, message);
+  Reply reply;
+  RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
+  ASSIGN_OR_RETURN(wire::ListNamesAnswer answer, wire::ListNamesAnswer::Decode(reply.answer));
+  NamePage page;
+  page.more = answer.more;
+  for (auto& item : answer.names) {
+    page.names.push_back({std::move(item.name), item.id, item.revision});
+  }
+  return page;
+}
+
+Result<std::vector<std::pair<std::string, uint64_t>>> Client::ListTypes() {
+  Request request = Request::WithoutBody(wire::MessageType::kListTypes);
+  Reply reply;
+  RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
+  ASSIGN_OR_RETURN(wire::ListTypesAnswer answer, wire::ListTypesAnswer::Decode(reply.answer));
+  return std::move(answer.types);
+}
+
+Result<Client::Info> Client::GetInfo() {
+  Request request = Request::WithoutBody(wire::MessageType::kStatus);
+  Reply reply;
+  RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
+  ASSIGN_OR_RETURN(wire::StatusAnswer answer, wire::StatusAnswer::Decode(reply.answer));
+  return Info{std::move(answer.numbers), std::move(answer.texts)};
+}
+
+}  // namespace vineyard::client

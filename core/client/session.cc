@@ -1,0 +1,242 @@
+#include "core/client/session.h"
+
+#include <algorithm>
+#include <map>
+
+#include "core/base/bytes.h"
+#include "core/shm/file_header.h"
+
+namespace vineyard::client {
+
+// All sessions of this process, living and to be used again. Guarded by ProcessMutex(), never
+// destroyed.
+class Sessions final : public ForkListener {
+ public:
+  static Sessions& Get() {
+    static Sessions* sessions = [] {
+      auto* made = new Sessions;
+      AddForkListener(made);
+      return made;
+    }();
+    return *sessions;
+  }
+
+  Session* New() {
+    for (Session* session : all_) {
+      if (!session->in_use_) return session;
+    }
+    all_.push_back(new Session);
+    return all_.back();
+  }
+
+  void AddRange(const shm::Mapping& mapping) {
+    ranges_[reinterpret_cast<uintptr_t>(mapping.data())] = mapping.size();
+  }
+  void RemoveRange(const shm::Mapping& mapping) {
+    ranges_.erase(reinterpret_cast<uintptr_t>(mapping.data()));
+  }
+  bool Contains(const void* data, uint64_t size) const {
+    uintptr_t at = reinterpret_cast<uintptr_t>(data);
+    auto above = ranges_.upper_bound(at);
+    if (above == ranges_.begin()) return false;
+    auto [base, length] = *std::prev(above);
+    return at - base < length && size <= length - (at - base);
+  }
+
+  // Writable maps are not inherited: what lies there now may be something else, so it is neither used
+  // nor unmapped.
+  void AfterForkInChild() override {
+    for (Session* session : all_) {
+      for (Session::Segment* segment : session->segments_) {
+        if (segment->writable.data() == nullptr) continue;
+        RemoveRange(segment->writable);
+        new shm::Mapping(std::move(segment->writable));
+      }
+    }
+  }
+
+ private:
+  std::vector<Session*> all_;
+  std::map<uintptr_t, uint64_t> ranges_;
+};
+
+Result<Session*> Session::Open(const Fd& index, const Fd& directory, const Fd& pins,
+                               uint64_t instance) {
+  ASSIGN_OR_RETURN(shm::Mapping index_map, shm::Mapping::Map(index, shm::kMaxIndexFile, false));
+  ASSIGN_OR_RETURN(shm::Mapping directory_map,
+                   shm::Mapping::Map(directory, shm::kMaxDirectoryFile, false));
+  ASSIGN_OR_RETURN(shm::Mapping pins_map, shm::Mapping::Map(pins, shm::kMaxPinFile, true));
+  const auto* superblock = reinterpret_cast<const shm::Superblock*>(index_map.data());
+  RETURN_IF_ERROR(CheckFileHeader(superblock->header, shm::FileKind::kIndex, /*writer=*/false));
+  const auto& header = *reinterpret_cast<const shm::FileHeader*>(directory_map.data());
+  RETURN_IF_ERROR(CheckFileHeader(header, shm::FileKind::kDirectory, /*writer=*/false));
+  if (superblock->header.instance != instance || header.instance != instance) {
+    return Corrupt("shared memory: index, directory and daemon are not of one instance");
+  }
+
+  std::lock_guard lock(ProcessMutex());
+  Session* session = Sessions::Get().New();
+  session->in_use_ = true;
+  session->instance_ = instance;
+  session->stamp_ = StampOf(ForkEpoch());
+  session->writers_ = 0;
+  session->oldest_segment_ = 0;
+  session->scanned_ = 0;
+  session->superblock_ = superblock;
+  session->slots_ = reinterpret_cast<const shm::Slot*>(index_map.data() + shm::kSlotsOffset);
+  session->directory_ = directory_map.data();
+  session->pins_ = reinterpret_cast<shm::PinCell*>(pins_map.data());
+  session->index_map_ = std::move(index_map);
+  session->directory_map_ = std::move(directory_map);
+  session->pins_map_ = std::move(pins_map);
+  session->orphan_.store(false, std::memory_order_seq_cst);
+  return session;
+}
+
+void Session::Orphan() {
+  // seq_cst: see Unpin().
+  orphan_.store(true, std::memory_order_seq_cst);
+  FreeIfUnused();
+}
+
+void Session::FreeIfUnused() {
+  std::lock_guard lock(ProcessMutex());
+  // The object may serve another session by now.
+  if (!in_use_ || !orphan_.load(std::memory_order_seq_cst)) return;
+  // What an ancestor pinned is the ancestor's to count, and its table stays mapped here so that its
+  // session lives as long as this process may read.
+  if (is_inherited() || writers_ > 0 || AnyPinLeft()) return;
+  FreeMemory();
+}
+
+bool Session::AnyPinLeft() {
+  constexpr uint64_t kPiece = shm::kPinPieceSlots;
+  for (; scanned_ < shm::kMaxSlots; ++scanned_) {
+    if (scanned_ % kPiece == 0) {
+      while (scanned_ < shm::kMaxSlots && !IsGranted(scanned_)) scanned_ += kPiece;
+      if (scanned_ >= shm::kMaxSlots) break;
+    }
+    // seq_cst: see Unpin().
+    if (pins_[scanned_].count.load(std::memory_order_seq_cst) != 0) return true;
+  }
+  return false;
+}
+
+void Session::FreeMemory() {
+  for (Segment* segment : segments_) Unmap(segment);
+  segments_.clear();
+  for (auto& cell : leaves_) delete cell.exchange(nullptr, std::memory_order_relaxed);
+  for (auto& bits : granted_) bits.store(0, std::memory_order_relaxed);
+  index_map_.Reset();
+  directory_map_.Reset();
+  pins_map_.Reset();  // the kernel drops the session's flock here
+  in_use_ = false;
+}
+
+void Session::Unmap(Segment* segment) {
+  Sessions::Get().RemoveRange(segment->readable);
+  Sessions::Get().RemoveRange(segment->writable);
+  delete segment;
+}
+
+Session::Segment* Session::Find(uint32_t number) const {
+  if (number >= kMaxSegments) return nullptr;
+  // acquire: as in At().
+  const Leaf* leaf = leaves_[number / kLeafSize].load(std::memory_order_acquire);
+  if (leaf == nullptr) return nullptr;
+  return leaf->segments[number % kLeafSize].load(std::memory_order_acquire);
+}
+
+std::atomic<Session::Segment*>& Session::Cell(uint32_t number) {
+  // relaxed: written only under the lock that is held.
+  Leaf* leaf = leaves_[number / kLeafSize].load(std::memory_order_relaxed);
+  if (leaf == nullptr) {
+    leaf = new Leaf;
+    // release: readers see it empty, not raw.
+    leaves_[number / kLeafSize].store(leaf, std::memory_order_release);
+  }
+  return leaf->segments[number % kLeafSize];
+}
+
+bool Session::HasSegment(uint32_t number, bool writable) const {
+  std::lock_guard lock(ProcessMutex());
+  const Segment* segment = Find(number);
+  return segment != nullptr && (!writable || segment->writable.data() != nullptr);
+}
+
+Status Session::AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool writable) {
+  if (number >= kMaxSegments) return Limit(Format("segment %u: the number is too large", number));
+  ASSIGN_OR_RETURN(uint64_t real, shm::FileSize(fd));
+  if (real < size || size == 0) {
+    return Corrupt(Format("segment %u: its file is smaller than the daemon says", number));
+  }
+  // Views point into a read-only map, also where the descriptor allows more.
+  ASSIGN_OR_RETURN(shm::Mapping readable, shm::Mapping::Map(fd, size, /*writable=*/false));
+  shm::Mapping writable_map;
+  if (writable) {
+    ASSIGN_OR_RETURN(writable_map, shm::Mapping::Map(fd, size, /*writable=*/true));
+    writable_map.DontFork();
+  }
+  std::lock_guard lock(ProcessMutex());
+  Segment* segment = Find(number);
+  if (segment == nullptr) {
+    segment = new Segment;
+    segment->number = number;
+    segment->size = size;
+    segment->readable = std::move(readable);
+    Sessions::Get().AddRange(segment->readable);
+    segments_.push_back(segment);
+    // release: who finds the segment sees where it is mapped.
+    Cell(number).store(segment, std::memory_order_release);
+  }
+  if (writable && segment->writable.data() == nullptr) {  // else another thread was first
+    segment->writable = std::move(writable_map);
+    Sessions::Get().AddRange(segment->writable);
+  }
+  return OkStatus();
+}
+
+char* Session::WritableAt(uint64_t location, uint64_t size) const {
+  std::lock_guard lock(ProcessMutex());
+  const Segment* segment = Find(shm::SegmentOf(location));
+  if (segment == nullptr || segment->writable.data() == nullptr) return nullptr;
+  uint64_t from = shm::OffsetOf(location);
+  if (size > segment->size || from > segment->size - size) return nullptr;
+  return segment->writable.data() + from;
+}
+
+void Session::DropOldSegments() {
+  // acquire: what was freed before the number rose is seen as free.
+  uint64_t oldest = superblock_->oldest_segment.load(std::memory_order_acquire);
+  std::lock_guard lock(ProcessMutex());
+  if (oldest <= oldest_segment_) return;
+  oldest_segment_ = oldest;
+  auto old = [&](Segment* segment) {
+    if (segment->number >= oldest) return false;
+    Cell(segment->number)
+        .store(nullptr, std::memory_order_relaxed);  // nobody looks for it any more
+    Unmap(segment);
+    return true;
+  };
+  segments_.erase(std::remove_if(segments_.begin(), segments_.end(), old), segments_.end());
+}
+
+void Session::AddWriter() {
+  std::lock_guard lock(ProcessMutex());
+  ++writers_;
+}
+
+void Session::RemoveWriter() {
+  {
+    std::lock_guard lock(ProcessMutex());
+    --writers_;
+  }
+  if (orphan_.load(std::memory_order_seq_cst)) FreeIfUnused();
+}
+
+bool IsSharedMemory(const void* data, uint64_t size) {
+  std::lock_guard lock(ProcessMutex());
+  return Sessions::Get().Contains(data, size);
+}
+
+}  // namespace vineyard::client

@@ -1,0 +1,141 @@
+#include "core/client/socket.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace vineyard::client {
+namespace {
+
+constexpr size_t kReadSize = 64 * 1024;
+
+// The address of `path`; `folder` is kept open for as long as the address is used.
+Status MakeAddress(const std::string& path, sockaddr_un* address, Fd* folder) {
+  std::memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  std::string text = path;
+  if (text.size() >= sizeof address->sun_path) {
+    size_t slash = text.rfind('/');
+    std::string name = slash == std::string::npos ? text : text.substr(slash + 1);
+    std::string parent = slash == std::string::npos ? "." : text.substr(0, slash + 1);
+    *folder = Fd(open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!folder->valid()) return ErrnoStatus("connect " + path, errno);
+    text = Format("/proc/self/fd/%d/", folder->get()) + name;
+    if (text.size() >= sizeof address->sun_path) {
+      return Invalid("connect " + path + ": the file name is too long for a socket");
+    }
+  }
+  if (text.empty() || text.find('\0') != std::string::npos) {
+    return Invalid("connect: the path is empty or holds a NUL character");
+  }
+  std::memcpy(address->sun_path, text.c_str(), text.size() + 1);
+  return OkStatus();
+}
+
+}  // namespace
+
+Result<Socket> Socket::Connect(const std::string& path, const Patience& patience) {
+  sockaddr_un address;
+  Fd folder;
+  RETURN_IF_ERROR(MakeAddress(path, &address, &folder));
+  Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return ErrnoStatus("socket", errno);
+  while (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == EINTR) continue;
+    // EAGAIN: the queue of the listening socket is full, and the kernel tells nobody when it is not. The
+    // wait is of a descriptor that is never ready, in small slices.
+    if (errno != EAGAIN) return ErrnoStatus("connect " + path, errno);
+    if (patience.deadline.passed()) {
+      return Status(Code::kTimeout, "connect " + path + ": too many others wait to be accepted");
+    }
+    pollfd nothing = {-1, 0, 0};
+    bool signalled = poll(&nothing, 1, 2) < 0;
+    RETURN_IF_ERROR(patience.Ask(signalled));
+  }
+  return Socket(std::move(fd));
+}
+
+Result<uint64_t> Socket::Send(std::string_view bytes) {
+  while (true) {
+    ssize_t sent = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) return static_cast<uint64_t>(sent);
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return uint64_t{0};
+    if (errno != EINTR) return Status(Code::kUnavailable, ErrnoStatus("send", errno).text());
+  }
+}
+
+Result<bool> Socket::Receive() {
+  if (begin_ == end_) begin_ = end_ = 0;
+  size_t room = kReadSize;
+  if (end_ - begin_ >= sizeof(wire::FrameHeader)) {
+    wire::FrameHeader header;
+    std::memcpy(&header, in_.data() + begin_, sizeof header);
+    room = std::max<size_t>(room, sizeof header + header.body_size);  // checked by Next()
+  }
+  if (begin_ > 0) {
+    in_.erase(0, begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  if (in_.size() < end_ + room) in_.resize(end_ + room);
+
+  iovec part = {in_.data() + end_, in_.size() - end_};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * wire::kMaxDescriptors)];
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t read;
+  do {
+    read = recvmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (read < 0 && errno == EINTR);
+  if (read < 0) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+    return Status(Code::kUnavailable, ErrnoStatus("receive", errno).text());
+  }
+  for (cmsghdr* head = CMSG_FIRSTHDR(&message); head != nullptr;
+       head = CMSG_NXTHDR(&message, head)) {
+    if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
+    size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int number;
+      std::memcpy(&number, CMSG_DATA(head) + i * sizeof(int), sizeof number);
+      descriptors_.emplace_back(number);
+    }
+  }
+  if ((message.msg_flags & MSG_CTRUNC) != 0) {
+    return Status(Code::kHostMemory, "receive: this process has no descriptors left");
+  }
+  if (read == 0) return Status(Code::kUnavailable, "receive: the daemon closed the connection");
+  end_ += static_cast<size_t>(read);
+  return true;
+}
+
+Result<bool> Socket::Next(Frame* frame) {
+  if (end_ - begin_ < sizeof frame->header) return false;
+  std::memcpy(&frame->header, in_.data() + begin_, sizeof frame->header);
+  RETURN_IF_ERROR(wire::CheckHeader(frame->header));
+  size_t whole = sizeof frame->header + frame->header.body_size;
+  if (end_ - begin_ < whole) return false;
+  if (descriptors_.size() < frame->header.descriptors) {
+    return Protocol("answer: fewer descriptors came with it than it says");
+  }
+  frame->body.assign(in_, begin_ + sizeof frame->header, frame->header.body_size);
+  for (int i = 0; i < frame->header.descriptors; ++i) {
+    frame->descriptors.push_back(std::move(descriptors_.front()));
+    descriptors_.pop_front();
+  }
+  begin_ += whole;
+  return true;
+}
+
+void Socket::Shutdown() { shutdown(fd_.get(), SHUT_RDWR); }
+
+}  // namespace vineyard::client

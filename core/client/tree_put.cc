@@ -1,0 +1,167 @@
+#include "core/client/tree_put.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <vector>
+
+#include "core/object/record.h"
+#include "core/object/tree.h"
+#include "core/object/types.h"
+#include "core/shm/os_copy.h"
+
+namespace vineyard::client {
+namespace {
+
+constexpr uint32_t kMaxLevels = 64;
+// Payloads that travel in one message, together: the daemon copies them while it does nothing else.
+constexpr uint64_t kMaxInlineTogether = 16 * kMiB;
+// A payload below this travels in the message all the same: a lease takes longer.
+constexpr uint64_t kAlwaysInline = 4 * kKiB;
+
+// One put: the tree's nodes, members before parents.
+class TreePut {
+ public:
+  explicit TreePut(const std::shared_ptr<Client>& client) : client_(client) {}
+
+  Result<ObjectId> Run(const std::shared_ptr<MetaBuilder>& root, const PutOptions& options);
+
+ private:
+  struct Place {
+    uint64_t node = 0;
+    uint32_t height = 1;  // levels below and with it
+  };
+
+  Result<Place> AddBuilder(MetaBuilder* builder, uint32_t level);
+  Result<uint64_t> AddBytes(const MetaBuilder::Bytes& bytes);
+  Result<uint64_t> AddWriter(const std::shared_ptr<BlobWriter>& writer);
+  uint64_t AddNode(TreeNode node);
+  void Succeeded(const wire::MutationAnswer& answer);
+
+  const std::shared_ptr<Client>& client_;
+  Tree tree_;
+  std::unordered_map<const void*, Place> places_;  // of builders and writers
+  std::vector<std::pair<MetaBuilder*, uint64_t>> builders_;
+  std::vector<std::shared_ptr<BlobWriter>> writers_;  // the callers' and our own
+  std::vector<std::unique_ptr<std::string>> fields_;  // what nodes point to
+  uint64_t inline_bytes_ = 0, metadata_bytes_ = 0;
+};
+
+uint64_t TreePut::AddNode(TreeNode node) {
+  tree_.nodes.push_back(std::move(node));
+  return tree_.nodes.size() - 1;
+}
+
+Result<uint64_t> TreePut::AddBytes(const MetaBuilder::Bytes& bytes) {
+  client_->AddCopied(bytes.size);
+  bool fits = inline_bytes_ + bytes.size <= kMaxInlineTogether || bytes.size <= kAlwaysInline;
+  if (bytes.size <= kMaxInlinePayload && fits) {
+    inline_bytes_ += bytes.size;
+    TreeNode node;
+    node.type = TreeNode::Type::kInlineBlob;
+    node.kind = bytes.kind;
+    node.bytes = {static_cast<const char*>(bytes.data), bytes.size};
+    return AddNode(std::move(node));
+  }
+  ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer,
+                   BlobWriter::Create(client_, bytes.size, bytes.kind));
+  shm::CopyPayload(writer->data(), bytes.data, bytes.size);
+  return AddWriter(writer);
+}
+
+Result<uint64_t> TreePut::AddWriter(const std::shared_ptr<BlobWriter>& writer) {
+  auto [place, is_new] = places_.try_emplace(writer.get());
+  if (!is_new) return place->second.node;
+  RETURN_IF_ERROR(writer->Prepare());
+  writers_.push_back(writer);
+  TreeNode node;
+  node.type = TreeNode::Type::kLeasedBlob;
+  node.kind = writer->kind();
+  node.lease = writer->id();
+  node.value_size = writer->size();
+  return place->second.node = AddNode(std::move(node));
+}
+
+Result<TreePut::Place> TreePut::AddBuilder(MetaBuilder* builder, uint32_t level) {
+  auto known = places_.find(builder);
+  if (known != places_.end()) return known->second;
+  if (level > kMaxLevels) return Limit(Format("put: a tree of more than %u levels", kMaxLevels));
+  Place place;
+  if (builder->is_blob()) {
+    ASSIGN_OR_RETURN(place.node, AddBytes(builder->bytes()));
+  } else {
+    TreeNode node;
+    node.type_name = builder->type_name();
+    node.members.reserve(builder->members().size());
+    metadata_bytes_ += builder->type_name().size();
+    for (const MetaBuilder::Member& member : builder->members()) {
+      TreeMember link;
+      link.name = member.name;
+      metadata_bytes_ += member.name.size() + sizeof(ObjectId);
+      if (member.meta != nullptr && member.meta->id() == kInvalidId) {
+        ASSIGN_OR_RETURN(Place below, AddBuilder(member.meta.get(), level + 1));
+        link.local = true;
+        link.ref = below.node;
+        place.height = std::max(place.height, below.height + 1);
+      } else if (member.writer != nullptr) {
+        ASSIGN_OR_RETURN(link.ref, AddWriter(member.writer));
+        link.local = true;
+      } else if (member.meta != nullptr) {
+        link.ref = member.meta->id();
+      } else if (member.id != kInvalidId) {
+        link.ref = member.id;
+      } else {
+        ASSIGN_OR_RETURN(link.ref, AddBytes(member.bytes));
+        link.local = true;
+      }
+      node.members.push_back(link);
+    }
+    fields_.push_back(std::make_unique<std::string>(builder->PackedFields()));
+    metadata_bytes_ += fields_.back()->size();
+    node.fields = *fields_.back();
+    place.node = AddNode(std::move(node));
+  }
+  // A subtree that was met higher up may be too high for this place.
+  if (level - 1 + place.height > kMaxLevels) {
+    return Limit(Format("put: a tree of more than %u levels", kMaxLevels));
+  }
+  if (metadata_bytes_ > kMaxRecord) {
+    return Limit(Format("put: more than %llu bytes of metadata",
+                        static_cast<unsigned long long>(kMaxRecord)));
+  }
+  places_[builder] = place;
+  builders_.emplace_back(builder, place.node);
+  return place;
+}
+
+void TreePut::Succeeded(const wire::MutationAnswer& answer) {
+  for (const auto& writer : writers_) writer->MarkSealed();
+  for (auto [builder, index] : builders_) {
+    const TreeNode& node = tree_.nodes[index];
+    bool leased = node.type == TreeNode::Type::kLeasedBlob;
+    builder->set_id(leased ? node.lease
+                           : MakeId(builder->is_blob(), client_->instance(), answer.value + index));
+  }
+}
+
+Result<ObjectId> TreePut::Run(const std::shared_ptr<MetaBuilder>& root, const PutOptions& options) {
+  if (root->id() != kInvalidId) return Invalid("put: the builder was put already");
+  if (!options.name.empty()) RETURN_IF_ERROR(CheckText("name", options.name, kMaxName));
+  RETURN_IF_ERROR(AddBuilder(root.get(), 1).status());
+  tree_.name = options.name;
+  tree_.replace_name = options.replace;
+  Request request(wire::MessageType::kPut);
+  wire::EncodeTree(tree_, &request.frame);
+  ASSIGN_OR_RETURN(wire::MutationAnswer answer, client_->Change(&request));
+  Succeeded(answer);
+  if (options.persist) RETURN_IF_ERROR(client_->Persist({answer.id}));
+  return answer.id;
+}
+
+}  // namespace
+
+Result<ObjectId> PutTree(const std::shared_ptr<Client>& client,
+                         const std::shared_ptr<MetaBuilder>& root, const PutOptions& options) {
+  return TreePut(client).Run(root, options);
+}
+
+}  // namespace vineyard::client

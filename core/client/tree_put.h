@@ -1,0 +1,24 @@
+// This file is the only place that turns builders into the one message of a put.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "core/base/result.h"
+#include "core/client/client.h"
+#include "core/client/meta_builder.h"
+
+namespace vineyard::client {
+
+struct PutOptions {
+  std::string_view name;  // of the root; empty: none
+  bool replace = false;
+  bool persist = false;
+};
+
+// Stores everything below `root`, or nothing. Builders that were put before count as links to what they
+// became. Afterwards every builder knows its id.
+Result<ObjectId> PutTree(const std::shared_ptr<Client>& client,
+                         const std::shared_ptr<MetaBuilder>& root, const PutOptions& options);
+
+}  // namespace vineyard::client
