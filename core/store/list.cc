@@ -48,6 +48,7 @@ std::vector<std::pair<std::string, uint64_t>> Store::Impl::ListTypes() {
 
 Result<Page> Store::Impl::List(std::string_view type_glob, std::string_view after, uint64_t limit) {
   // The cursor is the printed id and the type name of the last object of the page before.
+  if (limit == 0) return Invalid("list: a page of 0 objects");
   ObjectId last_id = kInvalidId;
   std::string_view last_type;
   if (!after.empty()) {

@@ -142,11 +142,13 @@ Result<Mutation> Store::Impl::SetLabels(
   if (old != labels_.end()) {
     ASSIGN_OR_RETURN(labels, DecodeLabels(StoredBytes(slots_->Read(old->second).fields)));
   }
-  for (const auto& [key, value] : changes) {
-    RETURN_IF_ERROR(CheckText("key of a label", key, kMaxKey));
-    if (!value.empty()) RETURN_IF_ERROR(CheckText("label", value, kMaxInlinePayload));
-    std::erase_if(labels, [&](const auto& label) { return label.first == key; });
-    if (!value.empty()) labels.emplace_back(key, value);
+  for (const auto& change : changes) {
+    RETURN_IF_ERROR(CheckText("key of a label", change.first, kMaxKey));
+    if (!change.second.empty()) {
+      RETURN_IF_ERROR(CheckText("label", change.second, kMaxInlinePayload));
+    }
+    std::erase_if(labels, [&](const auto& label) { return label.first == change.first; });
+    if (!change.second.empty()) labels.emplace_back(change.first, change.second);
   }
   if (labels.size() > 1000) return Limit("labels of an object: at most 1000 are allowed");
   store_->Hold(*target);

@@ -1,6 +1,7 @@
 // Put: a whole tree in one commit. Leases: memory that a session writes itself.
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
@@ -27,6 +28,9 @@ struct Planned {
   std::vector<uint32_t> old_members;  // slots of members that existed before, one per entry
   std::string record;
 };
+
+// Shared members count as often as they are named: each level can double the sum.
+uint64_t AddSaturating(uint64_t a, uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
 
 Status CheckKind(BlobKind kind) {
   if (kind == BlobKind::kBuffer || kind == BlobKind::kBytes || kind == BlobKind::kByteArray) {
@@ -60,6 +64,7 @@ class PutPlan {
   uint64_t session_;
   std::vector<Planned> nodes_;
   std::vector<uint32_t> held_;
+  std::unordered_set<ObjectId> leases_;
   bool committed_ = false;
   uint64_t copied_ = 0;
 };
@@ -103,10 +108,8 @@ Status PutPlan::CheckLease(size_t i) {
   if (image.fields.owner != session_) {
     return {Code::kPermission, "blob " + PrintId(source.lease) + ": another session writes it"};
   }
-  for (size_t k = 0; k < i; ++k) {
-    if (nodes_[k].id == source.lease) {
-      return Invalid("blob " + PrintId(source.lease) + ": it is sealed twice in one put");
-    }
+  if (!leases_.insert(source.lease).second) {
+    return Invalid("blob " + PrintId(source.lease) + ": it is sealed twice in one put");
   }
   node.id = source.lease;
   node.slot = lease->second;
@@ -134,6 +137,8 @@ Status PutPlan::CheckObject(size_t i, std::vector<bool>* used) {
   auto fields = Unpack(source.fields, &arena);
   if (!fields.ok()) return Invalid("fields of an object: " + fields.status().text());
   if (!fields->is(ValueType::kMap)) return Invalid("fields of an object: they are not a map");
+  Status checked = CheckValue(*fields);
+  if (!checked.ok()) return {checked.code(), "fields of an object: " + checked.text()};
   for (const TreeMember& member : source.members) {
     ObjectId id = member.ref;
     if (member.local) {
@@ -142,7 +147,7 @@ Status PutPlan::CheckObject(size_t i, std::vector<bool>* used) {
       Planned& child = nodes_[member.ref];
       ++child.links;
       node.depth = std::max(node.depth, child.depth + 1);
-      node.nbytes += child.nbytes;
+      node.nbytes = AddSaturating(node.nbytes, child.nbytes);
       id = kInvalidId;  // known once ids are given
     } else if (id != kEmptyBlobId) {
       auto slot = store_->FindSealed(id);
@@ -156,10 +161,10 @@ Status PutPlan::CheckObject(size_t i, std::vector<bool>* used) {
       held_.push_back(*slot);
       shm::SlotFields member_fields = store_->slots_->Read(*slot).fields;
       if (shm::IsBlobKind(member_fields.kind)) {
-        node.nbytes += member_fields.size;
+        node.nbytes = AddSaturating(node.nbytes, member_fields.size);
       } else {
         ASSIGN_OR_RETURN(Record record, DecodeRecord(store_->StoredBytes(member_fields)));
-        node.nbytes += record.nbytes;
+        node.nbytes = AddSaturating(node.nbytes, record.nbytes);
       }
     }
     node.members.push_back({member.name, id});

@@ -158,6 +158,20 @@ Result<FindAnswer> FindAnswer::Decode(const Answer& answer) {
   return Finish(fields, std::move(found));
 }
 
+namespace {
+
+// A pattern takes time with its length, for every name that it is held against.
+Status CheckPage(const char* what, std::string_view glob, uint64_t limit) {
+  if (glob.size() > kMaxGlob) {
+    return Limit(Format("%s: a pattern of %zu bytes, at most %llu are allowed", what, glob.size(),
+                        static_cast<unsigned long long>(kMaxGlob)));
+  }
+  if (limit == 0) return Invalid(Format("%s: a page of 0 entries", what));
+  return OkStatus();
+}
+
+}  // namespace
+
 void List::Encode(std::string* out) const {
   Packer(out).Array(3).String(type_glob).Bytes(after).Uint(limit);
 }
@@ -167,6 +181,7 @@ Result<List> List::Decode(const Value& body) {
   Fields fields("list", body);
   fields.Text("type", &list.type_glob).Bytes("after", &list.after);
   fields.Uint("limit", &list.limit, kMaxPage);
+  RETURN_IF_ERROR(CheckPage("list", list.type_glob, list.limit));
   return Finish(fields, std::move(list));
 }
 
@@ -215,6 +230,7 @@ Result<ListNames> ListNames::Decode(const Value& body) {
   Fields fields("list names", body);
   fields.Text("glob", &list.glob).Text("after", &list.after);
   fields.Uint("limit", &list.limit, kMaxPage);
+  RETURN_IF_ERROR(CheckPage("list names", list.glob, list.limit));
   return Finish(fields, std::move(list));
 }
 

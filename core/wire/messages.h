@@ -133,11 +133,12 @@ struct FindAnswer {
 struct List {
   std::string_view type_glob;
   std::string_view after;  // cursor of the answer before; empty: from the start
-  uint64_t limit = 0;      // at most kMaxPage
+  uint64_t limit = 0;      // 1 to kMaxPage
   void Encode(std::string* out) const;
   static Result<List> Decode(const Value& body);
 };
 inline constexpr uint64_t kMaxPage = 10000;
+inline constexpr uint64_t kMaxGlob = 1024;  // bytes
 struct ListAnswer {
   std::vector<ObjectId> ids;
   std::string cursor;  // empty: that was all
