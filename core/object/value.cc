@@ -1,6 +1,7 @@
 #include "core/object/value.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace vineyard {
 namespace {
@@ -74,15 +75,34 @@ const Value* Value::Find(std::string_view key) const {
   return nullptr;
 }
 
+Arena::Arena(Arena&& other) noexcept
+    : blocks_(std::exchange(other.blocks_, {})),
+      next_(std::exchange(other.next_, nullptr)),
+      left_(std::exchange(other.left_, 0)),
+      capacity_(std::exchange(other.capacity_, 0)) {}
+
+Arena& Arena::operator=(Arena&& other) noexcept {
+  blocks_ = std::exchange(other.blocks_, {});
+  next_ = std::exchange(other.next_, nullptr);
+  left_ = std::exchange(other.left_, 0);
+  capacity_ = std::exchange(other.capacity_, 0);
+  return *this;
+}
+
 Value* Arena::New(uint64_t count) {
-  if (capacity_ - used_ < count) {
-    capacity_ = std::max<uint64_t>({count, 2 * capacity_, 32});
-    blocks_.push_back(std::make_unique<Value[]>(capacity_));
-    used_ = 0;
+  constexpr uint64_t kFirstBlock = 32, kBlock = 4096, kLarge = kBlock / 4;
+  if (count > left_) {
+    // A large piece gets a block of its own, so that no block is left with much unused.
+    uint64_t size =
+        count > kLarge ? count : std::max(count, std::clamp(capacity_, kFirstBlock, kBlock));
+    Value* block = blocks_.emplace_back(std::make_unique<Value[]>(size)).get();
+    capacity_ += size;
+    if (count > kLarge) return block;
+    next_ = block;
+    left_ = size;
   }
-  Value* values = blocks_.back().get() + used_;
-  used_ += count;
-  return values;
+  left_ -= count;
+  return std::exchange(next_, next_ + count);
 }
 
 }  // namespace vineyard

@@ -60,19 +60,24 @@ struct Value {
 };
 static_assert(sizeof(Value) == 24);
 
-// Values in blocks that never move.
+// Values in blocks that never move. What is asked for is what is taken, up to a third and one block
+// more: a reader of foreign bytes can bound its memory by bounding its counts.
 class Arena {
  public:
   Arena() = default;
-  Arena(Arena&&) = default;
-  Arena& operator=(Arena&&) = default;
+  Arena(Arena&& other) noexcept;
+  Arena& operator=(Arena&& other) noexcept;
 
   // `count` default values in one piece.
   Value* New(uint64_t count);
+  // Values in all blocks.
+  uint64_t capacity() const { return capacity_; }
 
  private:
   std::vector<std::unique_ptr<Value[]>> blocks_;
-  uint64_t used_ = 0, capacity_ = 0;  // of the last block
+  Value* next_ = nullptr;  // in the block that small pieces come from
+  uint64_t left_ = 0;      // values of it from next_ on
+  uint64_t capacity_ = 0;
 };
 
 }  // namespace vineyard
