@@ -28,11 +28,15 @@ constexpr Type kTypes[] = {
 };
 
 // Matches one [...] at glob[*at] (which is '['); moves *at behind it. A '[' that is never closed
-// stands for itself.
-bool ClassMatches(std::string_view glob, size_t* at, unsigned char c) {
+// stands for itself; `last_close`, where the last ']' of the pattern is, tells at once.
+bool ClassMatches(std::string_view glob, size_t last_close, size_t* at, unsigned char c) {
   size_t i = *at + 1;
   bool negated = i < glob.size() && (glob[i] == '!' || glob[i] == '^');
   if (negated) ++i;
+  if (last_close == std::string_view::npos || last_close <= i) {
+    ++*at;
+    return c == '[';
+  }
   bool found = false;
   for (size_t first = i; i < glob.size(); ++i) {
     if (glob[i] == ']' && i != first) {
@@ -46,8 +50,7 @@ bool ClassMatches(std::string_view glob, size_t* at, unsigned char c) {
     }
     found = found || (low <= c && c <= high);
   }
-  ++*at;
-  return c == '[';
+  return false;  // never here: there is a ']' behind the first character
 }
 
 }  // namespace
@@ -78,6 +81,7 @@ bool TypeMatches(std::string_view type_name, std::string_view glob) {
 bool GlobMatches(std::string_view glob, std::string_view text) {
   // On a mismatch only the last '*' can help: let it swallow one more character. Hence no recursion
   // and no exponential time.
+  size_t last_close = glob.rfind(']');
   size_t g = 0, t = 0, star = std::string_view::npos, star_text = 0;
   while (t < text.size()) {
     bool matched = false;
@@ -92,7 +96,7 @@ bool GlobMatches(std::string_view glob, std::string_view text) {
         ++g;
         matched = true;
       } else if (c == '[') {
-        matched = ClassMatches(glob, &g, static_cast<unsigned char>(text[t]));
+        matched = ClassMatches(glob, last_close, &g, static_cast<unsigned char>(text[t]));
       } else {
         if (c == '\\' && g + 1 < glob.size()) c = glob[++g];
         ++g;
