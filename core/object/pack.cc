@@ -1,6 +1,7 @@
 #include "core/object/pack.h"
 
 #include <algorithm>
+#include <bit>
 #include <msgpack.hpp>
 
 namespace vineyard {
@@ -14,12 +15,17 @@ struct Sink {
   void write(const char* data, size_t size) { out->append(data, size); }
 };
 
+void AppendBigEndian(uint64_t number, std::string* out) {
+  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(number >> shift));
+}
+
 // Builds the tree in one pass. Every value takes at least one byte of input, so `budget_`, the
 // bytes not yet promised to a value, bounds all counts together before anything is allocated for
 // them.
 class Builder : public msgpack::v2::null_visitor {
  public:
-  Builder(uint64_t bytes, Arena* arena) : arena_(arena), budget_(bytes) {}
+  Builder(uint64_t bytes, Arena* arena, uint32_t max_depth)
+      : arena_(arena), budget_(bytes), max_depth_(max_depth) {}
 
   bool visit_nil() { return Leaf(Value::Null()); }
   bool visit_boolean(bool v) { return Leaf(Value::Bool(v)); }
@@ -64,7 +70,7 @@ class Builder : public msgpack::v2::null_visitor {
   }
   bool Open(ValueType type, uint64_t size, uint64_t items) {
     if (items >= budget_) return Refuse("a list or map is longer than the bytes that are left");
-    if (depth_ == kMaxDepth) return Refuse("nested too deep");
+    if (depth_ == max_depth_) return Refuse("nested too deep");
     budget_ -= items;
     Value* block = items == 0 ? nullptr : arena_->New(items);
     Value value;
@@ -86,8 +92,9 @@ class Builder : public msgpack::v2::null_visitor {
 
   Arena* arena_;
   uint64_t budget_;
+  uint32_t max_depth_;
   Value root_;
-  Level stack_[kMaxDepth + 1] = {{&root_}};
+  Level stack_[kMaxDepth + 2] = {{&root_}};
   uint32_t depth_ = 0;
   const char* error_ = nullptr;
 };
@@ -124,8 +131,9 @@ Packer& Packer::Uint(uint64_t value) {
   return *this;
 }
 Packer& Packer::Float(double value) {
-  Sink sink{out_};
-  msgpack::packer<Sink>(sink).pack_double(value);
+  // Not pack_double: it writes 2.0 as the integer 2, and -0.0 as 0.
+  out_->push_back('\xcb');
+  AppendBigEndian(std::bit_cast<uint64_t>(value), out_);
   return *this;
 }
 Packer& Packer::String(std::string_view text) {
@@ -163,12 +171,9 @@ Packer& Packer::Any(const Value& value) {
       return Int(value.as.int64);
     case ValueType::kUint64: {
       if (value.as.uint64 > static_cast<uint64_t>(INT64_MAX)) return Uint(value.as.uint64);
-      char bytes[8];
-      for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(value.as.uint64 >> (56 - 8 * i));
       Sink sink{out_};
-      msgpack::packer<Sink> packer(sink);
-      packer.pack_ext(sizeof bytes, kUnsigned);
-      packer.pack_ext_body(bytes, sizeof bytes);
+      msgpack::packer<Sink>(sink).pack_ext(sizeof value.as.uint64, kUnsigned);
+      AppendBigEndian(value.as.uint64, out_);
       return *this;
     }
     case ValueType::kFloat64:
@@ -266,8 +271,8 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
-Result<Value> Unpack(std::string_view bytes, Arena* arena) {
-  Builder builder(bytes.size(), arena);
+Result<Value> Unpack(std::string_view bytes, Arena* arena, uint32_t max_depth) {
+  Builder builder(bytes.size(), arena, std::min(max_depth, kMaxDepth + 1));
   size_t offset = 0;
   bool whole = msgpack::v2::parse(bytes.data(), bytes.size(), offset, builder);
   if (builder.error() != nullptr) return Corrupt(builder.error());

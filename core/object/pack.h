@@ -49,7 +49,9 @@ bool IsUtf8(std::string_view text);
 
 // One value that fills `bytes` exactly. Text and bytes of the result point into `bytes`; lists and
 // maps into `arena`. Counts are checked against the bytes that are left before anything is
-// allocated, so memory taken is at most sizeof(Value) a byte of input.
-Result<Value> Unpack(std::string_view bytes, Arena* arena);
+// allocated, so values taken from the arena are fewer than bytes of input. Text is not checked for
+// UTF-8 (CheckValue). Lists and maps may be nested `max_depth` deep.
+// REQUIRES: max_depth <= kMaxDepth + 1.
+Result<Value> Unpack(std::string_view bytes, Arena* arena, uint32_t max_depth = kMaxDepth);
 
 }  // namespace vineyard

@@ -11,12 +11,14 @@ namespace {
 
 // A version byte and a map: what records of all kinds start with.
 Result<Value> UnpackVersioned(std::string_view bytes, Arena* arena) {
+  // Fields may use the whole depth by themselves, and lie in the record's map.
+  constexpr uint32_t kDepth = kMaxDepth + 1;
   if (bytes.empty()) return Corrupt("record: it is empty");
   if (static_cast<uint8_t>(bytes[0]) != kRecordVersion) {
     return Status(Code::kVersion, Format("record: version %u, this build reads %u",
                                          static_cast<uint8_t>(bytes[0]), kRecordVersion));
   }
-  ASSIGN_OR_RETURN(Value map, Unpack(bytes.substr(1), arena));
+  ASSIGN_OR_RETURN(Value map, Unpack(bytes.substr(1), arena, kDepth));
   if (!map.is(ValueType::kMap)) return Corrupt("record: it is not a map");
   return map;
 }
