@@ -1,8 +1,8 @@
 // This file is the only place that says what the handles are that several files of this folder share.
 #pragma once
 
+#include <atomic>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "capi/src/guard.h"
@@ -21,13 +21,16 @@ struct vineyard_meta {
 struct vineyard_object {
   explicit vineyard_object(std::unique_ptr<vineyard::client::ObjectView> object)
       : view(std::move(object)) {}
-  ~vineyard_object() {
-    if (tensor_buffer != nullptr) vineyard::client::ReleaseView(tensor_buffer);
-  }
+  ~vineyard_object() { delete tensor.load(std::memory_order_acquire); }
   std::unique_ptr<vineyard::client::ObjectView> view;
 
-  // Of vineyard_object_tensor(), made at its first call.
-  std::mutex tensor_mutex;
-  vineyard::client::View* tensor_buffer = nullptr;
-  std::vector<int64_t> tensor_shape;
+  // Of vineyard_object_tensor(), made at its first call. Without a lock, which a child might find taken.
+  struct Tensor {
+    ~Tensor() {
+      if (buffer != nullptr) vineyard::client::ReleaseView(buffer);
+    }
+    vineyard::client::View* buffer = nullptr;
+    std::vector<int64_t> shape;
+  };
+  std::atomic<const Tensor*> tensor{nullptr};
 };

@@ -44,43 +44,51 @@ Result<const Value*> FieldOf(const vineyard_object* object, const char* name, Va
   return value;
 }
 
-// Keeps shape and buffer in the handle. REQUIRES: tensor_mutex is held.
-Status Prepare(vineyard_object* object) {
-  if (object->tensor_buffer != nullptr) return OkStatus();
+// Keeps shape and buffer in the handle.
+Result<const vineyard_object::Tensor*> Prepare(vineyard_object* object) {
+  // acquire: shape and buffer are seen as they were made.
+  const auto* known = object->tensor.load(std::memory_order_acquire);
+  if (known != nullptr) return known;
+  auto made = std::make_unique<vineyard_object::Tensor>();
   ASSIGN_OR_RETURN(const Value* shape, FieldOf(object, "shape_", ValueType::kList));
-  object->tensor_shape.assign(shape->size, 0);
+  made->shape.assign(shape->size, 0);
   for (uint64_t i = 0; i < shape->size; ++i) {
-    if (!shape->as.items[i].GetInt64(&object->tensor_shape[i]) || object->tensor_shape[i] < 0) {
+    if (!shape->as.items[i].GetInt64(&made->shape[i]) || made->shape[i] < 0) {
       return Broken(object, "its shape is not a list of sizes");
     }
   }
   Result<ObjectId> buffer = object->view->MemberId("buffer_");
   if (!buffer.ok()) return Broken(object, "it has no buffer");
-  ASSIGN_OR_RETURN(object->tensor_buffer, object->view->MemberBlob(*buffer));
-  return OkStatus();
+  ASSIGN_OR_RETURN(made->buffer, object->view->MemberBlob(*buffer));
+  // acq_rel: publishes ours, or sees that of the thread that was first.
+  if (object->tensor.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel)) {
+    known = made.release();
+  }
+  return known;
 }
 
-Status Fill(const vineyard_object* object, vineyard_tensor* tensor) {
+Status Fill(const vineyard_object* object, const vineyard_object::Tensor& made,
+            vineyard_tensor* tensor) {
   ASSIGN_OR_RETURN(const Value* type, FieldOf(object, "value_type_", ValueType::kString));
   tensor->element = ElementOf(type->text());
   Result<const Value*> order = object->view->Field("order_");
   tensor->is_fortran =
       order.ok() && (*order)->is(ValueType::kString) && (*order)->text() == "F" ? 1 : 0;
-  tensor->dimensions = static_cast<int32_t>(object->tensor_shape.size());
-  tensor->shape = object->tensor_shape.data();
+  tensor->dimensions = static_cast<int32_t>(made.shape.size());
+  tensor->shape = made.shape.data();
 
   uint64_t offset = 0;
   Result<const Value*> offset_field = object->view->Field("offset_");
   if (offset_field.ok() && !(*offset_field)->GetUint64(&offset)) {
     return Broken(object, "its offset is not a size");
   }
-  uint64_t length = object->tensor_buffer->length;
+  uint64_t length = made.buffer->length;
   if (offset > length) return Broken(object, "its offset lies behind its buffer");
-  tensor->data = object->tensor_buffer->data + offset;
+  tensor->data = made.buffer->data + offset;
   tensor->data_size = length - offset;
   if (tensor->element == VINEYARD_ELEMENT_OTHER) return OkStatus();
   uint64_t bytes = kElements[tensor->element].size;
-  for (int64_t size : object->tensor_shape) {
+  for (int64_t size : made.shape) {
     if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes)) {
       return Broken(object, "its shape is larger than any memory");
     }
@@ -109,10 +117,9 @@ int32_t vineyard_object_tensor(vineyard_object* object, vineyard_tensor* tensor)
       return {Code::kType, "object " + PrintId(object->view->id()) + ": it is a " +
                                object->view->type_name() + ", not an array"};
     }
-    std::lock_guard lock(object->tensor_mutex);
-    RETURN_IF_ERROR(Prepare(object));
+    ASSIGN_OR_RETURN(const auto* made, Prepare(object));
     vineyard_tensor full = VINEYARD_TENSOR_INIT;
-    RETURN_IF_ERROR(Fill(object, &full));
+    RETURN_IF_ERROR(Fill(object, *made, &full));
     return WriteStruct(full, tensor);
   });
 }

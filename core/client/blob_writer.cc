@@ -48,6 +48,7 @@ Result<std::shared_ptr<BlobWriter>> BlobWriter::Create(std::shared_ptr<Client> c
   ASSIGN_OR_RETURN(wire::LeaseAnswer answer, wire::LeaseAnswer::Decode(reply.answer));
   writer->id_ = answer.id;
   writer->state_ = State::kOpen;
+  client->LeaseOpened(answer.id);
 
   Envelope envelope = EnvelopeOf(kind, size);
   uint64_t extent_size = envelope.extent_size(size);
@@ -103,7 +104,7 @@ Status BlobWriter::Prepare() {
 Status BlobWriter::Seal() {
   RETURN_IF_ERROR(Prepare());
   RETURN_IF_ERROR(PutNode(client_.get(), LeasedNode(*this)).status());
-  state_ = State::kSealed;
+  MarkSealed();
   return OkStatus();
 }
 
@@ -115,10 +116,12 @@ Status BlobWriter::Abort() {
 
 Status BlobWriter::Drop() {
   state_ = State::kAborted;
-  wire::DropLease drop;
-  drop.id = id_;
-  Request request(wire::MessageType::kDropLease, drop);
-  return client_->Change(&request).status();
+  return client_->DropLease(id_);
+}
+
+void BlobWriter::MarkSealed() {
+  state_ = State::kSealed;
+  client_->LeaseClosed(id_);
 }
 
 Result<ObjectId> PutBlob(const std::shared_ptr<Client>& client, std::string_view bytes,

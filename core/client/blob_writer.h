@@ -35,7 +35,7 @@ class BlobWriter {
 
   // For a put that seals it together with others: writes the envelope.
   Status Prepare();
-  void MarkSealed() { state_ = State::kSealed; }
+  void MarkSealed();
 
  private:
   enum class State { kOpen, kSealed, kAborted };

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "core/client/find_slow.h"
@@ -10,6 +11,7 @@ namespace vineyard::client {
 namespace {
 
 constexpr int64_t kDefaultTimeoutMs = 30'000;
+constexpr int64_t kGoodbyeMs = 1'000;
 
 // What a blob without bytes points to.
 alignas(kPayloadAlignment) constexpr char kNothing[kPayloadAlignment] = {};
@@ -53,7 +55,8 @@ std::shared_ptr<Connection> Client::NewConnection() {
       Connection::Options{path_, client_name_},
       [this](const wire::Welcome& welcome, const std::vector<Fd>& files) {
         return OnSession(welcome, files);
-      });
+      },
+      [this](ObjectId id) { DropLeaseLater(id); });
 }
 
 Result<Client*> Client::Connect(const ConnectOptions& options) {
@@ -78,6 +81,14 @@ Result<Client*> Client::Connect(const ConnectOptions& options) {
 void Client::Close() {
   if (closed_.exchange(true, std::memory_order_acq_rel)) return;
   session_.store(nullptr, std::memory_order_release);
+  {
+    std::lock_guard lock(ProcessMutex());
+    to_drop_.insert(to_drop_.end(), leases_.begin(), leases_.end());
+    leases_.clear();
+    any_to_drop_.store(!to_drop_.empty(), std::memory_order_relaxed);
+  }
+  // Best effort: what stays leased comes back when the session's memory is unmapped.
+  if (connection_->is_connected()) DropLeasesNow(PatienceOf(std::min(timeout_ms_, kGoodbyeMs)));
   connection_->Close();
   ReleaseDeferred();
 }
@@ -103,8 +114,9 @@ void Client::AfterForkInChild() {
   connection_->AbandonInChild();
   new std::shared_ptr<Connection>(std::move(connection_));
   connection_ = NewConnection();
-  if (closed_.load(std::memory_order_relaxed)) connection_->Close();
   session_.store(nullptr, std::memory_order_relaxed);
+  leases_.clear();
+  to_drop_.clear();
 }
 
 Status Client::OnSession(const wire::Welcome& welcome, const std::vector<Fd>& files) {
@@ -147,6 +159,7 @@ Status Client::CheckUsable() const {
 Status Client::Call(Request* request, const Patience& patience, Reply* reply) {
   RETURN_IF_ERROR(CheckUsable());
   ReleaseDeferred();
+  DropLeasesNow(patience);
   return connection_->Call(request, patience, reply);
 }
 
@@ -164,6 +177,59 @@ Result<Session*> Client::EnsureSession(const Patience& patience) {
   session = session_.load(std::memory_order_acquire);
   if (session == nullptr) return Invalid("client: it is closed");
   return session;
+}
+
+// ---- leases --------------------------------------------------------------------------------------
+
+void Client::LeaseOpened(ObjectId id) {
+  std::lock_guard lock(ProcessMutex());
+  leases_.push_back(id);
+}
+
+void Client::LeaseClosed(ObjectId id) {
+  std::lock_guard lock(ProcessMutex());
+  auto found = std::find(leases_.begin(), leases_.end(), id);
+  if (found == leases_.end()) return;
+  *found = leases_.back();
+  leases_.pop_back();
+}
+
+void Client::DropLeaseLater(ObjectId id) {
+  std::lock_guard lock(ProcessMutex());
+  to_drop_.push_back(id);
+  any_to_drop_.store(true, std::memory_order_relaxed);  // a hint; the list is under the lock
+}
+
+Status Client::DropLease(ObjectId id) {
+  LeaseClosed(id);
+  if (!ThreadMayWait()) {
+    DropLeaseLater(id);
+    return OkStatus();
+  }
+  wire::DropLease drop;
+  drop.id = id;
+  Request request(wire::MessageType::kDropLease, drop);
+  return Change(&request).status();
+}
+
+void Client::DropLeasesNow(const Patience& patience) {
+  if (!any_to_drop_.load(std::memory_order_relaxed) || !ThreadMayWait()) return;
+  std::vector<ObjectId> ids;
+  {
+    std::lock_guard lock(ProcessMutex());
+    ids.swap(to_drop_);
+    any_to_drop_.store(false, std::memory_order_relaxed);
+  }
+  for (; !ids.empty(); ids.pop_back()) {
+    wire::DropLease drop;
+    drop.id = ids.back();
+    Request request(wire::MessageType::kDropLease, drop);
+    Reply reply;
+    // Another error says that it is gone, or will be with the session.
+    Status dropped = connection_->Call(&request, patience, &reply);
+    if (dropped.code() == Code::kTimeout || dropped.code() == Code::kInterrupted) break;
+  }
+  for (ObjectId id : ids) DropLeaseLater(id);
 }
 
 // ---- memory ----------------------------------------------------------------------------------------

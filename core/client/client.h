@@ -133,6 +133,11 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   // The session, made when there is none yet.
   Result<Session*> EnsureSession(const Patience& patience);
   Status EnsureSegment(Session* session, uint32_t number, bool writable, const Patience& patience);
+  // Leases that must not outlive this client.
+  void LeaseOpened(ObjectId id);
+  void LeaseClosed(ObjectId id);
+  // Drops it now, or with the next request when this thread may not wait.
+  Status DropLease(ObjectId id);
   void AfterForkInChild() override;
 
  private:
@@ -140,6 +145,8 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   std::shared_ptr<Connection> NewConnection();
   Status OnSession(const wire::Welcome& welcome, const std::vector<Fd>& files);
   Status CheckUsable() const;
+  void DropLeaseLater(ObjectId id);
+  void DropLeasesNow(const Patience& patience);
 
   static View* MakeView(Session* session, const SlotContents& slot, const char* stored,
                         uint32_t epoch) {
@@ -183,7 +190,12 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   std::atomic<uint64_t> copied_{0};
   std::shared_ptr<Connection> connection_;  // another one in a child
   std::shared_ptr<Client> self_;            // what Connect() gave
-  std::vector<Session*> sessions_;          // guarded by ProcessMutex()
+  std::atomic<bool> any_to_drop_{false};
+
+  // Guarded by ProcessMutex().
+  std::vector<Session*> sessions_;
+  std::vector<ObjectId> leases_;   // open
+  std::vector<ObjectId> to_drop_;  // that nobody wants any more
 };
 
 }  // namespace vineyard::client

@@ -228,13 +228,25 @@ Status Connection::Dispatch(Socket* socket) {
       if ((*found)->sleeps != For::kNothing) (*found)->event.Set();
       continue;
     }
-    // Too late: nobody waits any more.
-    auto late = std::find_if(given_up_.begin(), given_up_.end(),
-                             [&](const auto& entry) { return entry.first == correlation; });
-    if (late == given_up_.end()) continue;
-    Answered(late->second);
-    given_up_.erase(late);
+    TakeLate(frame);
   }
+}
+
+// An answer that nobody waits for any more.
+void Connection::TakeLate(const Frame& frame) {
+  auto late = std::find_if(given_up_.begin(), given_up_.end(), [&](const GivenUp& request) {
+    return request.correlation == frame.header.correlation;
+  });
+  if (late == given_up_.end()) return;
+  GivenUp request = *late;
+  given_up_.erase(late);
+  Answered(request.number);
+  if (!request.lease) return;
+  Arena arena;
+  Result<wire::Answer> answer = wire::DecodeAnswer(frame.body, &arena);
+  if (!answer.ok() || answer->code != Code::kOk) return;
+  Result<wire::LeaseAnswer> lease = wire::LeaseAnswer::Decode(*answer);
+  if (lease.ok()) on_late_lease_(lease->id);
 }
 
 Status Connection::NoAnswer(const Pending& pending) const {
@@ -247,7 +259,8 @@ void Connection::Leave(Pending* pending) {
   pending_.erase(std::find(pending_.begin(), pending_.end(), pending));
   if (!pending->answered && pending->number != 0) {
     if (socket_ != nullptr && pending->sent_on == generation_) {
-      given_up_.emplace_back(pending->correlation, pending->number);
+      given_up_.push_back({pending->correlation, pending->number,
+                           pending->request->type == wire::MessageType::kLease});
     } else {
       Answered(pending->number);  // no answer can come, and it will not be sent again
     }

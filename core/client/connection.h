@@ -73,8 +73,10 @@ class Connection {
   // Told of each new session, with its three descriptors, before anybody uses it.
   using OnSession =
       std::function<Status(const wire::Welcome& welcome, const std::vector<Fd>& files)>;
+  // Told of a lease that nobody waited for any more. Called with the lock: it may not call back.
+  using OnLateLease = std::function<void(ObjectId id)>;
 
-  Connection(Options options, OnSession on_session);
+  Connection(Options options, OnSession on_session, OnLateLease on_late_lease);
   ~Connection() = default;
 
   // Connects if it is not connected.
@@ -128,6 +130,7 @@ class Connection {
 
   void NewSessionId();
   void Leave(Pending* pending);
+  void TakeLate(const Frame& frame);
   void SetSocket(std::shared_ptr<Socket> socket);
   void Disconnect(uint64_t generation);
   void SessionIsNew();
@@ -137,6 +140,7 @@ class Connection {
 
   const Options options_;
   const OnSession on_session_;
+  const OnLateLease on_late_lease_;
   uint64_t session_, token_[2];  // belongs to who connects
 
   std::atomic<bool> connected_{false};
@@ -150,9 +154,13 @@ class Connection {
   bool sending_ = false, reading_ = false, connecting_ = false;
   std::vector<Pending*> pending_;
   uint64_t correlation_ = 0;
-  uint64_t next_number_ = 1, lowest_ = 1;                // lowest number that is not answered
-  uint64_t done_ = 0;                                    // bit i: lowest_ + i is answered
-  std::vector<std::pair<uint64_t, uint64_t>> given_up_;  // correlation and number on this socket
+  uint64_t next_number_ = 1, lowest_ = 1;  // lowest number that is not answered
+  uint64_t done_ = 0;                      // bit i: lowest_ + i is answered
+  struct GivenUp {
+    uint64_t correlation, number;
+    bool lease;
+  };
+  std::vector<GivenUp> given_up_;  // on this socket
 };
 
 }  // namespace vineyard::client

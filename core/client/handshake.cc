@@ -14,8 +14,10 @@ namespace {
 constexpr int kMaxGreetings = 5;
 }  // namespace
 
-Connection::Connection(Options options, OnSession on_session)
-    : options_(std::move(options)), on_session_(std::move(on_session)) {
+Connection::Connection(Options options, OnSession on_session, OnLateLease on_late_lease)
+    : options_(std::move(options)),
+      on_session_(std::move(on_session)),
+      on_late_lease_(std::move(on_late_lease)) {
   NewSessionId();
 }
 
@@ -43,7 +45,7 @@ Status Connection::Establish(Pending* pending, Lock& lock) {
   auto given_up = std::move(given_up_);
   given_up_.clear();
   if (welcome.resumed) {
-    for (const auto& [correlation, number] : given_up) Answered(number);
+    for (const GivenUp& request : given_up) Answered(request.number);
   }
   return OkStatus();
 }

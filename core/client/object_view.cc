@@ -5,6 +5,9 @@
 namespace vineyard::client {
 namespace {
 
+// Fewer names are compared one after another.
+constexpr uint64_t kIndexFrom = 32;
+
 std::string_view KindName(uint8_t kind) {
   switch (static_cast<shm::SlotKind>(kind)) {
     case shm::SlotKind::kBytes:
@@ -35,6 +38,11 @@ Result<std::unique_ptr<ObjectView>> ObjectView::Make(const std::shared_ptr<Clien
     RETURN_IF_ERROR(object->Decode());
   }
   return object;
+}
+
+ObjectView::~ObjectView() {
+  delete names_.load(std::memory_order_acquire);
+  ReleaseView(view_);
 }
 
 // A blob has no record: its slot says all.
@@ -74,22 +82,52 @@ Status ObjectView::CheckReadable() const {
   return {Code::kForked, "object " + PrintId(id()) + ": this process was forked unseen"};
 }
 
+bool ObjectView::HasManyNames() const {
+  return record_.fields.size + record_.members.size() >= kIndexFrom;
+}
+
+const ObjectView::Place* ObjectView::Lookup(std::string_view name) const {
+  // acquire: the map is seen as it was filled.
+  const Names* names = names_.load(std::memory_order_acquire);
+  if (names == nullptr) {
+    auto made = std::make_unique<Names>();
+    const Value* pairs = record_.fields.as.items;
+    made->reserve(record_.fields.size + record_.members.size());
+    for (uint64_t i = 0; i < record_.fields.size; ++i) {
+      made->try_emplace(pairs[2 * i].text(), Place{false, i});
+    }
+    for (uint64_t i = 0; i < record_.members.size(); ++i) {
+      made->try_emplace(record_.members[i].name, Place{true, i});
+    }
+    // acq_rel: publishes ours, or sees that of the thread that was first.
+    if (names_.compare_exchange_strong(names, made.get(), std::memory_order_acq_rel)) {
+      names = made.release();
+    }
+  }
+  auto found = names->find(name);
+  return found == names->end() ? nullptr : &found->second;
+}
+
 Result<const Value*> ObjectView::Field(std::string_view name) const {
   RETURN_IF_ERROR(CheckReadable());
-  const Value* value = record_.fields.Find(name);
-  if (value == nullptr) {
-    return NotFound("object " + PrintId(id()) + ": it has no field " + Quoted(name));
+  if (!HasManyNames()) {
+    const Value* value = record_.fields.Find(name);
+    if (value != nullptr) return value;
+  } else if (const Place* place = Lookup(name); place != nullptr && !place->is_member) {
+    return &record_.fields.as.items[2 * place->index + 1];
   }
-  return value;
+  return NotFound("object " + PrintId(id()) + ": it has no field " + Quoted(name));
 }
 
 Result<ObjectId> ObjectView::MemberId(std::string_view name) const {
   RETURN_IF_ERROR(CheckReadable());
-  const vineyard::Member* member = record_.FindMember(name);
-  if (member == nullptr) {
-    return NotFound("object " + PrintId(id()) + ": it has no member " + Quoted(name));
+  if (!HasManyNames()) {
+    const vineyard::Member* member = record_.FindMember(name);
+    if (member != nullptr) return member->id;
+  } else if (const Place* place = Lookup(name); place != nullptr && place->is_member) {
+    return record_.members[place->index].id;
   }
-  return member->id;
+  return NotFound("object " + PrintId(id()) + ": it has no member " + Quoted(name));
 }
 
 Result<std::unique_ptr<ObjectView>> ObjectView::Member(ObjectId id) const {

@@ -7,9 +7,11 @@
 // Thread-safe after it is made, except that its release may not race with its use.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "core/base/result.h"
 #include "core/client/client.h"
@@ -22,7 +24,7 @@ class ObjectView {
  public:
   static Result<std::unique_ptr<ObjectView>> Get(const std::shared_ptr<Client>& client,
                                                  ObjectId id);
-  ~ObjectView() { ReleaseView(view_); }
+  ~ObjectView();
   ObjectView(const ObjectView&) = delete;
   ObjectView& operator=(const ObjectView&) = delete;
 
@@ -52,12 +54,21 @@ class ObjectView {
   static Result<std::unique_ptr<ObjectView>> Make(const std::shared_ptr<Client>& client,
                                                   View* view);
   void DescribeBlob();
+  struct Place {
+    bool is_member;
+    uint64_t index;
+  };
+  bool HasManyNames() const;
+  using Names = std::unordered_map<std::string_view, Place>;
+  const Place* Lookup(std::string_view name) const;
   Status Decode();
 
   std::shared_ptr<Client> client_;
   View* view_;
   Record record_;
   std::string type_name_;
+  // Of objects with many names, made at the first look. Without a lock, which a child might find taken.
+  mutable std::atomic<const Names*> names_{nullptr};
 };
 
 }  // namespace vineyard::client
