@@ -15,14 +15,14 @@
 #include <unistd.h>
 #include <vineyard/vineyard.h>
 
-#define CHECK(call)                                                                      \
-  do {                                                                                   \
-    int32_t check_status = (call);                                                       \
-    if (check_status != VINEYARD_OK) {                                                   \
-      fprintf(stderr, "%s:%d: %s: %s: %s\n", __FILE__, __LINE__, #call,                  \
-              vineyard_status_name(check_status), vineyard_error_text());                \
-      exit(1);                                                                           \
-    }                                                                                    \
+#define CHECK(call)                                                       \
+  do {                                                                    \
+    int32_t check_status = (call);                                        \
+    if (check_status != VINEYARD_OK) {                                    \
+      fprintf(stderr, "%s:%d: %s: %s: %s\n", __FILE__, __LINE__, #call,   \
+              vineyard_status_name(check_status), vineyard_error_text()); \
+      exit(1);                                                            \
+    }                                                                     \
   } while (0)
 
 static double now(void) {
@@ -32,9 +32,10 @@ static double now(void) {
 }
 
 static void figure(const char* name, double value, const char* unit, double limit) {
-  printf("{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", \"limit\": %.6g, "
-         "\"limit_name\": \"target\"}\n",
-         name, value, unit, limit);
+  printf(
+      "{\"name\": \"%s\", \"value\": %.6g, \"unit\": \"%s\", \"limit\": %.6g, "
+      "\"limit_name\": \"target\"}\n",
+      name, value, unit, limit);
   fflush(stdout);
 }
 
@@ -48,8 +49,8 @@ static char socket_path[256];
 static pid_t start_daemon(const char* program) {
   pid_t pid = fork();
   if (pid == 0) {
-    execl(program, program, "--socket", socket_path, "--size", "6Gi", "--meta", "local", "--log-level",
-          "warning", (char*)0);
+    execl(program, program, "--socket", socket_path, "--size", "6Gi", "--meta", "local",
+          "--log-level", "warning", (char*)0);
     _exit(127);
   }
   return pid;
@@ -89,7 +90,8 @@ static uint64_t info_number(vineyard_client* client, const char* wanted) {
     const char* name;
     const vineyard_value* value;
     CHECK(vineyard_info_at(info, i, &name, &value));
-    if (strcmp(name, wanted) == 0 && value->type != VINEYARD_VALUE_STRING) number = value->as.uint64;
+    if (strcmp(name, wanted) == 0 && value->type != VINEYARD_VALUE_STRING)
+      number = value->as.uint64;
   }
   vineyard_info_release(info);
   return number;
@@ -268,8 +270,10 @@ int main(int argc, char** argv) {
   qsort(lists_after, 5, sizeof lists_after[0], compare);
   figure("restart with 1,000,000 slots: SIGKILL to a put answered", restarts[2] * 1e3, "ms", 300);
   figure("restart with 1,000,000 slots: first list by type", lists_after[2] * 1e3, "ms", 2000);
-  printf("{\"name\": \"slowest of %llu gets during five restarts\", \"value\": %.4g, \"unit\": \"ms\"}\n",
-         (unsigned long long)reader.gets, slowest * 1e3);
+  printf(
+      "{\"name\": \"slowest of %llu gets during five restarts\", \"value\": %.4g, \"unit\": "
+      "\"ms\"}\n",
+      (unsigned long long)reader.gets, slowest * 1e3);
   free(ids);
   vineyard_client_release(client);
   kill(keeper, SIGTERM);

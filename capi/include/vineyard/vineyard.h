@@ -43,17 +43,13 @@
 
 #include <stdint.h>
 
-#if defined(_WIN32)
-#define VINEYARD_API
-#else
 #define VINEYARD_API __attribute__((visibility("default")))
-#endif
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* ---- versions ------------------------------------------------------------------------------------ */
+/* ---- versions ---- */
 
 /* The interface that this header describes. The library's SONAME carries the major number. */
 #define VINEYARD_ABI_MAJOR 0
@@ -64,32 +60,32 @@ VINEYARD_API const char* vineyard_version(void);
 /* major * 1000 + minor of the library that is running. */
 VINEYARD_API int32_t vineyard_abi_version(void);
 
-/* ---- status ------------------------------------------------------------------------------------ */
+/* ---- status ---- */
 
 #define VINEYARD_OK 0
-#define VINEYARD_E_INVALID (-1)        /* an argument, id, name or handle that can not be right */
-#define VINEYARD_E_NOT_FOUND (-2)      /* no such object, name, field or member */
-#define VINEYARD_E_EXISTS (-3)         /* the name is taken */
-#define VINEYARD_E_OUT_OF_MEMORY (-4)  /* the store is full; nothing was stored */
-#define VINEYARD_E_TIMEOUT (-5)        /* the deadline passed */
-#define VINEYARD_E_UNAVAILABLE (-6)    /* no daemon, or no metadata service, answers */
-#define VINEYARD_E_INTERRUPTED (-7)    /* a signal ended the wait */
-#define VINEYARD_E_PERMISSION (-8)     /* the system or the daemon refuses this user */
-#define VINEYARD_E_VERSION (-9)        /* built to different layouts, protocols or structs */
-#define VINEYARD_E_PROTOCOL (-10)      /* the other side broke the protocol */
-#define VINEYARD_E_TYPE (-11)          /* the field or object is of another type */
-#define VINEYARD_E_LIMIT (-12)         /* larger, longer or deeper than allowed */
-#define VINEYARD_E_CONFLICT (-13)      /* compare-and-set found another revision */
-#define VINEYARD_E_IN_USE (-14)        /* other objects link to it */
-#define VINEYARD_E_FORKED (-15)        /* the handle belongs to the parent process */
-#define VINEYARD_E_REMOTE (-16)        /* the payload lives on another instance */
-#define VINEYARD_E_HOST_MEMORY (-17)   /* this process or host is out of memory or descriptors */
-#define VINEYARD_E_UNSUPPORTED (-18)   /* not offered by this build or daemon */
-#define VINEYARD_E_CORRUPT (-19)       /* stored bytes do not pass their checks */
-#define VINEYARD_E_UNKNOWN (-20)       /* the change may or may not have been applied */
-#define VINEYARD_E_SEALED (-21)        /* the blob is sealed already */
-#define VINEYARD_E_IO (-22)            /* a system call failed unexpectedly */
-#define VINEYARD_E_INTERNAL (-99)      /* a defect of vineyard */
+#define VINEYARD_E_INVALID (-1)       /* an argument, id, name or handle that can not be right */
+#define VINEYARD_E_NOT_FOUND (-2)     /* no such object, name, field or member */
+#define VINEYARD_E_EXISTS (-3)        /* the name is taken */
+#define VINEYARD_E_OUT_OF_MEMORY (-4) /* the store is full; nothing was stored */
+#define VINEYARD_E_TIMEOUT (-5)       /* the deadline passed */
+#define VINEYARD_E_UNAVAILABLE (-6)   /* no daemon, or no metadata service, answers */
+#define VINEYARD_E_INTERRUPTED (-7)   /* a signal ended the wait */
+#define VINEYARD_E_PERMISSION (-8)    /* the system or the daemon refuses this user */
+#define VINEYARD_E_VERSION (-9)       /* built to different layouts, protocols or structs */
+#define VINEYARD_E_PROTOCOL (-10)     /* the other side broke the protocol */
+#define VINEYARD_E_TYPE (-11)         /* the field or object is of another type */
+#define VINEYARD_E_LIMIT (-12)        /* larger, longer or deeper than allowed */
+#define VINEYARD_E_CONFLICT (-13)     /* compare-and-set found another revision */
+#define VINEYARD_E_IN_USE (-14)       /* other objects link to it */
+#define VINEYARD_E_FORKED (-15)       /* the handle belongs to the parent process */
+#define VINEYARD_E_REMOTE (-16)       /* the payload lives on another instance */
+#define VINEYARD_E_HOST_MEMORY (-17)  /* this process or host is out of memory or descriptors */
+#define VINEYARD_E_UNSUPPORTED (-18)  /* not offered by this build or daemon */
+#define VINEYARD_E_CORRUPT (-19)      /* stored bytes do not pass their checks */
+#define VINEYARD_E_UNKNOWN (-20)      /* the change may or may not have been applied */
+#define VINEYARD_E_SEALED (-21)       /* the blob is sealed already */
+#define VINEYARD_E_IO (-22)           /* a system call failed unexpectedly */
+#define VINEYARD_E_INTERNAL (-99)     /* a defect of vineyard */
 
 /* The text of the calling thread's last failure, one line; "" when there was none. Not to be parsed. */
 VINEYARD_API const char* vineyard_error_text(void);
@@ -98,7 +94,7 @@ VINEYARD_API const char* vineyard_status_name(int32_t status);
 /* 1: the same call may succeed later (TIMEOUT, UNAVAILABLE, INTERRUPTED, OUT_OF_MEMORY); else 0. */
 VINEYARD_API int32_t vineyard_status_is_retryable(int32_t status);
 
-/* ---- object ids -------------------------------------------------------------------------------- */
+/* ---- object ids ---- */
 
 typedef uint64_t vineyard_id;
 
@@ -116,7 +112,7 @@ VINEYARD_API int32_t vineyard_id_print(vineyard_id id, char* buffer, uint64_t* s
 /* 1: the id is a blob's; else 0. */
 VINEYARD_API int32_t vineyard_id_is_blob(vineyard_id id);
 
-/* ---- values of metadata ------------------------------------------------------------------------ */
+/* ---- values of metadata ---- */
 
 #define VINEYARD_VALUE_NULL 0
 #define VINEYARD_VALUE_BOOL 1
@@ -131,7 +127,7 @@ VINEYARD_API int32_t vineyard_id_is_blob(vineyard_id id);
 /* A typed value. `size`: bytes of a string or of bytes, items of a list, pairs of a map; else 0.
  * `as.items`: of a list its items; of a map 2 * size values, key, value, key, value. */
 typedef struct vineyard_value {
-  int32_t type; /* VINEYARD_VALUE_* */
+  int32_t type;     /* VINEYARD_VALUE_* */
   int32_t reserved; /* 0 */
   uint64_t size;
   union {
@@ -144,7 +140,7 @@ typedef struct vineyard_value {
   } as;
 } vineyard_value;
 
-/* ---- client ------------------------------------------------------------------------------------ */
+/* ---- client ---- */
 
 /* A connection to the daemon of this host. Thread-safe. */
 typedef struct vineyard_client vineyard_client;
@@ -160,7 +156,8 @@ typedef struct vineyard_connect_options {
    * for objects and names, all others go on to their deadline. */
   int32_t (*keep_waiting)(void);
 } vineyard_connect_options;
-#define VINEYARD_CONNECT_OPTIONS_INIT {sizeof(vineyard_connect_options), 0, 0, 0, 0}
+#define VINEYARD_CONNECT_OPTIONS_INIT \
+  { sizeof(vineyard_connect_options), 0, 0, 0, 0 }
 
 /* Connects to the socket at `path`; NULL: environment VINEYARD_IPC_SOCKET, else the default socket
  * (/var/run/vineyard.sock for root, $XDG_RUNTIME_DIR/vineyard.sock for others). `options` may be NULL.
@@ -192,7 +189,8 @@ typedef struct vineyard_client_statistics {
   uint64_t copied_payload_bytes; /* payload bytes this client copied, in and out */
   uint64_t reconnects;
 } vineyard_client_statistics;
-#define VINEYARD_CLIENT_STATISTICS_INIT {sizeof(vineyard_client_statistics), 0, 0, 0, 0}
+#define VINEYARD_CLIENT_STATISTICS_INIT \
+  { sizeof(vineyard_client_statistics), 0, 0, 0, 0 }
 /* Fills as many members as struct_size covers. Needs no daemon; works after close. */
 VINEYARD_API int32_t vineyard_client_get_statistics(const vineyard_client* client,
                                                     vineyard_client_statistics* statistics);
@@ -211,11 +209,12 @@ VINEYARD_API int32_t vineyard_info_at(const vineyard_info* info, uint64_t index,
                                       const vineyard_value** value);
 VINEYARD_API void vineyard_info_release(vineyard_info* info);
 
-/* ---- blobs: views -------------------------------------------------------------------------------- */
+/* ---- blobs: views ---- */
 
-#define VINEYARD_BLOB_BUFFER 1     /* stored as it is */
-#define VINEYARD_BLOB_BYTES 2      /* Python bytes: stored as their pickle, of which the value is a window */
-#define VINEYARD_BLOB_BYTEARRAY 3  /* Python bytearray, likewise */
+#define VINEYARD_BLOB_BUFFER 1 /* stored as it is */
+#define VINEYARD_BLOB_BYTES \
+  2 /* Python bytes: stored as their pickle, of which the value is a window */
+#define VINEYARD_BLOB_BYTEARRAY 3 /* Python bytearray, likewise */
 
 /* A sealed blob, pinned: its bytes stay until the release. Read-only; thread-safe. */
 typedef struct vineyard_blob vineyard_blob;
@@ -238,7 +237,7 @@ VINEYARD_API vineyard_id vineyard_blob_id(const vineyard_blob* blob);
 VINEYARD_API int32_t vineyard_blob_share(vineyard_blob* blob, vineyard_blob** shared);
 VINEYARD_API void vineyard_blob_release(vineyard_blob* blob);
 
-/* ---- blobs: writing -------------------------------------------------------------------------------- */
+/* ---- blobs: writing ---- */
 
 /* Stores a copy of `size` bytes as a sealed blob. `kind`: VINEYARD_BLOB_*. `data` may be NULL when size
  * is 0. Up to 64 KiB travel in one message; more is written into shared memory directly.
@@ -266,7 +265,7 @@ VINEYARD_API int32_t vineyard_blob_writer_seal(vineyard_blob_writer* writer);
 VINEYARD_API int32_t vineyard_blob_writer_abort(vineyard_blob_writer* writer);
 VINEYARD_API void vineyard_blob_writer_release(vineyard_blob_writer* writer);
 
-/* ---- objects: building ----------------------------------------------------------------------------- */
+/* ---- objects: building ---- */
 
 /* Metadata being built: a type name, fields and members. Thread-compatible. A name is set once. */
 typedef struct vineyard_meta vineyard_meta;
@@ -311,12 +310,13 @@ VINEYARD_API vineyard_id vineyard_meta_id(const vineyard_meta* meta);
 
 typedef struct vineyard_put_options {
   uint32_t struct_size;
-  int32_t replace;  /* 1: the name may be taken; it moves to this object */
-  int32_t persist;  /* 1: publish to the cluster as well */
+  int32_t replace; /* 1: the name may be taken; it moves to this object */
+  int32_t persist; /* 1: publish to the cluster as well */
   uint32_t reserved;
   const char* name; /* given to the object in the same step; NULL: none */
 } vineyard_put_options;
-#define VINEYARD_PUT_OPTIONS_INIT {sizeof(vineyard_put_options), 0, 0, 0, 0}
+#define VINEYARD_PUT_OPTIONS_INIT \
+  { sizeof(vineyard_put_options), 0, 0, 0, 0 }
 
 /* Stores the whole tree below `meta`: one message, whatever its depth, beside what large payloads need.
  * All of it is stored or nothing. A builder is put once. `options` may be NULL. NOT_FOUND: a member does
@@ -325,7 +325,7 @@ typedef struct vineyard_put_options {
 VINEYARD_API int32_t vineyard_object_put(vineyard_client* client, vineyard_meta* meta,
                                          const vineyard_put_options* options, vineyard_id* id);
 
-/* ---- objects: reading -------------------------------------------------------------------------------- */
+/* ---- objects: reading ---- */
 
 /* A sealed object, pinned with its whole tree. Read-only; thread-safe, except that its release must not
  * race with its use. */
@@ -415,19 +415,20 @@ VINEYARD_API uint64_t vineyard_element_size(int32_t element);
 /* An array in shared memory (vineyard::Array, vineyard::Tensor). Pointers are borrowed from the object. */
 typedef struct vineyard_tensor {
   uint32_t struct_size;
-  int32_t element;       /* VINEYARD_ELEMENT_* */
+  int32_t element; /* VINEYARD_ELEMENT_* */
   int32_t dimensions;
-  int32_t is_fortran;    /* 0: the last index varies fastest; 1: the first */
-  const int64_t* shape;  /* `dimensions` sizes */
+  int32_t is_fortran;   /* 0: the last index varies fastest; 1: the first */
+  const int64_t* shape; /* `dimensions` sizes */
   const void* data;
-  uint64_t data_size;    /* bytes */
+  uint64_t data_size; /* bytes */
 } vineyard_tensor;
-#define VINEYARD_TENSOR_INIT {sizeof(vineyard_tensor), 0, 0, 0, 0, 0, 0}
+#define VINEYARD_TENSOR_INIT \
+  { sizeof(vineyard_tensor), 0, 0, 0, 0, 0, 0 }
 /* `data` is the value of its member buffer_ from its field offset_ (bytes; absent: 0) on. TYPE: the object
  * is not an array; CORRUPT: its shape and its blob disagree; REMOTE. */
 VINEYARD_API int32_t vineyard_object_tensor(vineyard_object* object, vineyard_tensor* tensor);
 
-/* ---- objects: the rest ------------------------------------------------------------------------------- */
+/* ---- objects: the rest ---- */
 
 /* 1 or 0 into `exists`. */
 VINEYARD_API int32_t vineyard_object_exists(vineyard_client* client, vineyard_id id,
@@ -442,7 +443,8 @@ typedef struct vineyard_delete_options {
   int32_t shallow; /* 1: members stay; 0: members that nobody else holds go too */
   uint32_t reserved;
 } vineyard_delete_options;
-#define VINEYARD_DELETE_OPTIONS_INIT {sizeof(vineyard_delete_options), 0, 0, 0}
+#define VINEYARD_DELETE_OPTIONS_INIT \
+  { sizeof(vineyard_delete_options), 0, 0, 0 }
 /* Deletes all of them or, on an error, none. Waits for no reader and takes no reader's bytes away: memory
  * comes back when the last view is released. `options` may be NULL. NOT_FOUND; IN_USE: another
  * object links to it (named in the text); IN_USE as well while its blob is being written. */
@@ -469,7 +471,7 @@ VINEYARD_API int32_t vineyard_labels_at(const vineyard_labels* labels, uint64_t 
                                         const char** key, const char** value);
 VINEYARD_API void vineyard_labels_release(vineyard_labels* labels);
 
-/* ---- lists ------------------------------------------------------------------------------------------- */
+/* ---- lists ---- */
 
 /* Iterates over object ids, page by page. What is put or deleted meanwhile may or may not be seen; what
  * exists throughout is seen once. Thread-compatible. */
@@ -492,7 +494,7 @@ VINEYARD_API int32_t vineyard_types_at(const vineyard_types* types, uint64_t ind
                                        const char** name, uint64_t* objects);
 VINEYARD_API void vineyard_types_release(vineyard_types* types);
 
-/* ---- names ------------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 /* The name need not have any revision. */
 #define VINEYARD_REVISION_ANY (~(uint64_t)0)
@@ -501,12 +503,13 @@ VINEYARD_API void vineyard_types_release(vineyard_types* types);
 
 typedef struct vineyard_name_options {
   uint32_t struct_size;
-  int32_t replace;    /* 1: the name may be taken */
-  int32_t compare;    /* 1: `expect` is the revision that the name must have */
+  int32_t replace; /* 1: the name may be taken */
+  int32_t compare; /* 1: `expect` is the revision that the name must have */
   uint32_t reserved;
-  uint64_t expect;    /* a revision, VINEYARD_REVISION_NONE or VINEYARD_REVISION_ANY */
+  uint64_t expect; /* a revision, VINEYARD_REVISION_NONE or VINEYARD_REVISION_ANY */
 } vineyard_name_options;
-#define VINEYARD_NAME_OPTIONS_INIT {sizeof(vineyard_name_options), 0, 0, 0, 0}
+#define VINEYARD_NAME_OPTIONS_INIT \
+  { sizeof(vineyard_name_options), 0, 0, 0, 0 }
 
 /* Names a sealed object. A name is 1 to 1,024 bytes of UTF-8. `options` and `revision` may be NULL.
  * EXISTS: taken (the text says by which object) and neither replace nor compare was given; CONFLICT:
@@ -532,7 +535,7 @@ VINEYARD_API int32_t vineyard_name_list_next(vineyard_name_list* list, const cha
                                              vineyard_id* id, uint64_t* revision);
 VINEYARD_API void vineyard_name_list_release(vineyard_name_list* list);
 
-/* ---- memory ------------------------------------------------------------------------------------------ */
+/* ---- memory ---- */
 
 /* memcpy for large payloads: stores that bypass the cache above 1 MiB. Does not overlap. */
 VINEYARD_API void vineyard_memory_copy(void* destination, const void* source, uint64_t size);

@@ -1,0 +1,141 @@
+// A full store, growth, eviction.
+#include "core/store/store.h"
+#include "tests/core/store/store_fixture.h"
+
+namespace vineyard::store {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST_F(StoreTest, AFullStoreSaysWhatUsesIt) {
+  FakeClient client(store_.get(), 1);
+  std::vector<ObjectId> ids;
+  Result<Mutation> last = Mutation{};
+  while (true) {
+    last = Retry([&] { return store_->Lease({}, BlobKind::kBuffer, 4 * kMiB); });
+    if (!last.ok()) break;
+    TreeMaker maker;
+    maker.Leased(last->id, 4 * kMiB);
+    ids.push_back(Put(maker));
+  }
+  EXPECT_EQ(last.status().code(), Code::kOutOfMemory);
+  EXPECT_THAT(last.status().text(), HasSubstr("64.0 MiB"));
+  EXPECT_GE(ids.size(), 12u);
+  // What is deleted serves again.
+  ASSERT_TRUE(store_->Delete({}, {ids[3]}, false, true).ok());
+  EXPECT_TRUE(Retry([&] { return store_->Lease({}, BlobKind::kBuffer, 4 * kMiB); }).ok());
+  store_.reset();
+  Start();
+}
+
+TEST_F(StoreTest, LargerThanTheStoreIsRefusedAtOnce) {
+  auto lease = store_->Lease({}, BlobKind::kBuffer, 65 * kMiB);
+  EXPECT_EQ(lease.status().code(), Code::kOutOfMemory);
+  EXPECT_THAT(lease.status().text(), HasSubstr("--size"));
+  EXPECT_FALSE(store_->GrowthWanted());
+}
+
+TEST_F(StoreTest, FreeSegmentsOfTheWrongSizeGiveWay) {
+  FakeClient client(store_.get(), 1);
+  std::vector<ObjectId> leases;
+  for (int i = 0; i < 5; ++i) {
+    auto lease = Retry([&] { return store_->Lease({1, 0}, BlobKind::kBuffer, 10 * kMiB); });
+    ASSERT_TRUE(lease.ok());
+    leases.push_back(lease->id);
+  }
+  for (ObjectId id : leases) ASSERT_TRUE(store_->DropLease({1, 0}, id).ok());
+  auto large = Retry([&] { return store_->Lease({1, 0}, BlobKind::kBuffer, 50 * kMiB); });
+  EXPECT_TRUE(large.ok()) << large.status().ToString();
+}
+
+TEST_F(StoreTest, TrimGivesFreeSegmentsBack) {
+  FakeClient client(store_.get(), 1);
+  auto lease = Retry([&] { return store_->Lease({1, 0}, BlobKind::kBuffer, 10 * kMiB); });
+  ASSERT_TRUE(lease.ok());
+  ASSERT_TRUE(store_->DropLease({1, 0}, lease->id).ok());
+  EXPECT_GE(store_->Trim(), 10 * kMiB);
+  EXPECT_LT(store_->Stats().memory_allocated, 10 * kMiB);
+}
+
+class EvictingStoreTest : public StoreTest {
+ protected:
+  void SetUp() override {
+    StoreTest::SetUp();
+    store_.reset();
+    options_.eviction = Eviction::kDrop;
+    Start();
+  }
+  ObjectId PutLarge(uint64_t size) {
+    auto lease = Retry([&] { return store_->Lease({1, 0}, BlobKind::kBuffer, size); });
+    EXPECT_TRUE(lease.ok()) << lease.status().ToString();
+    if (!lease.ok()) return kInvalidId;
+    TreeMaker maker;
+    maker.Object("t", {maker.Leased(lease->id, size)});
+    return Put(maker, {1, 0});
+  }
+};
+
+TEST_F(EvictingStoreTest, TheLeastRecentlyUsedTreeThatNobodyPinsGoesFirst) {
+  FakeClient client(store_.get(), 1);
+  std::vector<ObjectId> roots;
+  store_->Tick(state_->header().first_start_ms + 1000);
+  for (int i = 0; i < 5; ++i) roots.push_back(PutLarge(kMiB));
+  store_->Tick(state_->header().first_start_ms + 5000);
+  client.Pin(SlotOf(roots[0]));
+  client.Touch(SlotOf(roots[1]), 40);
+  while (store_->Stats().evictions == 0) PutLarge(kMiB);
+  EXPECT_TRUE(Exists(roots[0])) << "pinned";
+  EXPECT_TRUE(Exists(roots[1])) << "used later";
+  EXPECT_FALSE(Exists(roots[2]));
+  EXPECT_TRUE(Exists(roots[3]));
+  store_->CheckInvariants();
+  client.Unpin(SlotOf(roots[0]));
+}
+
+TEST_F(EvictingStoreTest, ATreeWithAPinnedMemberStays) {
+  FakeClient client(store_.get(), 1);
+  ObjectId root = PutLarge(30 * kMiB);
+  ObjectId member = MakeId(true, store_->instance(), CounterOf(root));
+  for (uint64_t back = 1; !Exists(member) && back < 5; ++back) {
+    member = MakeId(true, store_->instance(), CounterOf(root) - back);
+  }
+  ASSERT_TRUE(Exists(member));
+  client.Pin(SlotOf(member));
+  auto lease = Retry([&] { return store_->Lease({1, 0}, BlobKind::kBuffer, 40 * kMiB); });
+  EXPECT_EQ(lease.status().code(), Code::kOutOfMemory);
+  EXPECT_TRUE(Exists(root));
+  client.Unpin(SlotOf(member));
+}
+
+TEST_F(EvictingStoreTest, WhatAPutLinksToIsNotEvictedForIt) {
+  FakeClient client(store_.get(), 1);
+  ObjectId member = PutLarge(40 * kMiB);
+  auto lease = Retry([&] { return store_->Lease({1, 0}, BlobKind::kBuffer, 15 * kMiB); });
+  ASSERT_TRUE(lease.ok());
+  TreeMaker maker;
+  maker.Object("t", {maker.Leased(lease->id, 15 * kMiB)}, {member});
+  EXPECT_NE(Put(maker, {1, 0}), kInvalidId);
+  EXPECT_TRUE(Exists(member));
+}
+
+// ---- growth of the index ----
+
+TEST_F(StoreTest, TheIndexGrowsWhileObjectsStayWhereTheyAre) {
+  ObjectId first = PutBlob("first");
+  uint32_t slot = SlotOf(first);
+  TreeMaker many;
+  std::vector<uint64_t> members;
+  for (uint64_t i = 0; i < shm::kSlotStep + 10; ++i) members.push_back(many.Blob("x"));
+  many.Object("t", members);
+  ObjectId root = Put(many);
+  EXPECT_EQ(SlotOf(first), slot);
+  EXPECT_GE(store_->Stats().slots, 2 * shm::kSlotStep);
+  Restart();
+  EXPECT_TRUE(Exists(root));
+  ASSERT_TRUE(store_->Clear({}).ok());
+  for (int i = 0; i < 100 && store_->has_deferred(); ++i) store_->Tick(0);
+  EXPECT_EQ(Used(), 0u);
+}
+
+}  // namespace
+}  // namespace vineyard::store
