@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/object/pack.h"
+#include "core/object/types.h"
 
 namespace vineyard::daemon {
 namespace {
@@ -159,6 +160,12 @@ Result<store::Mutation> Handler::Apply(store::Request request, MessageType type,
 // ---- reading -----------------------------------------------------------------------------------
 
 Result<std::string> Handler::Find(uint64_t session, const wire::Find& find) {
+  // Also so that nobody waits for what can never come.
+  if (!find.name.empty()) {
+    RETURN_IF_ERROR(CheckText("name", find.name, kMaxName));
+  } else if (find.id == kInvalidId) {
+    return Invalid("find: neither an object nor a name is given");
+  }
   Result<store::Found> found = !find.name.empty() ? store_->FindName(find.name)
                                : find.labels      ? store_->FindLabels(find.id)
                                                   : store_->Find(find.id);

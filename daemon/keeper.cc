@@ -265,8 +265,13 @@ sigset_t DaemonSignals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGHUP);
+  // Whoever starts it with nohup or in the background of a script has these ignored; a blocked signal
+  // would come all the same.
+  for (int number : {SIGINT, SIGHUP}) {
+    struct sigaction action {};
+    sigaction(number, nullptr, &action);
+    if (action.sa_handler != SIG_IGN) sigaddset(&set, number);
+  }
   return set;
 }
 

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "tests/support/process.h"
 #include "tests/support/raw_client.h"
@@ -175,6 +177,25 @@ TEST_F(Deaths, SeveralInARow) {
     ASSERT_TRUE(daemon_.WaitUntilReady());
   }
   ExpectAllIsWell(2);
+}
+
+TEST(Upgrade, AReplacedProgramOnDiskChangesNothingForTheOneThatRuns) {
+  TempFolder folder;
+  std::filesystem::copy_file(std::getenv("VINEYARDD"), folder / "program");
+  Vineyardd::Bare bare{Vineyardd::Defaults(folder / "v.sock")};
+  bare.program = folder / "program";
+  Vineyardd daemon(bare);
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  std::filesystem::remove(folder / "program");
+  std::ofstream(folder / "program") << "something else";
+  for (int round = 0; round < 2; ++round) {
+    pid_t survivor = daemon.daemon();
+    kill(daemon.keeper(), SIGKILL);
+    ASSERT_TRUE(daemon.WaitUntilReady());
+    EXPECT_EQ(daemon.keeper(), survivor);
+  }
+  RawClient client(folder / "v.sock");
+  EXPECT_TRUE(client.Hello(1).ok());
 }
 
 }  // namespace

@@ -260,6 +260,17 @@ TEST_F(Sessions, WaitEndsAtItsDeadline) {
   EXPECT_THAT(status.text(), HasSubstr("'never'"));
 }
 
+TEST_F(Sessions, WaitForWhatCanNeverComeIsRefused) {
+  RawClient client(socket_);
+  ASSERT_TRUE(client.Hello(1).ok());
+  wire::Find nothing;
+  nothing.timeout_ms = 3600 * 1000;
+  EXPECT_EQ(client.Call(MessageType::kWait, nothing).status().code(), Code::kInvalid);
+  std::string name(2000, 'n');
+  EXPECT_EQ(client.Call(MessageType::kWait, ByName(name, 3600 * 1000)).status().code(),
+            Code::kLimit);
+}
+
 TEST_F(Sessions, WaitsAreAnsweredWhenTheDaemonStops) {
   RawClient client(socket_), observer(socket_);
   ASSERT_TRUE(client.Hello(1).ok());

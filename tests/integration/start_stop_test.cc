@@ -80,6 +80,18 @@ TEST(StartStop, SigintAtTheStartEndsIt) {
   EXPECT_EQ(daemon.WaitForEnd(), 0);
 }
 
+TEST(StartStop, UnderNohupAHangupIsNothing) {
+  TempFolder folder;
+  signal(SIGHUP, SIG_IGN);  // inherited
+  Vineyardd daemon(folder / "v.sock");
+  signal(SIGHUP, SIG_DFL);
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  kill(daemon.keeper(), SIGHUP);
+  kill(daemon.daemon(), SIGHUP);
+  EXPECT_TRUE(Answers(folder / "v.sock"));
+  EXPECT_EQ(daemon.Terminate(), 0);
+}
+
 TEST(StartStop, EndOfTheLifelineEndsIt) {
   TempFolder folder;
   int pipe_ends[2];

@@ -45,7 +45,7 @@ Vineyardd::Vineyardd(const std::string& socket, const std::vector<std::string>& 
 Vineyardd::Vineyardd(const Bare& bare) { Start(bare); }
 
 void Vineyardd::Start(const Bare& bare) {
-  const char* program = std::getenv("VINEYARDD");
+  const char* program = bare.program.empty() ? std::getenv("VINEYARDD") : bare.program.c_str();
   if (program == nullptr) {
     ADD_FAILURE() << "VINEYARDD is not set";
     std::abort();

@@ -45,6 +45,7 @@ class Vineyardd {
     std::vector<std::string> arguments;
     std::vector<std::string> environment = {};  // added
     unsigned descriptor_limit = 0;              // hard; 0: as here
+    std::string program = {};                   // empty: VINEYARDD
   };
   explicit Vineyardd(const Bare& bare);
   // Kills whatever is left.
