@@ -103,7 +103,16 @@ bool Store::Impl::RetireFreeSegments(uint64_t bytes) {
       retired += size;
     }
   }
-  return retired > 0;
+  if (retired == 0) return false;
+  uint64_t oldest = next_counters_.next_segment;
+  for (const Pool* pool : {&small_, &large_}) {
+    if (!pool->segments().empty()) {
+      oldest = std::min<uint64_t>(oldest, pool->segments().begin()->first);
+    }
+  }
+  // release: clients unmap what lies below it; nothing there is in use any more.
+  slots_->superblock().oldest_segment.store(oldest, std::memory_order_release);
+  return true;
 }
 
 uint64_t Store::Impl::Trim() {
