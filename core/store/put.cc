@@ -99,7 +99,6 @@ Status PutPlan::CheckBlob(size_t i) {
 Status PutPlan::CheckLease(size_t i) {
   const TreeNode& source = tree_.nodes[i];
   Planned& node = nodes_[i];
-  RETURN_IF_ERROR(CheckKind(source.kind));
   auto lease = store_->leases_.find(source.lease);
   if (lease == store_->leases_.end()) {
     return NotFound("blob " + PrintId(source.lease) + ": it is not being written (any more)");
@@ -115,7 +114,8 @@ Status PutPlan::CheckLease(size_t i) {
   node.slot = lease->second;
   node.fields = image.fields;
   node.leased_size = Store::Impl::ExtentSize(image.fields);
-  Envelope envelope = EnvelopeOf(source.kind, source.value_size);
+  // The lease said what kind of blob it is for.
+  Envelope envelope = EnvelopeOf(static_cast<BlobKind>(image.fields.kind), source.value_size);
   if (source.value_size > UINT64_MAX / 2 ||
       shm::Extents::RoundedSize(envelope.extent_size(source.value_size)) > node.leased_size) {
     return Invalid(Format("blob of %llu bytes: less was leased for it",
@@ -124,7 +124,6 @@ Status PutPlan::CheckLease(size_t i) {
   node.fields.size = envelope.stored_size(source.value_size);
   node.fields.skip = envelope.skip();
   node.fields.before = envelope.before;
-  node.fields.kind = static_cast<SlotKind>(source.kind);
   node.fields.type = static_cast<uint16_t>(TypeNumber::kBlob);
   node.nbytes = node.fields.size;
   return OkStatus();
@@ -258,7 +257,7 @@ void PutPlan::Fill() {
       std::memcpy(stored + node.fields.before, source.bytes.data(), source.bytes.size());
       copied_ += source.bytes.size();
     } else {
-      WriteEnvelope(source.kind, source.value_size, stored);
+      WriteEnvelope(static_cast<BlobKind>(node.fields.kind), source.value_size, stored);
     }
   }
 }
