@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vineyard import _native
-from vineyard.errors import AlreadySealed, Closed, InvalidArgument, TypeMismatch
+from vineyard.errors import AlreadySealed, Closed, Forked, InvalidArgument, TypeMismatch
 from vineyard.ids import ObjectID, make_id
 from vineyard.objects import Object, register_type
 
@@ -179,9 +179,12 @@ class BlobBuilder(_native.Buffer):
         self._writer.abort()
 
     def close(self) -> None:
-        """Aborts what is not sealed. Closing twice is allowed."""
+        """Aborts what is not sealed. Closing twice is allowed, and in a forked child it does nothing."""
         if not self._sealed:
-            self._writer.abort()
+            try:
+                self._writer.abort()
+            except Forked:
+                pass
 
     def __enter__(self) -> BlobBuilder:
         return self

@@ -169,7 +169,7 @@ class Client(Catalog):
             if resolver is None and not copy and remote is None:
                 context = get_current_resolvers()
                 if context.plain:
-                    if not isinstance(object_id, int):
+                    if type(object_id) is not ObjectID:
                         object_id = as_id(object_id)
                     value = _native.load(self._handle, object_id)
                     if type(value) is not _Record:
@@ -224,7 +224,7 @@ class Client(Catalog):
         :raises OutOfMemory: the store is full
         :raises InvalidArgument: a negative size
         """
-        if not isinstance(size, int) and hasattr(size, "__iter__"):
+        if not isinstance(size, (int, str)) and hasattr(size, "__iter__"):
             return [self.create_blob(each) for each in size]
         if isinstance(size, bool) or not hasattr(size, "__index__"):
             raise TypeMismatch(f"create_blob: a number of bytes was expected, not {type(size).__name__}")

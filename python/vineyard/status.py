@@ -16,6 +16,8 @@ class Status:
 
     def __init__(self, info: dict[str, Any], statistics: tuple[int, int, int]) -> None:
         self._values = {
+            "memory_usage": info.get("memory_used", 0),
+            "ipc_connections": info.get("connections", 0),
             "rpc_connections": 0,
             **info,
             "requests": statistics[0],

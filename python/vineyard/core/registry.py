@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     Key = TypeVar("Key")
 else:
-    # `class Registry(Generic[Key])` without importing typing, which costs 15 ms.
+
     class _Generic:
+        """`class Registry(Generic[Key])` without importing typing, which costs 15 ms."""
+
         def __class_getitem__(cls, item: object) -> type:
             return cls
 
