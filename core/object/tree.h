@@ -22,7 +22,7 @@ struct TreeMember {
 struct TreeNode {
   enum class Type : uint8_t {
     kInlineBlob = 0,  // kind, bytes
-    kLeasedBlob = 1,  // lease, value_size
+    kLeasedBlob = 1,  // lease, value_size, kind
     kObject = 2,      // type_name, members, fields
   };
   Type type = Type::kObject;
