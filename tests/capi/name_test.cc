@@ -140,9 +140,10 @@ TEST_F(Name, ListsOfObjectsMatchBasesAndComeInPages) {
   PutObject(client_, "vineyard::Dict", {});
   vineyard_list* list = nullptr;
   ASSERT_OK(vineyard_list_open(client_, "vineyard::Tup*", 7, &list));
-  for (vineyard_id id = 1; id != VINEYARD_ID_INVALID;) {
+  for (vineyard_id id = 0;;) {
     ASSERT_OK(vineyard_list_next(list, &id));
-    if (id != VINEYARD_ID_INVALID) EXPECT_TRUE(found.insert(id).second);
+    if (id == VINEYARD_ID_INVALID) break;
+    EXPECT_TRUE(found.insert(id).second);
   }
   EXPECT_EQ(found, tuples);
   vineyard_list_release(list);

@@ -243,8 +243,8 @@ TEST_F(Object, SixtyFourLevelsFitAndNoMore) {
     std::vector<vineyard_meta*> metas;
     for (int i = 0; i < levels; ++i) {
       metas.push_back(NewMeta());
-      if (i > 0)
-        ASSERT_OK(vineyard_meta_add_meta(metas[metas.size() - 1], "m", metas[metas.size() - 2]));
+      if (i == 0) continue;
+      ASSERT_OK(vineyard_meta_add_meta(metas[metas.size() - 1], "m", metas[metas.size() - 2]));
     }
     vineyard_id id = 0;
     EXPECT_EQ(TryPut(metas.back(), &id), levels == 64 ? VINEYARD_OK : VINEYARD_E_LIMIT);
@@ -315,7 +315,9 @@ class Array : public Object {
     EXPECT_OK(vineyard_meta_set_value(meta, "shape_", &list));
     EXPECT_OK(vineyard_meta_set_string(meta, "value_type_", type, std::strlen(type)));
     EXPECT_OK(vineyard_meta_set_string(meta, "order_", order, 1));
-    if (offset != 0) EXPECT_OK(vineyard_meta_set_int64(meta, "offset_", offset));
+    if (offset != 0) {
+      EXPECT_OK(vineyard_meta_set_int64(meta, "offset_", offset));
+    }
     std::string payload(bytes, '\1');
     EXPECT_OK(vineyard_meta_add_bytes(meta, "buffer_", payload.data(), payload.size(),
                                       VINEYARD_BLOB_BUFFER));
