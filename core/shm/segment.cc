@@ -24,6 +24,7 @@ Result<Segment> Segment::Create(uint64_t instance, uint32_t number, uint64_t siz
   // A segment that only the daemon writes is as fixed in size as one that clients write.
   RETURN_IF_ERROR(AddSeals(segment.fd_, Seals::kClientWritten));
   segment.mapping_.DontFork();
+  (void)segment.huge_page_bytes();  // here, where it may take its time
   return segment;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/base/fd.h"
 #include "core/base/result.h"
@@ -26,6 +27,11 @@ class Segment {
   bool leasable() const { return leasable_; }
   const Fd& fd() const { return fd_; }
   char* data() const { return mapping_.data(); }  // of the file's first byte, writable
+  // As the kernel reported when first asked: asking takes a millisecond.
+  uint64_t huge_page_bytes() const {
+    if (!huge_page_bytes_) huge_page_bytes_ = HugePageBytes(data());
+    return *huge_page_bytes_;
+  }
   // Leaves the descriptor open for whoever listed its number: the state file.
   int ReleaseFd() { return fd_.Release(); }
 
@@ -33,6 +39,7 @@ class Segment {
   uint32_t number_ = 0;
   uint64_t size_ = 0;
   bool leasable_ = false;
+  mutable std::optional<uint64_t> huge_page_bytes_;
   Fd fd_;
   Mapping mapping_;
 };

@@ -219,7 +219,7 @@ Statistics Store::Impl::Stats() const {
   for (const Pool* pool : {&small_, &large_}) {
     stats.segments += pool->segments().size();
     for (const auto& [number, entry] : pool->segments()) {
-      stats.memory_huge_pages += shm::HugePageBytes(entry.segment.data());
+      stats.memory_huge_pages += entry.segment.huge_page_bytes();
     }
   }
   stats.sessions = sessions_.size();
