@@ -13,11 +13,9 @@
 namespace vineyard::store {
 namespace {
 
-using shm::Extents;
 using shm::SlotImage;
 using shm::SlotKind;
 using shm::SlotState;
-using ull = unsigned long long;
 
 // One bit for each 64 bytes of a segment: marks what is used, so that overlaps show and gaps are
 // the free extents.

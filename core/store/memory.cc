@@ -10,7 +10,6 @@ namespace vineyard::store {
 namespace {
 
 using shm::Extents;
-using shm::SlotKind;
 using shm::SlotState;
 using ull = unsigned long long;
 
@@ -162,10 +161,10 @@ uint64_t Store::Impl::PinnedBytes() const {
 Status Store::Impl::OutOfMemory(std::string_view what, uint64_t size) const {
   uint64_t used = small_.extents().allocated() + large_.extents().allocated();
   std::string text(what);
-  text += ": no memory for " + Format("%llu", static_cast<ull>(size)) + " bytes: " + InMiB(used) +
-          " of " + InMiB(options_.size_bytes) + " are used by " +
-          Format("%llu", static_cast<ull>(statistics_.objects + statistics_.blobs)) +
-          " objects and " + Format("%zu", leases_.size()) + " unsealed blobs";
+  text += ": no memory for " + std::to_string(size) + " bytes: " + InMiB(used) + " of " +
+          InMiB(options_.size_bytes) + " are used by " +
+          std::to_string(statistics_.objects + statistics_.blobs) + " objects and " +
+          std::to_string(leases_.size()) + " unsealed blobs";
   if (size > options_.size_bytes) {
     text += "; it is larger than the whole store: start vineyardd with a larger --size";
   } else {
