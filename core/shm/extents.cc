@@ -47,17 +47,21 @@ bool Extents::Fits(uint64_t location, uint64_t extent_size, uint64_t size, uint6
 }
 
 std::optional<uint64_t> Extents::Allocate(uint64_t size) {
+  CHECK(size > 0);
+  if (size > largest_free()) return std::nullopt;  // before rounding, which a huge size overflows
   size = RoundedSize(size);
   uint64_t aligned = 0;
   auto found = by_size_.lower_bound({size, UINT64_MAX, 0});
-  // Only large extents can fail to fit for their alignment; what is a huge page larger always fits.
+  // Only large extents can fail to fit for their alignment; what is a huge page larger always fits,
+  // so after a few the search jumps there, and looks at them all only when there is no such one.
   for (int tries = 0; found != by_size_.end(); ++found) {
     if (Fits(found->location, found->size, size, &aligned)) break;
-    if (++tries == 16) {
-      found = by_size_.lower_bound({size + kHugePage, UINT64_MAX, 0});
-      if (found != by_size_.end() && Fits(found->location, found->size, size, &aligned)) break;
-      return std::nullopt;
-    }
+    if (++tries != 16) continue;
+    auto large = by_size_.lower_bound({size + kHugePage, UINT64_MAX, 0});
+    if (large == by_size_.end()) continue;
+    found = large;
+    CHECK(Fits(found->location, found->size, size, &aligned));
+    break;
   }
   if (found == by_size_.end()) return std::nullopt;
   BySize whole = *found;

@@ -28,8 +28,10 @@ class Extents {
   // REQUIRES: the range was added as one and is wholly free.
   void RemoveRange(uint64_t location, uint64_t size);
 
-  // The smallest free extent that fits; among equals the one freed last, whose pages are still in the
-  // caches. From 2 MiB on aligned to 2 MiB within the file, so that huge pages serve it.
+  // Of the smallest free extent that fits; among equals the one freed last, whose pages are still in
+  // the caches. From 2 MiB on aligned to 2 MiB within the file, so that huge pages serve it, and then
+  // of nearly the smallest that fits. No memory: none fits.
+  // REQUIRES: size > 0.
   std::optional<uint64_t> Allocate(uint64_t size);
   // REQUIRES: the range, or a larger one that it is part of, was allocated.
   void Free(uint64_t location, uint64_t size);
