@@ -23,7 +23,7 @@ uint64_t HashName(const char* name, uint64_t size) {
     hash = MixBits(hash ^ word);
   }
   uint64_t last = 0;
-  std::memcpy(&last, name, size);
+  if (size > 0) std::memcpy(&last, name, size);
   hash = MixBits(hash ^ last);
   return hash == 0 ? 1 : hash;
 }

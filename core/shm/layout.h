@@ -194,6 +194,8 @@ inline constexpr uint64_t kMaxPinFile = kMaxSlots * sizeof(PinCell);
 // Payloads from offset 0; the header is in the last page, so that a payload of a round size, aligned
 // to huge pages, needs no more than itself and that page.
 inline constexpr uint64_t kSegmentHeaderSize = kPageSize;
+// Header included, so that the payloads of two segments never touch.
+inline constexpr uint64_t kMaxSegment = (uint64_t{1} << 32) * kPayloadAlignment;
 inline constexpr uint64_t kHugePage = uint64_t{2}
                                       << 20;  // extents from this size on are aligned to it
 

@@ -9,6 +9,12 @@
 namespace vineyard::shm {
 
 Result<Segment> Segment::Create(uint64_t instance, uint32_t number, uint64_t size, bool leasable) {
+  if (size <= kSegmentHeaderSize || size > kMaxSegment) {
+    return Limit(Format("segment of %llu bytes: from %llu to %llu are possible",
+                        static_cast<unsigned long long>(size),
+                        static_cast<unsigned long long>(kSegmentHeaderSize + 1),
+                        static_cast<unsigned long long>(kMaxSegment)));
+  }
   Segment segment;
   segment.number_ = number;
   segment.size_ = size;
