@@ -78,5 +78,7 @@ uint64_t RandomNumber();  // 64 bits of getrandom(2)
 
 // crc32c (Castagnoli), in hardware where there is.
 uint32_t Crc32c(const void* data, uint64_t size, uint32_t crc = 0);
+// The same without the hardware: tests compare the two.
+uint32_t Crc32cByTable(const void* data, uint64_t size, uint32_t crc = 0);
 
 }  // namespace vineyard::shm

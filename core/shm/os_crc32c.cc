@@ -49,4 +49,8 @@ uint32_t Crc32c(const void* data, uint64_t size, uint32_t crc) {
   return ~ByTable(bytes, size, ~crc);
 }
 
+uint32_t Crc32cByTable(const void* data, uint64_t size, uint32_t crc) {
+  return ~ByTable(static_cast<const unsigned char*>(data), size, ~crc);
+}
+
 }  // namespace vineyard::shm
