@@ -78,8 +78,9 @@ Status Fill(const vineyard_object* object, const vineyard_object::Tensor& made,
   tensor->shape = made.shape.data();
 
   uint64_t offset = 0;
-  Result<const Value*> offset_field = object->view->Field("offset_");
-  if (offset_field.ok() && !(*offset_field)->GetUint64(&offset)) {
+  // Most arrays have none: looked for without making the text of an error.
+  const Value* offset_field = object->view->record().fields.Find("offset_");
+  if (offset_field != nullptr && !offset_field->GetUint64(&offset)) {
     return Broken(object, "its offset is not a size");
   }
   uint64_t length = made.buffer->length;
@@ -113,7 +114,8 @@ int32_t vineyard_object_tensor(vineyard_object* object, vineyard_tensor* tensor)
     RETURN_IF_NULL(object);
     RETURN_IF_NULL(tensor);
     RETURN_IF_ERROR(object->view->CheckReadable());
-    if (!TypeMatches(object->view->type_name(), "vineyard::Tensor")) {
+    std::string_view type = object->view->type_name();
+    if (type != "vineyard::Array" && !TypeMatches(type, "vineyard::Tensor")) {
       return {Code::kType, "object " + PrintId(object->view->id()) + ": it is a " +
                                object->view->type_name() + ", not an array"};
     }

@@ -68,6 +68,27 @@ static PyObject* vy_load_blob(PyObject* handle, vineyard_blob* blob) {
   return made;
 }
 
+// ndarray(shape, dtype, view, offset, None, order), without a detour over a format.
+static PyObject* vy_make_array(PyObject* shape, PyObject* dtype, PyObject* view, int64_t offset,
+                               bool is_fortran) {
+  static PyObject *c_order, *f_order;
+  PyObject *offset_object, *arguments, *made = NULL;
+  if (c_order == NULL) c_order = PyUnicode_InternFromString("C");
+  if (f_order == NULL) f_order = PyUnicode_InternFromString("F");
+  if (c_order == NULL || f_order == NULL) return NULL;
+  if (offset == 0 && !is_fortran) {
+    arguments = PyTuple_Pack(3, shape, dtype, view);
+  } else {
+    offset_object = PyLong_FromLongLong(offset);
+    if (offset_object == NULL) return NULL;
+    arguments = PyTuple_Pack(6, shape, dtype, view, offset_object, Py_None, is_fortran ? f_order : c_order);
+    Py_DECREF(offset_object);
+  }
+  if (arguments != NULL) made = PyObject_Call(vy_ndarray, arguments, NULL);
+  Py_XDECREF(arguments);
+  return made;
+}
+
 // The array of a Tensor or Array, in place.
 static PyObject* vy_load_array(PyObject* handle, vineyard_object* object) {
   vineyard_tensor tensor = VINEYARD_TENSOR_INIT;
@@ -89,8 +110,7 @@ static PyObject* vy_load_array(PyObject* handle, vineyard_object* object) {
   if (view == NULL || shape == NULL) {
     made = NULL;
   } else if (vy_ndarray != NULL && tensor.element != VINEYARD_ELEMENT_OTHER) {
-    made = PyObject_CallFunction(vy_ndarray, "OOOLOC", shape, vy_dtypes[tensor.element], view,
-                                 (long long)offset, Py_None, tensor.is_fortran ? 'F' : 'C');
+    made = vy_make_array(shape, vy_dtypes[tensor.element], view, offset, tensor.is_fortran != 0);
   } else if ((module = PyImport_ImportModule("vineyard.data.tensor")) != NULL) {
     // numpy is not imported yet, or the element type is known to numpy only.
     const vineyard_value* meta = NULL;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 
 from vineyard import _native
+from vineyard.core.leaves import is_leaf, scalar_fields
 from vineyard.core.registry import Registry, accepted, load_plugins
 from vineyard.errors import TypeMismatch
 from vineyard.ids import ObjectID
@@ -184,8 +185,6 @@ class Building:
 
     def element(self, builder: _native.Builder, name: str, value: Any) -> None:
         """An element, key or value of a container: a field when it is a small leaf, else a member."""
-        from vineyard.data.scalars import scalar_fields
-
         if self.context.plain or self._is_ours(value):
             fields = scalar_fields(value)
             if fields is not None:
@@ -195,8 +194,6 @@ class Building:
 
     def leaf_or_element(self, builder: _native.Builder, name: str, value: Any) -> None:
         """The same for an element of which nobody knows yet that it is no bare leaf."""
-        from vineyard.data.scalars import is_leaf
-
         if is_leaf(value) and (self.context.plain or self._is_ours(value)):
             builder.set(name, value)
         else:

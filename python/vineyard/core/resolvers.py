@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 
 from vineyard import _native
+from vineyard.core.leaves import scalar_value
 from vineyard.core.registry import Registry, accepted, load_plugins
 from vineyard.errors import ObjectNotFound, TypeMismatch
 from vineyard.objects import Object, object_of
@@ -110,8 +111,6 @@ class Resolving:
 
     def elements(self, record: _native.Record, prefix: str, count: int) -> list[Any]:
         """Values of the fields and members named ``prefix`` and a number."""
-        from vineyard.data.scalars import scalar_value
-
         values, pending = record.elements(prefix, count, self.memo if self.plain else None)
         for i in pending:
             value = values[i]
@@ -120,8 +119,6 @@ class Resolving:
 
     def element(self, record: _native.Record, name: str) -> Any:
         """Value of one field or member."""
-        from vineyard.data.scalars import scalar_value
-
         try:
             value = record.field(name)
         except ObjectNotFound:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vineyard import _native
 from vineyard.core.builders import Building, BuilderContext
+from vineyard.core.leaves import MAX_TEXT
 from vineyard.core.resolvers import ResolverContext, Resolving
-from vineyard.data.scalars import MAX_TEXT
 from vineyard.errors import ObjectNotFound
 
 TYPE_CHECKING = False
