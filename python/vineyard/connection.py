@@ -11,7 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_default: dict[int, Client] = {}  # of the module-level put and get, by process
+# Of the module-level put and get, by process; of unpickled objects, by process and socket.
+_default: dict[int, Client] = {}
+_shared: dict[tuple[int, str], Client] = {}
 
 
 def connect(
@@ -131,4 +133,12 @@ def default_client() -> Client:
     client = _default.get(os.getpid())
     if client is None or client.closed:
         client = _default[os.getpid()] = connect()
+    return client
+
+
+def shared_client(socket: str, options: dict[str, Any]) -> Client:
+    """The client through which unpickled objects are opened again: one for a socket and process."""
+    client = _shared.get((os.getpid(), socket))
+    if client is None or client.closed:
+        client = _shared[os.getpid(), socket] = Client(socket, **options)
     return client

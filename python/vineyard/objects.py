@@ -141,11 +141,13 @@ class Object:
         return f"<vineyard.{type(self).__name__} {self._id} {self._typename}, {self._record.nbytes} bytes>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (int(self._id), self._client)
+        return _reopen, (int(self._id), *self._client.__reduce__()[1])
 
 
-def _reopen(number: int, client: Client) -> Object:
-    return client.get_object(make_id(number))
+def _reopen(number: int, socket: str, options: dict[str, Any]) -> Object:
+    from vineyard.connection import shared_client
+
+    return shared_client(socket, options).get_object(make_id(number))
 
 
 class Scalar(Object):
