@@ -237,3 +237,15 @@ def test_shared_memory(client: vineyard.Client) -> None:
     again = ShareableList(client, name=shared.shm.name)
     assert again[0] == b"12345678" and again.index(True) == 4 and again.count(None) == 1
     assert list(pickle.loads(pickle.dumps(again))) == list(again)
+
+
+def test_the_readmes_python(daemon: Any) -> None:
+    import re
+    from pathlib import Path
+
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert blocks
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(block.replace("/tmp/vineyard.sock", daemon.socket), names)
