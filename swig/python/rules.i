@@ -16,12 +16,15 @@
 #include <structmember.h>
 #include "vineyard/vineyard.h"
 
+// Not 0 while this thread gives a handle back: nobody could see an exception there, so signals wait.
+static __thread int vy_releasing;
+
 // Asked by a waiting thread: runs Python's signal handlers. An exception (KeyboardInterrupt) stays
 // set in this thread and is found by vy_raise.
 static int32_t vy_keep_waiting(void) {
   PyGILState_STATE state;
   int raised;
-  if (!Py_IsInitialized()) return 1;
+  if (vy_releasing || !Py_IsInitialized()) return 1;
   state = PyGILState_Ensure();
   raised = PyErr_Occurred() != NULL || PyErr_CheckSignals() != 0;
   PyGILState_Release(state);
@@ -70,6 +73,16 @@ static PyObject* vy_raise(int32_t status) {
       (status) = (call);                      \
       Py_END_ALLOW_THREADS                    \
     }                                         \
+  } while (0)
+
+// Gives a handle back where that may take a message, from a destructor.
+#define VY_RELEASE(call)     \
+  do {                       \
+    ++vy_releasing;          \
+    Py_BEGIN_ALLOW_THREADS   \
+    call;                    \
+    Py_END_ALLOW_THREADS     \
+    --vy_releasing;          \
   } while (0)
 
 // The text of a str, borrowed from it; no surrogates, no NUL.
@@ -187,9 +200,7 @@ VY_ANSWERS_NUMBER(vineyard_element_size)
 %wrapper %{
 static void TYPE##_free(PyObject* capsule) {
   TYPE* handle = (TYPE*)PyCapsule_GetPointer(capsule, #TYPE);
-  Py_BEGIN_ALLOW_THREADS
-  RELEASE(handle);
-  Py_END_ALLOW_THREADS
+  VY_RELEASE(RELEASE(handle));
 }
 %}
 %typemap(in) TYPE*, const TYPE* {

@@ -43,11 +43,7 @@ static void vy_writer_dealloc(PyObject* self) {
   vy_writer* writer = (vy_writer*)self;
   PyTypeObject* type = Py_TYPE(self);
   if (writer->weakrefs != NULL) PyObject_ClearWeakRefs(self);
-  if (writer->writer != NULL) {
-    Py_BEGIN_ALLOW_THREADS
-    vineyard_blob_writer_release(writer->writer);
-    Py_END_ALLOW_THREADS
-  }
+  VY_RELEASE(vineyard_blob_writer_release(writer->writer));
   vineyard_blob_release(writer->sealed);
   Py_XDECREF(writer->handle);
   type->tp_free(self);

@@ -18,7 +18,7 @@ def test_the_tutorials_blob(client: vineyard.Client, capsys: pytest.CaptureFixtu
     blob = client.get_object(blob_id)
     print(blob.typename, blob.size, blob)
     assert capsys.readouterr().out == f'vineyard::Blob 28 Object <"{blob_id}": vineyard::Blob>\n'
-    assert str(blob_id).startswith("o8") and len(str(blob_id)) == 17
+    assert str(blob_id)[:2] in ("o8", "o9", "oa", "ob", "oc", "od", "oe", "of") and len(str(blob_id)) == 17
 
 
 def test_every_language_sees_the_value_and_python_its_pickle(client: vineyard.Client) -> None:
@@ -107,7 +107,7 @@ def test_misuse_of_a_builder_has_a_name(client: vineyard.Client) -> None:
 @pytest.mark.parametrize("size, error, text", [
     (-1, vineyard.InvalidArgument, "-1 bytes; a size is not negative"),
     (1 << 63, vineyard.LimitExceeded, "no store is that large"),
-    (1 << 62, (vineyard.LimitExceeded, vineyard.OutOfMemory), ""),
+    (1 << 62, (vineyard.LimitExceeded, vineyard.OutOfMemory), "4611686018427387904|more than"),
     (1.5, vineyard.TypeMismatch, "not float"), ("9", vineyard.TypeMismatch, "not str"),
     (True, vineyard.TypeMismatch, "not bool"), (None, vineyard.TypeMismatch, "not NoneType"),
 ])  # fmt: skip

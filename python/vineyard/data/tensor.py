@@ -74,7 +74,7 @@ def build_array(building: Building, value: Any) -> Node:
 def _build_other(building: Building, value: Any) -> _native.Builder | None:
     """An array whose element type is numpy's own; None: it has to be pickled."""
     dtype = value.dtype
-    if dtype.hasobject:
+    if dtype.hasobject or dtype.metadata:
         return None
     try:
         descriptor = describe(dtype)
