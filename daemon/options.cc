@@ -203,6 +203,7 @@ Result<Command> ParseCommand(const std::vector<std::string>& arguments,
   Define(&app, &said, &unavailable);
 
   std::vector<std::string> words;
+  words.reserve(arguments.size());
   for (const std::string& argument : arguments) words.push_back(WithDashes(argument));
   // "--rpc" alone means yes.
   std::replace(words.begin(), words.end(), std::string("--rpc"), std::string("--rpc=true"));
