@@ -40,25 +40,23 @@ class SharedMemory:
         # (Python 3.13 has track=False; before, an attach registers the block to be unlinked.)
         block = shared_memory.SharedMemory(name)
         resource_tracker.unregister(block._name, "shared_memory")  # type: ignore[attr-defined]
-        (count,) = struct.unpack_from("<Q", block.buf)
-        sizes = struct.unpack_from(f"<{count}Q", block.buf, 8)
+        buf = block.buf
+        (count,) = struct.unpack_from("<Q", buf)
+        sizes = struct.unpack_from(f"<{count}Q", buf, 8)
         at, parts = 8 + 8 * count, []
         for size in sizes:
-            parts.append(block.buf[at : at + size].toreadonly())
+            parts.append(buf[at : at + size].toreadonly())
             at += size
-        value = pickle.loads(parts[0], buffers=parts[1:])
-        self.attached = block, value  # the block must outlive the value
-        return value
+        # The block would close the mapping under the value: the views keep it instead.
+        block._buf = block._mmap = None  # type: ignore[attr-defined]
+        block.close()
+        return pickle.loads(parts[0], buffers=parts[1:])
 
     def delete(self, name: str) -> None:
-        self.attached = None
         block = self.blocks.pop(name)
         resource_tracker.register(block._name, "shared_memory")  # type: ignore[attr-defined]
         block.unlink()
-        try:
-            block.close()
-        except BufferError:
-            pass
+        block.close()
 
     def close(self) -> None:
         for name in list(self.blocks):
