@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <barrier>
 #include <thread>
 
 #include "core/client/client.h"
@@ -236,9 +237,14 @@ TEST(Connection, AnswersReachTheThreadsThatAskedInWhateverOrderTheyCome) {
   Connected client(fake.daemon.path());
   std::vector<std::thread> threads;
   std::atomic<int> done{0};
+  // Round by round: a thread that is left alone in the end would wait for a second one for ever.
+  std::barrier round(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
-      for (int k = 0; k < kRounds; ++k) done += client->Persist({kId}).ok() ? 1 : 0;
+      for (int k = 0; k < kRounds; ++k) {
+        done += client->Persist({kId}).ok() ? 1 : 0;
+        round.arrive_and_wait();
+      }
     });
   }
   for (auto& thread : threads) thread.join();
