@@ -97,6 +97,11 @@ class Worker {
           break;
       }
     }
+    for (vineyard_object* object : held_) {
+      Verify(object);
+      vineyard_object_release(object);
+    }
+    held_.clear();
   }
 
  private:
