@@ -32,6 +32,7 @@ double NsPerGet(vineyard_client* client, vineyard_id id, int count) {
 
 double HotNs(vineyard_client* client, vineyard_id id) {
   std::vector<double> batches;
+  batches.reserve(101);
   for (int i = 0; i < 101; ++i) batches.push_back(NsPerGet(client, id, 20000));
   return Median(batches);
 }
