@@ -207,3 +207,23 @@ def test_tensor_views(client: vineyard.Client) -> None:
     assert same(obj.numpy(), np.zeros((2, 3), np.float32))
     pair = client.get_object(client.put((client.get_object(client.put(np.zeros(8))), np.ones(4))))
     assert (pair.first.typename, pair.first.size(), pair.second.size()) == ("vineyard::Array", 8, 4)
+
+
+def test_numpy_is_optional(client: vineyard.Client, python: Callable[..., str]) -> None:
+    client.put(np.arange(3), name="array")
+    client.put([1, "x", b"y", {1, 2}], name="plain")
+    out = python(
+        """
+sys.modules["numpy"] = None
+client = vineyard.connect()
+print(client.get(name="plain"), client.get(client.put((1, 2))))
+print(client.get_object(client.get_name("array")).shape)
+try:
+    client.get(name="array")
+except vineyard.Unsupported as error:
+    print(error)
+"""
+    )
+    assert out.splitlines() == [
+        "[1, 'x', b'y', {1, 2}] (1, 2)", "(3,)", "an array: numpy is not installed here; pip install numpy",
+    ]  # fmt: skip
