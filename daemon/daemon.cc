@@ -71,9 +71,8 @@ int Daemon::Run() {
   WatchSignals();
   WatchKeeper();
   server_->Start(state_->Lookup(shm::Role::kListener)->fd);
-  store::Statistics stats = store_->Stats();
   std::string adopted =
-      fresh_ ? "" : Format(", %llu slots adopted", static_cast<unsigned long long>(stats.adopted));
+      fresh_ ? "" : Format(", %llu slots adopted", static_cast<unsigned long long>(store_->adopted()));
   Log(LogLevel::kInfo, "ready: socket %s, %s, pid %d, keeper %d%s",
       inheritance_.options->socket.c_str(), PrintSize(inheritance_.options->size_bytes).c_str(),
       getpid(), inheritance_.keeper, adopted.c_str());

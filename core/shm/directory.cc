@@ -47,7 +47,7 @@ Status Directory::BeginTable(uint64_t entries, const Superblock& superblock) {
     RETURN_IF_ERROR(Resize(fd_, offset + bytes));
     file_size_ = offset + bytes;
   }
-  RETURN_IF_ERROR(AllocateRange(fd_, offset, bytes));
+  RETURN_IF_ERROR(AllocateMapped(fd_, mapping_.data(), offset, bytes));
   // A reader that still has the descriptor of an older table here reads zeros or cells of another
   // table: a miss, or a slot that does not match.
   table_ = reinterpret_cast<Cell*>(mapping_.data() + offset);
@@ -67,6 +67,13 @@ void Directory::Publish(Superblock* superblock) {
   if (old != 0 && old != descriptor_) {
     PunchRange(fd_, DirectoryOffset(old), DirectoryCells(old) * sizeof(Cell));
   }
+}
+
+void Directory::InsertAll(const Entry* entries, uint64_t count) {
+  for (uint64_t i = 0; i < count; ++i) {
+    __builtin_prefetch(&table_[entries[i].hash & mask_], /*for writing=*/1);
+  }
+  for (uint64_t i = 0; i < count; ++i) Insert(entries[i].hash, entries[i].slot);
 }
 
 void Directory::Insert(uint64_t hash, uint32_t slot) {

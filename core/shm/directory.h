@@ -39,6 +39,13 @@ class Directory {
 
   // REQUIRES: !NeedsGrowth(1).
   void Insert(uint64_t hash, uint32_t slot);
+  // Many, so that their cells are on their way together.
+  struct Entry {
+    uint64_t hash;
+    uint32_t slot;
+  };
+  // REQUIRES: !NeedsGrowth(count).
+  void InsertAll(const Entry* entries, uint64_t count);
   // Takes the cell of this slot out. `hash_of` tells the hash of the slot in any other cell, for those
   // that have to move up. False: it was not there.
   template <typename HashOf>
@@ -56,6 +63,36 @@ class Directory {
   Cell* table_ = nullptr;
   uint64_t mask_ = 0, entries_ = 0, file_size_ = kPageSize;
   uint64_t descriptor_ = 0;  // DirectoryTable of table_
+};
+
+// Fills a table that was begun, with cells on their way together. What has no room is counted only.
+class DirectoryFiller {
+ public:
+  explicit DirectoryFiller(Directory* directory) : directory_(directory) {}
+  void Add(uint64_t hash, uint32_t slot) {
+    pending_[filled_] = {hash, slot};
+    if (++filled_ == kTogether) Flush();
+  }
+  // How many were added.
+  uint64_t Finish() {
+    Flush();
+    return added_;
+  }
+  bool overfull() const { return overfull_; }
+
+ private:
+  static constexpr uint32_t kTogether = 32;
+  void Flush() {
+    overfull_ = overfull_ || directory_->NeedsGrowth(filled_);
+    if (!overfull_) directory_->InsertAll(pending_, filled_);
+    added_ += filled_;
+    filled_ = 0;
+  }
+  Directory* directory_;
+  Directory::Entry pending_[kTogether];
+  uint32_t filled_ = 0;
+  uint64_t added_ = 0;
+  bool overfull_ = false;
 };
 
 template <typename HashOf>

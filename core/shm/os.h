@@ -21,6 +21,9 @@ Result<Fd> CreateMemory(const std::string& name, uint64_t size);
 Status AddSeals(const Fd& fd, Seals seals);
 // Allocates pages, so that touching them can not fail. kHostMemory when there are none.
 Status AllocateRange(const Fd& fd, uint64_t offset, uint64_t size);
+// The same for a file that is mapped for writing, from its start, at `data`: in huge pages, where the
+// kernel gives them and the range ends one.
+Status AllocateMapped(const Fd& fd, char* data, uint64_t offset, uint64_t size);
 Status Resize(const Fd& fd, uint64_t size);
 Result<uint64_t> FileSize(const Fd& fd);
 // Gives the pages back; the range reads as zeros. Best effort.
@@ -60,8 +63,9 @@ class Mapping {
 bool AdviseHugePages(char* data, uint64_t size);
 // Touches every page for writing, in steps; an error instead of SIGBUS when memory runs out.
 Status Populate(char* data, uint64_t size);
-// Bytes of the mapping that huge pages back, as the kernel reports (/proc/self/smaps).
-uint64_t HugePageBytes(const char* data);
+// Bytes of the mapping that huge pages back, as the kernel reports (/proc/self/smaps). The mapping's
+// pages must be allocated.
+uint64_t HugePageBytes(char* data, uint64_t size);
 
 // Half of what the cgroup or the machine has.
 uint64_t DefaultStoreSize();

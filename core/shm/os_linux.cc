@@ -14,6 +14,9 @@
 #include "core/base/bytes.h"
 #include "core/shm/os.h"
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -193,6 +196,12 @@ void CollapseIntoHugePages(char* data, uint64_t size) {
 }
 }  // namespace
 
+Status AllocateMapped(const Fd& fd, char* data, uint64_t offset, uint64_t size) {
+  uint64_t first = RoundDown(offset, kHuge), end = RoundDown(offset + size, kHuge);
+  if (first < end) CollapseIntoHugePages(data + first, end - first);
+  return AllocateRange(fd, offset, size);  // what is left, and the error when there is no memory
+}
+
 Status Populate(char* data, uint64_t size) {
   constexpr uint64_t kStep = 64 * kMiB;  // so that a signal or a shutdown is never far away
   for (uint64_t done = 0; done < size;) {
@@ -211,7 +220,11 @@ Status Populate(char* data, uint64_t size) {
   return OkStatus();
 }
 
-uint64_t HugePageBytes(const char* data) {
+uint64_t HugePageBytes(char* data, uint64_t size) {
+  // Only what is mapped is reported, and after an adoption nothing is.
+  for (uint64_t at = 0; at < size; at += kHuge) {
+    (void)!madvise(data + at, kSmall, MADV_POPULATE_READ);
+  }
   std::FILE* file = std::fopen("/proc/self/smaps", "re");
   if (file == nullptr) return 0;
   char line[512];

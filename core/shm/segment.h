@@ -29,7 +29,7 @@ class Segment {
   char* data() const { return mapping_.data(); }  // of the file's first byte, writable
   // As the kernel reported when first asked: asking takes a millisecond.
   uint64_t huge_page_bytes() const {
-    if (!huge_page_bytes_) huge_page_bytes_ = HugePageBytes(data());
+    if (!huge_page_bytes_) huge_page_bytes_ = HugePageBytes(data(), size_);
     return *huge_page_bytes_;
   }
   // Leaves the descriptor open for whoever listed its number: the state file.

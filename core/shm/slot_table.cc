@@ -103,7 +103,7 @@ Status SlotTable::Grow() {
   }
   uint64_t old_size = file_size();
   RETURN_IF_ERROR(Resize(fd_, kSlotsOffset + slots * sizeof(Slot)));
-  RETURN_IF_ERROR(AllocateRange(fd_, old_size, kSlotStep * sizeof(Slot)));
+  RETURN_IF_ERROR(AllocateMapped(fd_, mapping_.data(), old_size, kSlotStep * sizeof(Slot)));
   CrashPoint();
   // release: a reader that sees the capacity may touch the slots, which are allocated and zero: EMPTY.
   superblock().capacity.store(slots, std::memory_order_release);

@@ -2,7 +2,8 @@
 // links and flags of slots whose checksums are right, and derives everything else from them.
 #include <algorithm>
 #include <bit>
-#include <unordered_set>
+#include <unordered_map>
+#include <vector>
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
@@ -11,65 +12,83 @@
 #include "core/store/store_impl.h"
 
 namespace vineyard::store {
-namespace {
 
 using shm::SlotImage;
 using shm::SlotKind;
 using shm::SlotState;
 
-// One bit for each 64 bytes of a segment: marks what is used, so that overlaps show and gaps are
-// the free extents.
-class UsedMap {
+// What is used of every segment, so that overlaps show and gaps are the free extents: one bit for each
+// 64 bytes.
+class UsedMaps {
  public:
-  explicit UsedMap(uint64_t data_size) : bits_((data_size / kPayloadAlignment + 63) / 64) {
-    units_ = data_size / kPayloadAlignment;
+  void Add(uint32_t segment, uint64_t data_size) {
+    uint64_t units = data_size / kPayloadAlignment;
+    maps_[segment] = Map{std::vector<uint64_t>((units + 63) / 64), units};
   }
-  // False: part of the range is outside, or used already; nothing is marked then.
-  bool Mark(uint64_t first, uint64_t count) {
-    if (count > units_ || first > units_ - count) return false;
-    for (uint64_t i = first; i < first + count;) {
-      uint64_t run = std::min(first + count - i, 64 - i % 64);
-      if ((bits_[i / 64] & Mask(i % 64, run)) != 0) return false;
-      i += run;
+
+  // False: part of the extent is outside, or used already; nothing is marked then.
+  bool Mark(uint64_t location, uint64_t size) {
+    uint32_t segment = shm::SegmentOf(location);
+    if (last_ == nullptr || segment != last_segment_) {  // neighbours lie in one segment
+      auto found = maps_.find(segment);
+      if (found == maps_.end()) return false;
+      last_ = &found->second;
+      last_segment_ = segment;
     }
-    for (uint64_t i = first; i < first + count;) {
-      uint64_t run = std::min(first + count - i, 64 - i % 64);
-      bits_[i / 64] |= Mask(i % 64, run);
-      i += run;
-    }
-    return true;
+    return last_->Mark(shm::OffsetOf(location) / kPayloadAlignment, size / kPayloadAlignment);
   }
+
+  // on_gap(offset, size), in bytes.
   template <typename OnGap>
-  void Gaps(OnGap on_gap) const {
-    uint64_t i = 0;
-    while (i < units_) {
-      i = Next(i, /*used=*/false);
-      uint64_t end = Next(i, /*used=*/true);
-      if (end > i) on_gap(i, end - i);
+  void Gaps(uint32_t segment, OnGap on_gap) const {
+    const Map& map = maps_.at(segment);
+    for (uint64_t i = 0; i < map.units;) {
+      i = map.Next(i, /*used=*/false);
+      uint64_t end = map.Next(i, /*used=*/true);
+      if (end > i) on_gap(i * kPayloadAlignment, (end - i) * kPayloadAlignment);
       i = end;
     }
   }
 
  private:
+  struct Map {
+    std::vector<uint64_t> bits;
+    uint64_t units = 0;
+
+    bool Mark(uint64_t first, uint64_t count) {
+      if (count > units || first > units - count) return false;
+      for (uint64_t i = first; i < first + count;) {
+        uint64_t run = std::min(first + count - i, 64 - i % 64);
+        if ((bits[i / 64] & Mask(i % 64, run)) != 0) return false;
+        i += run;
+      }
+      for (uint64_t i = first; i < first + count;) {
+        uint64_t run = std::min(first + count - i, 64 - i % 64);
+        bits[i / 64] |= Mask(i % 64, run);
+        i += run;
+      }
+      return true;
+    }
+    // The first unit from i on that is (not) used, or the end.
+    uint64_t Next(uint64_t i, bool used) const {
+      for (; i < units; i = (i / 64 + 1) * 64) {
+        uint64_t word = used ? bits[i / 64] : ~bits[i / 64];
+        word &= ~uint64_t{0} << (i % 64);
+        if (word != 0) {
+          return std::min(units, i / 64 * 64 + static_cast<uint64_t>(std::countr_zero(word)));
+        }
+      }
+      return units;
+    }
+  };
   static uint64_t Mask(uint64_t at, uint64_t run) {
     return (run == 64 ? ~uint64_t{0} : (uint64_t{1} << run) - 1) << at;
   }
-  // The first unit from i on that is (not) used, or the end.
-  uint64_t Next(uint64_t i, bool used) const {
-    for (; i < units_; i = (i / 64 + 1) * 64) {
-      uint64_t word = used ? bits_[i / 64] : ~bits_[i / 64];
-      word &= ~uint64_t{0} << (i % 64);
-      if (word != 0) {
-        return std::min(units_, i / 64 * 64 + static_cast<uint64_t>(std::countr_zero(word)));
-      }
-    }
-    return units_;
-  }
-  std::vector<uint64_t> bits_;
-  uint64_t units_;
-};
 
-}  // namespace
+  std::unordered_map<uint32_t, Map> maps_;
+  Map* last_ = nullptr;
+  uint32_t last_segment_ = 0;
+};
 
 Status Store::Impl::Open() {
   ASSIGN_OR_RETURN(slots_, shm::SlotTable::Open(state_));
@@ -139,87 +158,96 @@ void Store::Impl::Quarantine(uint32_t slot, const char* why) {
   ++statistics_.quarantined;
 }
 
-Status Store::Impl::AdoptSlots() {
-  std::unordered_map<uint32_t, UsedMap> used;
-  for (Pool* pool : {&small_, &large_}) {
-    for (const auto& [number, entry] : pool->segments()) used.emplace(number, entry.data_size());
+bool Store::Impl::AdoptSlot(uint32_t slot, const SlotImage& image, UsedMaps* used) {
+  const shm::SlotFields& fields = image.fields;
+  if (!image.HeaderIsGood() || image.state() > SlotState::kEvicting ||
+      fields.kind == SlotKind::kNone || fields.kind > SlotKind::kLabels) {
+    Quarantine(slot, "its header does not pass its checks");
+    return false;
   }
-  std::vector<uint32_t> expired, indexed;
+  if (fields.location != shm::kNoLocation && !used->Mark(fields.location, ExtentSize(fields))) {
+    Quarantine(slot, "its extent is not in a segment, or overlaps another's");
+    return false;
+  }
+  sealed_at_[slot] = coarse_clock_;
+  if (image.state() == SlotState::kCreated) {
+    leases_.emplace(fields.id, slot);
+    return false;
+  }
+  if (image.state() == SlotState::kDeleting) {
+    deferred_.push_back(slot);
+    return true;
+  }
+  // An eviction was under way: it did not happen.
+  if (image.state() == SlotState::kEvicting) {
+    slots_->StoreWord(slot, shm::MakeWord(shm::GenerationOf(image.word), SlotState::kSealed));
+  }
+  switch (fields.kind) {
+    case SlotKind::kName: {
+      auto record = DecodeName(StoredBytes(fields));
+      if (!record.ok()) {
+        Quarantine(slot, "its record is not that of a name");
+        return false;
+      }
+      names_[std::string(record->name)] = slot;
+      names_of_.emplace(record->id, slot);
+      break;
+    }
+    case SlotKind::kLabels:
+      labels_[fields.id] = slot;
+      break;
+    case SlotKind::kObject:
+      ++statistics_.objects;
+      break;
+    default:
+      ++statistics_.blobs;
+      break;
+  }
+  ++statistics_.adopted;
+  return true;
+}
+
+// One pass over the slots: what they say goes into the books and the directory at once.
+Status Store::Impl::AdoptSlots() {
+  UsedMaps used;
+  for (const Pool* pool : {&small_, &large_}) {
+    for (const auto& [number, entry] : pool->segments()) used.Add(number, entry.data_size());
+  }
+  // How many there are shows at the end; the table that the last daemon had is a good guess.
+  uint64_t cells =
+      shm::DirectoryCells(slots_->superblock().directory.load(std::memory_order_relaxed));
+  uint64_t guess = cells <= shm::kMaxDirectoryCells ? cells / 2 : 0;
+  RETURN_IF_ERROR(directory_->BeginTable(guess, slots_->superblock()));
+  shm::DirectoryFiller filler(directory_.get());
   for (uint64_t i = slots_->capacity(); i-- > 0;) {
     uint32_t slot = static_cast<uint32_t>(i);
     SlotImage image = slots_->Read(slot);
-    SlotState state = image.state();
-    if (state == SlotState::kEmpty) {
+    if (image.state() == SlotState::kEmpty) {
       free_slots_.push_back(slot);
-      continue;
-    }
-    if (state == SlotState::kQuarantine) {
+    } else if (image.state() == SlotState::kQuarantine) {
       ++statistics_.quarantined;
-      continue;
+    } else if (AdoptSlot(slot, image, &used)) {
+      filler.Add(HashOf(image.fields), slot);
     }
-    if (!image.HeaderIsGood() || state > SlotState::kEvicting ||
-        image.fields.kind == SlotKind::kNone || image.fields.kind > SlotKind::kLabels) {
-      Quarantine(slot, "its header does not pass its checks");
-      continue;
-    }
-    if (image.fields.location != shm::kNoLocation) {
-      auto map = used.find(shm::SegmentOf(image.fields.location));
-      uint64_t offset = shm::OffsetOf(image.fields.location);
-      if (map == used.end() || !map->second.Mark(offset / kPayloadAlignment,
-                                                 ExtentSize(image.fields) / kPayloadAlignment)) {
-        Quarantine(slot, "its extent is not in a segment, or overlaps another's");
-        continue;
-      }
-    }
-    sealed_at_[slot] = coarse_clock_;
-    if (state == SlotState::kCreated) {
-      leases_.emplace(image.fields.id, slot);
-      if (sessions_.count(image.fields.owner) == 0) expired.push_back(slot);
-      continue;
-    }
-    // An eviction was under way: it did not happen.
-    if (state == SlotState::kEvicting) {
-      slots_->StoreWord(slot, shm::MakeWord(shm::GenerationOf(image.word), SlotState::kSealed));
-    }
-    indexed.push_back(slot);
   }
   for (Pool* pool : {&small_, &large_}) {
     for (const auto& [number, entry] : pool->segments()) {
       uint64_t first = entry.first();
-      used.at(number).Gaps([&](uint64_t unit, uint64_t count) {
-        pool->Free(first + unit, count * kPayloadAlignment);
+      used.Gaps(number, [&](uint64_t offset, uint64_t size) {
+        pool->Free(first + offset / kPayloadAlignment, size);
       });
     }
   }
-  RETURN_IF_ERROR(directory_->BeginTable(indexed.size() + 1, slots_->superblock()));
-  for (uint32_t slot : indexed) {
-    SlotImage image = slots_->Read(slot);
-    directory_->Insert(HashOf(image.fields), slot);
-    if (image.state() == SlotState::kDeleting) {
-      deferred_.push_back(slot);
-      continue;
-    }
-    switch (image.fields.kind) {
-      case SlotKind::kName: {
-        auto record = DecodeName(StoredBytes(image.fields));
-        CHECK(record.ok());
-        names_[std::string(record->name)] = slot;
-        names_of_.emplace(record->id, slot);
-        break;
-      }
-      case SlotKind::kLabels:
-        labels_[image.fields.id] = slot;
-        break;
-      case SlotKind::kObject:
-        ++statistics_.objects;
-        break;
-      default:
-        ++statistics_.blobs;
-        break;
-    }
-    ++statistics_.adopted;
+  uint64_t entries = filler.Finish();
+  if (filler.overfull() || entries < directory_->cells() / 16) {
+    RETURN_IF_ERROR(GrowDirectory(entries + 1));
+  } else {
+    directory_->Publish(&slots_->superblock());
   }
-  directory_->Publish(&slots_->superblock());
+  std::vector<uint32_t> expired;
+  for (const auto& [id, slot] : leases_) {
+    if (sessions_.count(slots_->Read(slot).fields.owner) == 0) expired.push_back(slot);
+  }
   for (uint32_t slot : expired) DropLeaseSlot(slot);
   return OkStatus();
 }

@@ -149,11 +149,25 @@ Result<uint64_t> Store::Impl::Allocate(bool leasable, uint64_t size, uint64_t hi
 
 uint64_t Store::Impl::PinnedBytes() const {
   uint64_t bytes = 0;
-  for (uint64_t slot = 0; slot < slots_->capacity(); ++slot) {
-    SlotState state = shm::StateOf(slots_->word(static_cast<uint32_t>(slot)));
-    if (state != SlotState::kSealed && state != SlotState::kDeleting) continue;
-    if (!Pinned(static_cast<uint32_t>(slot))) continue;
-    bytes += ExtentSize(slots_->Read(static_cast<uint32_t>(slot)).fields);
+  std::vector<bool> pinned(shm::kPinPieceSlots);
+  for (uint64_t piece = 0; piece * shm::kPinPieceSlots < slots_->capacity(); ++piece) {
+    // Table by table, so that each is read from one end to the other.
+    bool any = false;
+    for (const auto& [id, session] : sessions_) {
+      if (!session->Granted(piece)) continue;
+      for (uint64_t i = 0; i < shm::kPinPieceSlots; ++i) {
+        if (!session->Pins(static_cast<uint32_t>(piece * shm::kPinPieceSlots + i))) continue;
+        any = pinned[i] = true;
+      }
+    }
+    if (!any) continue;
+    for (uint64_t i = 0; i < shm::kPinPieceSlots; ++i) {
+      if (!pinned[i]) continue;
+      pinned[i] = false;
+      shm::SlotImage image = slots_->Read(static_cast<uint32_t>(piece * shm::kPinPieceSlots + i));
+      bool there = image.state() == SlotState::kSealed || image.state() == SlotState::kDeleting;
+      if (there) bytes += ExtentSize(image.fields);
+    }
   }
   return bytes;
 }

@@ -36,6 +36,7 @@ Status Store::Impl::ReserveSlots(uint64_t count) {
 
 Status Store::Impl::GrowDirectory(uint64_t entries) {
   RETURN_IF_ERROR(directory_->BeginTable(entries, slots_->superblock()));
+  shm::DirectoryFiller filler(directory_.get());
   for (uint64_t slot = 0; slot < slots_->capacity(); ++slot) {
     shm::SlotImage image = slots_->Read(static_cast<uint32_t>(slot));
     SlotState state = image.state();
@@ -43,8 +44,10 @@ Status Store::Impl::GrowDirectory(uint64_t entries) {
         state == SlotState::kQuarantine) {
       continue;
     }
-    directory_->Insert(HashOf(image.fields), static_cast<uint32_t>(slot));
+    filler.Add(HashOf(image.fields), static_cast<uint32_t>(slot));
   }
+  filler.Finish();
+  CHECK(!filler.overfull());
   directory_->Publish(&slots_->superblock());
   return OkStatus();
 }

@@ -129,6 +129,7 @@ std::vector<NameItem> Store::ListNames(std::string_view glob, std::string_view a
 }
 
 Statistics Store::Stats() const { return impl_->Stats(); }
+uint64_t Store::adopted() const { return impl_->statistics_.adopted; }
 uint64_t Store::instance() const { return impl_->state_->header().instance; }
 uint64_t Store::epoch() const { return impl_->state_->header().epoch; }
 

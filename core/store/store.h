@@ -147,6 +147,7 @@ class Store {
   std::vector<NameItem> ListNames(std::string_view glob, std::string_view after, uint64_t limit,
                                   bool* more) const;
   Statistics Stats() const;
+  uint64_t adopted() const;  // slots that another daemon left
   uint64_t instance() const;
   uint64_t epoch() const;
 

@@ -44,6 +44,8 @@ struct Session {
   ~Session() { (void)pins_fd.Release(); }
 };
 
+class UsedMaps;  // adopt.cc
+
 class Store::Impl {
  public:
   Impl(Store* store, shm::StateFile* state, const Options& options)
@@ -154,6 +156,8 @@ class Store::Impl {
   Status AdoptSessions();
   Status AdoptSegments();
   Status AdoptSlots();
+  // Books what the slot says. Whether the directory should have it.
+  bool AdoptSlot(uint32_t slot, const shm::SlotImage& image, UsedMaps* used);
   void Quarantine(uint32_t slot, const char* why);
 
   // ---- list.cc ----
