@@ -98,7 +98,7 @@ int32_t vineyard_blob_put(vineyard_client* client, const void* data, uint64_t si
     RETURN_IF_NULL(client);
     RETURN_IF_NULL(id);
     std::string_view bytes;
-    BlobKind blob_kind;
+    BlobKind blob_kind{};
     RETURN_IF_ERROR(ReadBytes(data, size, &bytes));
     RETURN_IF_ERROR(ReadKind(kind, &blob_kind));
     ASSIGN_OR_RETURN(*id, client::PutBlob(Of(client)->shared_from_this(), bytes, blob_kind));
@@ -112,7 +112,7 @@ int32_t vineyard_blob_writer_create(vineyard_client* client, uint64_t size, int3
   return Guarded([&]() -> Status {
     RETURN_IF_NULL(client);
     RETURN_IF_NULL(writer);
-    BlobKind blob_kind;
+    BlobKind blob_kind{};
     RETURN_IF_ERROR(ReadKind(kind, &blob_kind));
     if (size > static_cast<uint64_t>(INT64_MAX)) {
       return Limit("size: it is larger than any memory");

@@ -65,9 +65,17 @@ std::string_view CodeName(Code code) {
   return "unknown code";
 }
 
+Status::Status(Code code, std::string text)
+    : error_(code == Code::kOk ? nullptr : new Error{code, std::move(text)}) {}
+
+const std::string& Status::text() const {
+  static const std::string& none = *new std::string();
+  return ok() ? none : error_->text;
+}
+
 std::string Status::ToString() const {
-  std::string name(CodeName(code_));
-  return text_.empty() ? name : name + ": " + text_;
+  std::string name(CodeName(code()));
+  return text().empty() ? name : name + ": " + text();
 }
 
 Status ErrnoStatus(std::string_view what, int error_number) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,20 +45,35 @@ enum class Code : int32_t {
 // The code's name in lower case: "not found".
 std::string_view CodeName(Code code);
 
+// Success is a null pointer: making, moving and dropping it costs nothing, and hot paths do that.
 class [[nodiscard]] Status {
  public:
   Status() = default;  // ok
-  Status(Code code, std::string text) : code_(code), text_(std::move(text)) {}
+  Status(Code code, std::string text);
+  Status(Status&&) noexcept = default;
+  Status& operator=(Status&&) noexcept = default;
+  Status(const Status& other) : error_(Copy(other)) {}
+  Status& operator=(const Status& other) {
+    error_ = Copy(other);
+    return *this;
+  }
+  ~Status() = default;
 
-  bool ok() const { return code_ == Code::kOk; }
-  Code code() const { return code_; }
-  const std::string& text() const { return text_; }
+  bool ok() const { return error_ == nullptr; }
+  Code code() const { return ok() ? Code::kOk : error_->code; }
+  const std::string& text() const;  // empty when ok
   // "not found: object o0000000000000001"
   std::string ToString() const;
 
  private:
-  Code code_ = Code::kOk;
-  std::string text_;
+  struct Error {
+    Code code;
+    std::string text;
+  };
+  static std::unique_ptr<Error> Copy(const Status& other) {
+    return other.ok() ? nullptr : std::make_unique<Error>(*other.error_);
+  }
+  std::unique_ptr<Error> error_;
 };
 
 inline Status OkStatus() { return Status(); }

@@ -306,28 +306,32 @@ Result<View*> Client::GetView(ObjectId id) {
   return stored.status();
 }
 
-Result<View*> Client::GetMember(const View& root, ObjectId id) {
-  if (!MayRead()) return Status(Code::kForked, Text(id) + ": this process was forked unseen");
-  if (id == kEmptyBlobId) return EmptyBlobView();
-  Session* session = root.session;
-  SlotContents slot;
+// A directory that is being shifted may hide it for a moment; then the daemon knows where it is.
+Status Client::FindHeldSlow(const Session& session, ObjectId id, SlotContents* slot) {
   Patience patience = PatienceOf();
-  // A directory that is being shifted may hide it for a moment; then the daemon knows where it is.
-  while (FindHeld(*session, id, &slot) != Found::kYes) {
-    if (patience.deadline.passed()) {
-      return Status(Code::kTimeout, Text(id) + ": it is not to be found below its parent");
-    }
+  do {
     wire::Find question;
     question.id = id;
     Request request(wire::MessageType::kFind, question);
     Reply reply;
     RETURN_IF_ERROR(Call(&request, patience, &reply));
     ASSIGN_OR_RETURN(wire::FindAnswer answer, wire::FindAnswer::Decode(reply.answer));
-    if (session->instance() == instance() &&
-        ReadHeld(*session, answer.slot, id, &slot) == Found::kYes) {
-      break;
+    if (session.instance() == instance() &&
+        ReadHeld(session, answer.slot, id, slot) == Found::kYes) {
+      return OkStatus();
     }
-  }
+    if (FindHeld(session, id, slot) == Found::kYes) return OkStatus();
+  } while (!patience.deadline.passed());
+  return {Code::kTimeout, Text(id) + ": it is not to be found below its parent"};
+}
+
+Result<View*> Client::GetMember(const View& root, ObjectId id) {
+  if (!MayRead()) return Status(Code::kForked, Text(id) + ": this process was forked unseen");
+  if (id == kEmptyBlobId) return EmptyBlobView();
+  Session* session = root.session;
+  SlotContents slot;
+  if (FindHeld(*session, id, &slot) != Found::kYes)
+    RETURN_IF_ERROR(FindHeldSlow(*session, id, &slot));
   ASSIGN_OR_RETURN(const char* stored, StoredBytes(session, slot));
   View* held = ShareView(&root);
   if (held == nullptr) return Status(Code::kForked, Text(id) + ": forked unseen");

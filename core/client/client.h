@@ -174,6 +174,7 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   template <typename FindIt, typename Accept>
   Result<Session*> FindSlow(const wire::Find& question, FindIt find, Accept accept,
                             SlotContents* slot);
+  Status FindHeldSlow(const Session& session, ObjectId id, SlotContents* slot);
   // The stored bytes of a pinned or held slot, mapping their segment if need be.
   Result<const char*> StoredBytes(Session* session, const SlotContents& slot);
   Status Grant(Session* session, uint64_t slot, const Patience& patience);

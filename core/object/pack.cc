@@ -19,84 +19,124 @@ void AppendBigEndian(uint64_t number, std::string* out) {
   for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(number >> shift));
 }
 
-// Builds the tree in one pass. Every value takes at least one byte of input, so `budget_`, the
-// bytes not yet promised to a value, bounds all counts together before anything is allocated for
-// them.
-class Builder : public msgpack::v2::null_visitor {
+// Reads one value after another, a list or map first and then what it holds. By hand, because every get
+// of an object reads a record (docs/decisions/0007). msgpack's own parser is the oracle of
+// tests/fuzz/unpack_fuzz.cc.
+class Reader {
  public:
-  Builder(uint64_t bytes, Arena* arena, uint32_t max_depth)
-      : arena_(arena), budget_(bytes), max_depth_(max_depth) {}
+  explicit Reader(std::string_view bytes)
+      : at_(reinterpret_cast<const unsigned char*>(bytes.data())), end_(at_ + bytes.size()) {}
 
-  bool visit_nil() { return Leaf(Value::Null()); }
-  bool visit_boolean(bool v) { return Leaf(Value::Bool(v)); }
-  bool visit_positive_integer(uint64_t v) {
-    return Leaf(v <= static_cast<uint64_t>(INT64_MAX) ? Value::Int64(static_cast<int64_t>(v))
-                                                      : Value::Uint64(v));
-  }
-  bool visit_negative_integer(int64_t v) { return Leaf(Value::Int64(v)); }
-  bool visit_float32(float v) { return Leaf(Value::Float64(static_cast<double>(v))); }
-  bool visit_float64(double v) { return Leaf(Value::Float64(v)); }
-  bool visit_str(const char* v, uint32_t size) { return Leaf(Value::String({v, size})); }
-  bool visit_bin(const char* v, uint32_t size) { return Leaf(Value::Bytes({v, size})); }
-  bool visit_ext(const char* v, uint32_t size) {
-    if (size != 9 || static_cast<int8_t>(v[0]) != kUnsigned)
-      return Refuse("unknown extension type");
+  // The head of the next value, and of text its bytes. Null, or what is wrong.
+  const char* Next(Value* out) {
+    if (at_ == end_) return kTooShort;
+    unsigned char head = *at_++;
+    if (head <= 0x7f) return Give(out, Value::Int64(head));
+    if (head <= 0x8f) return Give(out, Value::Map(nullptr, head & 0x0f));
+    if (head <= 0x9f) return Give(out, Value::List(nullptr, head & 0x0f));
+    if (head <= 0xbf) return Text(ValueType::kString, head & 0x1f, out);
+    if (head >= 0xe0) return Give(out, Value::Int64(static_cast<int8_t>(head)));
     uint64_t number = 0;
-    for (int i = 1; i < 9; ++i) number = number << 8 | static_cast<unsigned char>(v[i]);
-    return Leaf(Value::Uint64(number));
+    switch (head) {
+      case 0xc0:
+        return Give(out, Value::Null());
+      case 0xc2:
+      case 0xc3:
+        return Give(out, Value::Bool(head == 0xc3));
+      case 0xc4:
+      case 0xc5:
+      case 0xc6:
+        return Number(1u << (head - 0xc4), &number) ? Text(ValueType::kBytes, number, out)
+                                                    : kTooShort;
+      case 0xc7:
+      case 0xc8:
+      case 0xc9:
+        return Number(1u << (head - 0xc7), &number) ? Extension(number, out) : kTooShort;
+      case 0xca:
+        if (!Number(4, &number)) return kTooShort;
+        return Give(out, Value::Float64(std::bit_cast<float>(static_cast<uint32_t>(number))));
+      case 0xcb:
+        if (!Number(8, &number)) return kTooShort;
+        return Give(out, Value::Float64(std::bit_cast<double>(number)));
+      case 0xcc:
+      case 0xcd:
+      case 0xce:
+      case 0xcf:
+        if (!Number(1u << (head - 0xcc), &number)) return kTooShort;
+        return Give(out, number <= static_cast<uint64_t>(INT64_MAX)
+                             ? Value::Int64(static_cast<int64_t>(number))
+                             : Value::Uint64(number));
+      case 0xd0:
+        return Number(1, &number) ? Give(out, Value::Int64(static_cast<int8_t>(number)))
+                                  : kTooShort;
+      case 0xd1:
+        return Number(2, &number) ? Give(out, Value::Int64(static_cast<int16_t>(number)))
+                                  : kTooShort;
+      case 0xd2:
+        return Number(4, &number) ? Give(out, Value::Int64(static_cast<int32_t>(number)))
+                                  : kTooShort;
+      case 0xd3:
+        return Number(8, &number) ? Give(out, Value::Int64(static_cast<int64_t>(number)))
+                                  : kTooShort;
+      case 0xd4:
+      case 0xd5:
+      case 0xd6:
+      case 0xd7:
+      case 0xd8:
+        return Extension(1u << (head - 0xd4), out);
+      case 0xd9:
+      case 0xda:
+      case 0xdb:
+        return Number(1u << (head - 0xd9), &number) ? Text(ValueType::kString, number, out)
+                                                    : kTooShort;
+      case 0xdc:
+      case 0xdd:
+        return Number(2u << (head - 0xdc), &number) ? Give(out, Value::List(nullptr, number))
+                                                    : kTooShort;
+      case 0xde:
+      case 0xdf:
+        return Number(2u << (head - 0xde), &number) ? Give(out, Value::Map(nullptr, number))
+                                                    : kTooShort;
+      default:  // 0xc1
+        return "not msgpack";
+    }
   }
-  bool start_array(uint32_t size) { return Open(ValueType::kList, size, size); }
-  bool start_map(uint32_t pairs) { return Open(ValueType::kMap, pairs, uint64_t{pairs} * 2); }
-  bool end_map_key() {
-    // The key was the value written last.
-    return stack_[depth_].next[-1].is(ValueType::kString) || Refuse("a map key is not a string");
-  }
-  bool end_array() { return Close(); }
-  bool end_map() { return Close(); }
-  void parse_error(size_t, size_t) { Refuse("not msgpack"); }
-  void insufficient_bytes(size_t, size_t) { Refuse("the bytes end too early"); }
-
-  const char* error() const { return error_; }
-  Value root() const { return root_; }
+  bool at_end() const { return at_ == end_; }
 
  private:
-  struct Level {
-    Value* next;
-  };
+  static constexpr const char* kTooShort = "the bytes end too early";
 
-  bool Leaf(Value value) {
-    *stack_[depth_].next++ = value;
+  static const char* Give(Value* out, const Value& value) {
+    *out = value;
+    return nullptr;
+  }
+  bool Number(uint32_t bytes, uint64_t* out) {  // big-endian
+    if (static_cast<uint64_t>(end_ - at_) < bytes) return false;
+    for (uint32_t i = 0; i < bytes; ++i) *out = *out << 8 | at_[i];
+    at_ += bytes;
     return true;
   }
-  bool Open(ValueType type, uint64_t size, uint64_t items) {
-    if (items >= budget_) return Refuse("a list or map is longer than the bytes that are left");
-    if (depth_ == max_depth_) return Refuse("nested too deep");
-    budget_ -= items;
-    Value* block = items == 0 ? nullptr : arena_->New(items);
-    Value value;
-    value.type = type;
-    value.size = size;
-    value.as.items = block;
-    *stack_[depth_].next++ = value;
-    stack_[++depth_].next = block;
-    return true;
+  const char* Text(ValueType type, uint64_t size, Value* out) {
+    if (static_cast<uint64_t>(end_ - at_) < size) return kTooShort;
+    out->type = type;
+    out->size = size;
+    out->as.data = reinterpret_cast<const char*>(at_);
+    at_ += size;
+    return nullptr;
   }
-  bool Close() {
-    --depth_;
-    return true;
-  }
-  bool Refuse(const char* why) {
-    if (error_ == nullptr) error_ = why;
-    return false;
+  const char* Extension(uint64_t size, Value* out) {  // of `size` bytes, behind one for the type
+    if (static_cast<uint64_t>(end_ - at_) < size + 1) return kTooShort;
+    if (size != sizeof(uint64_t) || static_cast<int8_t>(*at_) != kUnsigned)
+      return "unknown extension type";
+    ++at_;
+    uint64_t number = 0;
+    Number(sizeof number, &number);
+    *out = Value::Uint64(number);
+    return nullptr;
   }
 
-  Arena* arena_;
-  uint64_t budget_;
-  uint32_t max_depth_;
-  Value root_;
-  Level stack_[kMaxDepth + 2] = {{&root_}};
-  uint32_t depth_ = 0;
-  const char* error_ = nullptr;
+  const unsigned char* at_;
+  const unsigned char* const end_;
 };
 
 Status CheckSize(const Value& value) {
@@ -272,13 +312,48 @@ bool IsUtf8(std::string_view text) {
 }
 
 Result<Value> Unpack(std::string_view bytes, Arena* arena, uint32_t max_depth) {
-  Builder builder(bytes.size(), arena, std::min(max_depth, kMaxDepth + 1));
-  size_t offset = 0;
-  bool whole = msgpack::v2::parse(bytes.data(), bytes.size(), offset, builder);
-  if (builder.error() != nullptr) return Corrupt(builder.error());
-  if (!whole) return Corrupt("the bytes end too early");
-  if (offset != bytes.size()) return Corrupt("bytes behind the value");
-  return builder.root();
+  // What is being filled: the root, then a list or map within a list or map.
+  struct Level {
+    Value* next;
+    Value* end;
+    bool is_map, is_key;
+  };
+  Value root;
+  Level levels[kMaxDepth + 2];
+  levels[0] = {&root, &root + 1, false, false};
+  uint32_t depth = 0;
+  max_depth = std::min(max_depth, kMaxDepth + 1);
+  // Every value takes at least one byte of input, so the bytes that are not yet promised to a value
+  // bound all counts together before anything is allocated for them.
+  uint64_t budget = bytes.size();
+  Reader reader(bytes);
+  for (Level* level = levels;;) {
+    if (level->next == level->end) {
+      if (depth == 0) break;
+      level = &levels[--depth];
+      continue;
+    }
+    Value* value = level->next++;
+    if (const char* wrong = reader.Next(value)) return Corrupt(wrong);
+    if (level->is_map) {
+      level->is_key = !level->is_key;
+      if (level->is_key && !value->is(ValueType::kString))
+        return Corrupt("a map key is not a string");
+    }
+    bool is_map = value->is(ValueType::kMap);
+    if (!is_map && !value->is(ValueType::kList)) continue;
+    uint64_t items = is_map ? 2 * value->size : value->size;
+    if (items >= budget) return Corrupt("a list or map is longer than the bytes that are left");
+    if (depth == max_depth) return Corrupt("nested too deep");
+    if (items == 0) continue;
+    budget -= items;
+    Value* block = arena->New(items);
+    value->as.items = block;
+    level = &levels[++depth];
+    *level = {block, block + items, is_map, false};
+  }
+  if (!reader.at_end()) return Corrupt("bytes behind the value");
+  return root;
 }
 
 }  // namespace vineyard

@@ -61,14 +61,31 @@ std::string EncodeRecord(ObjectId id, std::string_view type_name, uint64_t nbyte
 Result<Record> DecodeRecord(std::string_view bytes) {
   Record record;
   ASSIGN_OR_RETURN(Value map, UnpackVersioned(bytes, &record.arena));
-  const Value* members = map.Find("m");
-  const Value* fields = map.Find("f");
-  if (!GetNumber(map, "i", &record.id) || !GetText(map, "t", &record.type_name) ||
-      !GetNumber(map, "n", &record.nbytes) || !GetNumber(map, "o", &record.instance) ||
-      members == nullptr || !members->is(ValueType::kList) || fields == nullptr ||
-      !fields->is(ValueType::kMap)) {
+  const Value *id = nullptr, *type = nullptr, *nbytes = nullptr, *owner = nullptr,
+              *members = nullptr, *fields = nullptr;
+  for (uint64_t i = 0; i < map.size; ++i) {
+    std::string_view key = map.as.items[2 * i].text();
+    const Value* value = &map.as.items[2 * i + 1];
+    if (key.size() != 1) continue;
+    const Value** part = key[0] == 'i'   ? &id
+                         : key[0] == 't' ? &type
+                         : key[0] == 'n' ? &nbytes
+                         : key[0] == 'o' ? &owner
+                         : key[0] == 'm' ? &members
+                         : key[0] == 'f' ? &fields
+                                         : nullptr;
+    if (part != nullptr && *part == nullptr) *part = value;
+  }
+  auto is = [](const Value* value, ValueType wanted) {
+    return value != nullptr && value->is(wanted);
+  };
+  if (id == nullptr || !id->GetUint64(&record.id) || !is(type, ValueType::kString) ||
+      nbytes == nullptr || !nbytes->GetUint64(&record.nbytes) || owner == nullptr ||
+      !owner->GetUint64(&record.instance) || !is(members, ValueType::kList) ||
+      !is(fields, ValueType::kMap)) {
     return Corrupt("record: a part is missing or of another type");
   }
+  record.type_name = type->text();
   record.fields = *fields;
   record.members.reserve(members->size);
   for (uint64_t i = 0; i < members->size; ++i) {

@@ -4,56 +4,6 @@
 #include <utility>
 
 namespace vineyard {
-namespace {
-Value Make(ValueType type, uint64_t size = 0) {
-  Value value;
-  value.type = type;
-  value.size = size;
-  return value;
-}
-}  // namespace
-
-Value Value::Bool(bool boolean) {
-  Value value = Make(ValueType::kBool);
-  value.as.boolean = boolean ? 1 : 0;
-  return value;
-}
-Value Value::Int64(int64_t number) {
-  Value value = Make(ValueType::kInt64);
-  value.as.int64 = number;
-  return value;
-}
-Value Value::Uint64(uint64_t number) {
-  Value value = Make(ValueType::kUint64);
-  value.as.uint64 = number;
-  return value;
-}
-Value Value::Float64(double number) {
-  Value value = Make(ValueType::kFloat64);
-  value.as.float64 = number;
-  return value;
-}
-Value Value::String(std::string_view text) {
-  Value value = Make(ValueType::kString, text.size());
-  value.as.data = text.data();
-  return value;
-}
-Value Value::Bytes(std::string_view bytes) {
-  Value value = Make(ValueType::kBytes, bytes.size());
-  value.as.data = bytes.data();
-  return value;
-}
-Value Value::List(const Value* items, uint64_t size) {
-  Value value = Make(ValueType::kList, size);
-  value.as.items = items;
-  return value;
-}
-Value Value::Map(const Value* items, uint64_t pairs) {
-  Value value = Make(ValueType::kMap, pairs);
-  value.as.items = items;
-  return value;
-}
-
 bool Value::GetUint64(uint64_t* out) const {
   if (type == ValueType::kInt64 && as.int64 < 0) return false;
   if (type != ValueType::kInt64 && type != ValueType::kUint64) return false;

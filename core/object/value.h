@@ -39,14 +39,46 @@ struct Value {
   } as;
 
   static Value Null() { return {}; }
-  static Value Bool(bool value);
-  static Value Int64(int64_t value);
-  static Value Uint64(uint64_t value);
-  static Value Float64(double value);
-  static Value String(std::string_view text);
-  static Value Bytes(std::string_view bytes);
-  static Value List(const Value* items, uint64_t size);
-  static Value Map(const Value* items, uint64_t pairs);
+  static Value Bool(bool value) {
+    Value made = Make(ValueType::kBool);
+    made.as.boolean = value ? 1 : 0;
+    return made;
+  }
+  static Value Int64(int64_t value) {
+    Value made = Make(ValueType::kInt64);
+    made.as.int64 = value;
+    return made;
+  }
+  static Value Uint64(uint64_t value) {
+    Value made = Make(ValueType::kUint64);
+    made.as.uint64 = value;
+    return made;
+  }
+  static Value Float64(double value) {
+    Value made = Make(ValueType::kFloat64);
+    made.as.float64 = value;
+    return made;
+  }
+  static Value String(std::string_view text) {
+    Value made = Make(ValueType::kString, text.size());
+    made.as.data = text.data();
+    return made;
+  }
+  static Value Bytes(std::string_view bytes) {
+    Value made = Make(ValueType::kBytes, bytes.size());
+    made.as.data = bytes.data();
+    return made;
+  }
+  static Value List(const Value* items, uint64_t size) {
+    Value made = Make(ValueType::kList, size);
+    made.as.items = items;
+    return made;
+  }
+  static Value Map(const Value* items, uint64_t pairs) {
+    Value made = Make(ValueType::kMap, pairs);
+    made.as.items = items;
+    return made;
+  }
 
   bool is(ValueType wanted) const { return type == wanted; }
   bool is_text() const { return type == ValueType::kString || type == ValueType::kBytes; }
@@ -57,6 +89,14 @@ struct Value {
   bool GetInt64(int64_t* out) const;
   // REQUIRES: a map. The value of the first pair with this key, or null.
   const Value* Find(std::string_view key) const;
+
+ private:
+  static Value Make(ValueType type, uint64_t size = 0) {
+    Value value;
+    value.type = type;
+    value.size = size;
+    return value;
+  }
 };
 static_assert(sizeof(Value) == 24);
 
