@@ -11,9 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# Of the module-level put and get, by process; of unpickled objects, by process and socket.
+# Of the module-level put and get, by process; of unpickled objects, by process, socket and options.
 _default: dict[int, Client] = {}
-_shared: dict[tuple[int, str], Client] = {}
+_shared: dict[tuple[Any, ...], Client] = {}
 
 
 def connect(
@@ -37,7 +37,7 @@ def connect(
     and when nothing listens there starts a daemon of its own that ends with this process; children find
     it through the environment.
 
-    :param timeout: seconds, of the connect and default of all waits (30)
+    :param timeout: seconds above 0, of the connect and default of all waits (30)
     :param name: for people who look at the daemon
     :param allow_pickle: False: never read a pickle
     :param remote: of payloads on other instances: ``none``, ``error``, ``fetch`` (``VINEYARD_REMOTE``)
@@ -137,8 +137,12 @@ def default_client() -> Client:
 
 
 def shared_client(socket: str, options: dict[str, Any]) -> Client:
-    """The client through which unpickled objects are opened again: one for a socket and process."""
-    client = _shared.get((os.getpid(), socket))
+    """The client through which unpickled objects are opened again: one for a process, socket and options.
+
+    Options are part of it: what was got with ``allow_pickle=False`` stays with such a client.
+    """
+    key = (os.getpid(), socket, *sorted(options.items()))
+    client = _shared.get(key)
     if client is None or client.closed:
-        client = _shared[os.getpid(), socket] = Client(socket, **options)
+        client = _shared[key] = Client(socket, **options)
     return client

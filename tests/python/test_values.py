@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import enum
 import math
+import pickle
 import struct
 from typing import Any
 
@@ -205,6 +206,53 @@ def test_no_pickle_is_read_when_it_is_not_allowed(client: vineyard.Client) -> No
             careful.get(client.put([1, {2}]))
         assert careful.get(plain) == [1, b"bytes", "text"]
         assert careful.get_object(number).typename == "vineyard::PickleBuffer"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_unpickled_objects_keep_the_options_of_their_client(client: vineyard.Client, first: bool) -> None:
+    blob, pickled = client.put(b"x"), client.put({1, 2})
+    # A name of their own, so that no other test made their client before.
+    options: dict[str, Any] = {"name": f"options {first}", "timeout": 20}
+    with (
+        vineyard.connect(client.ipc_socket, allow_pickle=first, **options) as one,
+        vineyard.connect(client.ipc_socket, allow_pickle=not first, **options) as two,
+    ):
+        for source in (one, two, one):
+            for number in (blob, pickled):
+                again = pickle.loads(pickle.dumps(source.get_object(number)))
+                assert again.id == number and again._client.allow_pickle == source.allow_pickle
+            if source.allow_pickle:
+                assert again._client.get(pickled) == {1, 2}
+            else:
+                with pytest.raises(vineyard.PickleNotAllowed):
+                    again._client.get(pickled)
+        again = [pickle.loads(pickle.dumps(one.get_object(blob)))._client for _ in range(2)]
+        assert again[0] is again[1]  # one session, however many objects
+
+
+def test_an_id_inside_a_pickle_keeps_nothing_alive(client: vineyard.Client) -> None:
+    number = client.put([b"linked"])
+    linked, named = client.put([number]), client.put({number, 1})
+    assert client.get_meta(named).typename == "vineyard::PickleBuffer"
+    client.delete(linked, deep=False)
+    client.delete(number)  # nothing holds it
+    assert not client.exists(number) and client.get(named) == {number, 1}
+
+
+def test_where_payloads_may_come_from(client: vineyard.Client) -> None:
+    number = client.put([1, b"here"])
+    for remote in (None, "none", "error", "fetch"):
+        assert client.get(number, remote=remote) == [1, b"here"] == client.get(number, fetch=True, remote=remote)
+    with pytest.raises(vineyard.InvalidArgument, match="remote='some': one of none, error, fetch"):
+        client.get(number, remote="some")
+    for remote in ("none", "error", "fetch"):
+        with vineyard.envvars("VINEYARD_REMOTE", remote), vineyard.connect(client.ipc_socket) as other:
+            assert other._remote == remote and other.get(number) == [1, b"here"]
+        with vineyard.connect(client.ipc_socket, remote=remote) as other:
+            assert other._remote == remote == pickle.loads(pickle.dumps(other))._remote
+    with vineyard.envvars("VINEYARD_REMOTE", "some"):
+        with pytest.raises(vineyard.InvalidArgument, match="remote='some'"):
+            vineyard.connect(client.ipc_socket)
 
 
 def test_what_can_not_be_pickled_is_a_named_error(client: vineyard.Client) -> None:
