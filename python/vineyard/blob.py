@@ -172,8 +172,11 @@ class BlobBuilder(_native.Buffer):
         assert isinstance(blob, Blob)
         return blob
 
-    def abort(self) -> None:
-        """Gives the memory back. Aborting twice is allowed. Raises :class:`AlreadySealed`."""
+    def abort(self, client: Client | None = None) -> None:
+        """Gives the memory back. Aborting twice is allowed. Raises :class:`AlreadySealed`.
+
+        Earlier code passes the client; a builder knows its own.
+        """
         if self._sealed:
             self._check()
         self._writer.abort()

@@ -45,17 +45,20 @@ class Catalog(Names):
 
     # ---- metadata
 
-    def get_meta(self, object_id: Id, sync_remote: bool = False, *, latest: bool = False) -> ObjectMeta:
+    def get_meta(self, object_id: Id, sync_remote: bool = True, *, latest: bool | None = None) -> ObjectMeta:
         """The metadata of an object, a snapshot that keeps nothing alive.
 
-        :param latest: ask the metadata service first; ``sync_remote`` is its earlier name
+        :param latest: ask the metadata service first, which one host does not have; ``sync_remote`` is
+            its earlier name
         :raises ObjectNotFound: no such object
         """
         return ObjectMeta._of_record(self._client, _native.open(self._handle, as_id(object_id)))
 
-    def get_metas(self, object_ids: Iterable[Id], sync_remote: bool = False) -> list[ObjectMeta]:
+    def get_metas(
+        self, object_ids: Iterable[Id], sync_remote: bool = True, *, latest: bool | None = None
+    ) -> list[ObjectMeta]:
         """The same for several."""
-        return [self.get_meta(each, sync_remote) for each in object_ids]
+        return [self.get_meta(each, sync_remote, latest=latest) for each in object_ids]
 
     def create_metadata(self, metadata: Any, instance_id: int | None = None) -> Any:
         """Stores metadata that was built by hand, and what is below it; the ``ObjectMeta`` as stored.
@@ -83,12 +86,15 @@ class Catalog(Names):
         for name, value in {**old.fields(), **(extra_metadata or {})}.items():
             meta[name] = value
         for name, member in old.members():
-            if name not in meta:
+            if name not in meta.fields:
                 meta.add_member(name, make_id(member))
         return self._store(meta)
 
     def label(self, object_id: Id, key: Any, value: str | None = None) -> ObjectID:
-        """Sets a label of an object; a dict sets several, None takes one away. Labels may change."""
+        """Sets a label of an object; a dict sets several, None (or no text, "") takes one away.
+
+        Labels may change.
+        """
         number = as_id(object_id)
         for each, text in key.items() if isinstance(key, dict) else [(key, value)]:
             _native.vineyard_label_set(self._handle, number, each, text)
@@ -133,8 +139,8 @@ class Catalog(Names):
         inner = [each for each, name in zip(quoted, found) if not _has_base(name, found)]
         return inner
 
-    def list_objects(self, pattern: str = "*", regex: bool = False, limit: int = 5) -> list[Object]:
-        """At most ``limit`` objects whose type name, or one of its bases, matches."""
+    def list_objects(self, pattern: str = "*", regex: bool = False, limit: int | None = 5) -> list[Object]:
+        """At most ``limit`` (None: all) objects whose type name, or one of its bases, matches."""
         found = []
         for number in self._limited(pattern, regex, limit):
             try:
@@ -144,7 +150,7 @@ class Catalog(Names):
         return found
 
     def list_metadatas(
-        self, pattern: str = "*", regex: bool = False, limit: int = 5, nobuffer: bool = False
+        self, pattern: str = "*", regex: bool = False, limit: int | None = 5, nobuffer: bool = False
     ) -> list[ObjectMeta]:
         """The same as metadata."""
         found = []
@@ -155,9 +161,10 @@ class Catalog(Names):
                 continue
         return found
 
-    def _limited(self, pattern: str, regex: bool, limit: int) -> list[ObjectID]:
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
-            raise InvalidArgument(f"list: limit={limit!r}; a number that is not negative was expected")
+    def _limited(self, pattern: str, regex: bool, limit: int | None) -> Iterable[ObjectID]:
+        check_limit(limit)
+        if limit is None:
+            return self.objects(pattern, regex)
         found: list[ObjectID] = []
         for each in self._type_patterns(pattern, regex):
             if len(found) >= limit:
@@ -266,3 +273,9 @@ def compile_pattern(pattern: str) -> Any:
         return re.compile(pattern)
     except re.error as error:
         raise InvalidArgument(f"pattern {pattern!r} is no regular expression: {error}") from error
+
+
+def check_limit(limit: Any) -> None:
+    """Raises :class:`InvalidArgument` for what can not limit a list; None does not limit it."""
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+        raise InvalidArgument(f"list: limit={limit!r}; a number that is not negative, or None, was expected")

@@ -65,6 +65,8 @@ class Client(Catalog):
         self._handle: Any = None
         if remote not in _REMOTE:
             raise InvalidArgument(f"remote={remote!r}: one of {', '.join(_REMOTE)} was expected")
+        if timeout == 0 and not isinstance(timeout, bool):
+            raise InvalidArgument("timeout=0: a connect waits for the daemon; give more seconds, or None for 30")
         self._options = {"timeout": timeout, "name": name, "allow_pickle": allow_pickle, "remote": remote}
         self.allow_pickle = bool(allow_pickle)
         self._remote = remote

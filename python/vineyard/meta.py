@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Member = Union[ObjectID, Object, "ObjectMeta"]
 
 _PLAIN = (str, int, float, bytes, list, tuple, dict)
+_OWN = ("typename", "id", "nbytes", "instance_id")
 
 
 class ObjectMeta:
@@ -32,7 +33,9 @@ class ObjectMeta:
     ('my::Point', 1.5, True)
 
     Field values are None, bool, int, float, str, bytes, and lists and dicts of these. A missing name
-    raises :class:`ObjectNotFound`, a ``KeyError``.
+    raises :class:`ObjectNotFound`, a ``KeyError``. ``meta["id"]``, ``meta["nbytes"]`` and
+    ``meta["instance_id"]`` are the properties, unless a field or member has that name; ``keys``,
+    ``items`` and ``len`` are of fields and members only.
     """
 
     def __init__(self) -> None:
@@ -118,11 +121,11 @@ class ObjectMeta:
     def __getitem__(self, name: str) -> Any:
         if name == "typename":
             return self._typename
-        if name == "id":
-            return self._id
         if name in self._fields:
             return self._fields[name]
         member = self._members.get(name)
+        if member is None and name in _OWN:
+            return getattr(self, name)
         if member is None:
             raise ObjectNotFound(f"{self._label()}: no field or member {name!r}")
         if isinstance(member, ObjectMeta):
@@ -193,7 +196,7 @@ class ObjectMeta:
         return len(self._fields) + len(self._members)
 
     def __contains__(self, name: object) -> bool:
-        return name == "typename" or name in self._fields or name in self._members
+        return name in _OWN or name in self._fields or name in self._members
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ObjectMeta):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from vineyard import _native
-from vineyard.errors import ObjectNotFound, TypeMismatch
+from vineyard.errors import Closed, InvalidArgument, LimitExceeded, ObjectNotFound, TypeMismatch
 from vineyard.ids import ObjectID, make_id
+from vineyard.meta import ObjectMeta
+from vineyard.objects import Object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class Names:
         self, object_id: Id, name: str, *, replace: bool = False, expect: int | None = None
     ) -> int:
         """Names an object; the revision of the name, for a later ``expect``.
+
+        The daemon answers at once, so there is no ``timeout=``: the client's own holds.
 
         :param replace: the name may be taken; it moves to this object
         :param expect: compare and set: the revision that the name must have, 0 if it must not exist
@@ -78,8 +82,9 @@ class Names:
 
         :param pattern: of a shell (``*``, ``?``, ``[a-z]``), or a regular expression
         """
-        from vineyard.catalog import compile_pattern
+        from vineyard.catalog import check_limit, compile_pattern
 
+        check_limit(limit)
         expression = compile_pattern(pattern) if regex else None
         found: dict[str, ObjectID] = {}
         for name, number in self._names("*" if regex else pattern):
@@ -115,11 +120,15 @@ class Names:
         self.drop_name(name)
 
     def __contains__(self, name: object) -> bool:
-        if isinstance(name, ObjectID):
+        if isinstance(name, (ObjectID, Object, ObjectMeta)):
             return self._client.exists(name)
+        if not isinstance(name, str):
+            return False
         try:
-            self.get_name(_text(name))
-        except ObjectNotFound:
+            self.get_name(name)
+        except Closed:
+            raise
+        except (ObjectNotFound, InvalidArgument, LimitExceeded):  # names nothing, or can name nothing
             return False
         return True
 

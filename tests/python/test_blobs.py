@@ -63,7 +63,7 @@ def test_a_builder_seals_on_success_and_aborts_on_an_exception(client: vineyard.
     with client.create_blob(3) as aborted:
         aborted.abort()
     assert not client.exists(aborted.id)
-    aborted.abort()
+    aborted.abort(client)
     aborted.close()
 
 

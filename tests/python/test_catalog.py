@@ -22,9 +22,7 @@ def test_metadata_built_by_hand(client: vineyard.Client, other: vineyard.Client)
     meta.add_member("inner", inner)
     meta["blob"] = client.put(b"x" * 100)
     meta.add_member("list", client.get_object(client.put([1, 2])))
-    before = client.status.requests
     stored = client.create_metadata(meta)
-    assert client.status.requests - before <= 3  # one put, however deep; one status; at most one look
     got = other.get_meta(stored.id)
     assert got.typename == got["typename"] == "my::Outer" and got.id == stored.id == got["id"]
     assert got["true"] is True and got["none"] is None and got["big"] == 2**64 - 1 and got["small"] == -(2**63)
@@ -45,6 +43,73 @@ def inner_of(i: int) -> vineyard.ObjectMeta:
     meta = vineyard.ObjectMeta()
     meta["typename"], meta["i"] = "my::Inner", i
     return meta
+
+
+def requests(client: vineyard.Client, call: Callable[[], Any]) -> int:
+    """Messages to the daemon that a call takes; asking takes one, which is not counted."""
+    before = int(client.status.requests)
+    call()
+    return int(client.status.requests) - before - 1
+
+
+def test_a_tree_is_put_by_one_message_and_got_by_none(client: vineyard.Client) -> None:
+    tree: Any = {"leaves": [1, "two", None], "array": np.arange(10.0), "pair": (b"x" * 100, bytearray(b"y"))}
+    for depth in range(20):
+        tree = [tree, depth, {"at": (np.arange(depth), {depth})}]
+    client.get(client.put(tree))  # the first look into a part of the memory asks for it
+    made: list[Any] = []
+    assert requests(client, lambda: made.append(client.put(tree))) == 1
+    assert requests(client, lambda: made.append(client.put(tree, name="tree"))) == 1
+    meta = inner_of(0)
+    for i in range(20):
+        meta.add_member("inner", inner_of(i))
+        meta, inner = inner_of(i), meta
+        meta.add_member("outer", inner)
+    assert requests(client, lambda: made.append(client.create_metadata(meta))) == 1
+    looks: list[Callable[[Any], Any]] = [client.get, client.get_object, client.get_meta]
+    looks += [lambda number: client.get(number, copy=True), lambda number: list(client.get_object(number).meta.items())]
+    for look in looks:
+        assert requests(client, lambda: [look(each) for each in (*made[:2], made[2].id)]) == 0
+
+
+def test_metadata_answers_to_its_own_names(client: vineyard.Client) -> None:
+    number = client.put([1, b"x" * 10])
+    meta = client.get_meta(number)
+    for name in ("id", "typename", "nbytes", "instance_id"):
+        assert name in meta and meta[name] == getattr(meta, name) == meta.get(name)
+    assert (meta["id"], meta["typename"]) == (number, "vineyard::List")
+    assert meta["nbytes"] == meta.nbytes > 0 and meta["instance_id"] == client.instance_id
+    assert list(meta) == ["__elements_-size", "__elements_-0", "__elements_-1"] and len(meta) == 3
+    pickled = client.get_meta(client.put(slice(np.arange(10.0))))  # a pickle, and 80 bytes beside it
+    assert pickled["nbytes"] == pickled.fields["nbytes"] < pickled.nbytes  # a field's value, as it was set
+    mine = inner_of(1)
+    mine["nbytes"] = 8
+    mine.add_member("id", client.put([1]))
+    stored = client.create_metadata(mine)
+    assert stored["nbytes"] == 8 and stored["id"].typename == "vineyard::List" and stored.id != stored["id"].id
+    copied = client.get_meta(client.shallow_copy(stored.id))
+    assert list(copied.members) == ["id"] and copied["nbytes"] == 8
+    for latest in ({}, {"latest": True}, {"latest": False}, {"sync_remote": False}):
+        assert client.get_meta(number, **latest) == client.get_metas([number], **latest)[0] == meta
+
+
+def test_persisting(client: vineyard.Client, other: vineyard.Client) -> None:
+    inner = client.put([b"deep"])
+    number = client.put([inner, b"blob", "leaf"])
+    assert not client.get_object(number).ispersist and not other.get_meta(inner).ispersist
+    client.persist(number)
+    for reader in (client, other):
+        obj = reader.get_object(number)
+        assert obj.ispersist and reader.get_meta(number).ispersist and reader.get_meta(inner).ispersist
+        assert obj.member("__elements_-1").ispersist and obj.member("__elements_-0").member("__elements_-0").ispersist
+    client.persist(number)
+    client.persist([number, client.get_object(inner), client.get_meta(number)])
+    assert other.get_meta(number).ispersist and other.get(number) == [["deep".encode()], b"blob", "leaf"]
+    at_once = client.put({"a": [b"x"]}, persist=True, name="published")
+    assert other.get_object(at_once).ispersist and other.get_name("published") == at_once
+    assert other.get_object(at_once).member("__values_-value-0").ispersist
+    assert client.get_meta(client.put(b"bytes", persist=True)).ispersist
+    assert not client.get_meta(client.put(b"bytes")).ispersist
 
 
 def test_shallow_copy(client: vineyard.Client) -> None:
@@ -80,6 +145,8 @@ def test_a_long_list_is_seen_whole(client: vineyard.Client) -> None:
     numbers = {client.put([i]) for i in range(2500)}
     assert set(client.objects("vineyard::List")) == numbers
     assert len(client.list_objects("vineyard::List", limit=1500)) == 1500
+    assert len(client.list_metadatas("vineyard::List", limit=None)) == 2500
+    assert len(client.list_objects("List", regex=True, limit=None)) == 2500
 
 
 def test_names(client: vineyard.Client, other: vineyard.Client) -> None:
@@ -93,7 +160,8 @@ def test_names(client: vineyard.Client, other: vineyard.Client) -> None:
     assert other.get_name_revision("two") == (one, second) and second != first
     assert client.list_names("*") == {"a name with ünicode/и пробел": one, "two": one}
     assert client.list_names("t[v-x]o") == {"two": one} == client.list_names("^t.o$", regex=True)
-    assert len(client.list_names("*", limit=1)) == 1
+    assert len(client.list_names("*", limit=1)) == 1 and client.list_names("*", limit=0) == {}
+    assert len(client.list_names("*", limit=None)) == 2
     client.drop_name("two")
     with pytest.raises(vineyard.ObjectNotFound, match="two"):
         other.get_name("two")
@@ -164,7 +232,11 @@ def test_waiting_for_an_object(client: vineyard.Client, other: vineyard.Client) 
 def test_a_client_is_a_mapping_of_names(client: vineyard.Client) -> None:
     client["k"] = [1, 2]
     client["k"] = [3]
-    assert "k" in client and client["k"] == [3] and "x" not in client and client.get_name("k") in client
+    number = client.get_name("k")
+    assert "k" in client and client["k"] == [3] and "x" not in client
+    assert number in client and client.get_object(number) in client and client.get_meta(number) in client
+    for nothing in (5, None, b"k", "", "x" * 1025, "nul \0", "\ud800", vineyard.ObjectID(1), str(number)):
+        assert nothing not in client
     del client["k"]
     with pytest.raises(KeyError):
         client["k"]
@@ -179,6 +251,8 @@ def test_labels(client: vineyard.Client, other: vineyard.Client) -> None:
     assert other.labels(number) == {"colour": "blue", "size": "big"} == other.get_meta(number).labels
     client.label(number, "size", None)
     assert other.labels(number) == {"colour": "blue"}
+    client.label(number, "colour", "")
+    assert other.labels(number) == {}
 
 
 def test_delete(client: vineyard.Client, other: vineyard.Client) -> None:

@@ -91,7 +91,8 @@ def test_a_closed_client(daemon: Any) -> None:
                  lambda: client.get_object(number), lambda: client.delete(number), lambda: client.list_names(),
                  lambda: client.list_objects(), lambda: client.exists(number), lambda: client.create_blob(3),
                  lambda: client.get_name("x"), lambda: client.clear(), lambda: client.instance_id,
-                 lambda: client.put([1, [2]]), lambda: pickle.dumps(client)):  # fmt: skip
+                 lambda: client.put([1, [2]]), lambda: pickle.dumps(client), lambda: "x" in client,
+                 lambda: "" in client, lambda: number in client):  # fmt: skip
         with pytest.raises(vineyard.Closed, match="client: it is closed"):
             call()
 
@@ -150,7 +151,8 @@ def test_somebody_else_listens(tmp_path: Path) -> None:
     (("a", "b", "c"), {}, vineyard.TypeMismatch), (("",), {}, vineyard.InvalidArgument),
     (("unix://",), {}, vineyard.InvalidArgument), ((), {"config": "/nonexistent"}, vineyard.InvalidArgument),
     (("/x",), {"remote": "maybe"}, vineyard.InvalidArgument), (("/x",), {"timeout": -1}, vineyard.InvalidArgument),
-    (("/x",), {"timeout": "1"}, vineyard.TypeMismatch),
+    (("/x",), {"timeout": "1"}, vineyard.TypeMismatch), (("/x",), {"timeout": 0}, vineyard.InvalidArgument),
+    (("/x",), {"timeout": False}, vineyard.TypeMismatch),
 ])  # fmt: skip
 def test_places_that_can_not_be_connected_to(arguments: Any, keywords: Any, error: Any) -> None:
     with pytest.raises(error):
@@ -187,9 +189,10 @@ def test_bad_lists_and_waits(client: vineyard.Client) -> None:
             call()
     with pytest.raises(vineyard.InvalidArgument, match="no regular expression"):
         client.list_objects("(", regex=True)
-    for limit in (-1, 1.5):
-        with pytest.raises(vineyard.InvalidArgument, match="limit="):
-            client.list_objects("*", limit=limit)
+    for limit in (-1, 1.5, True, "5"):
+        for method in ("list_objects", "list_metadatas", "list_names"):
+            with pytest.raises(vineyard.InvalidArgument, match="limit="):
+                getattr(client, method)("*", limit=limit)
     with pytest.raises(vineyard.InvalidArgument, match="not both"):
         client.get(client.put(1), name="x")
     with pytest.raises(vineyard.TypeMismatch, match="resolver is"):

@@ -167,6 +167,15 @@ def test_a_daemon_that_does_not_start_says_why() -> None:
             start_vineyardd()
 
 
+def test_modules_of_earlier_code_can_be_imported(client: vineyard.Client) -> None:
+    from vineyard.core import default_builder_context, default_resolver_context
+    from vineyard.data import arrow, dataframe, tensor  # noqa: F401
+
+    dataframe.register_dataframe_types(default_builder_context, default_resolver_context)
+    arrow.register_arrow_types(default_builder_context, default_resolver_context)
+    assert client.get(client.put([1])) == [1]
+
+
 def modules() -> list[str]:
     return ["vineyard"] + [
         found.name
