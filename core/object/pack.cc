@@ -356,4 +356,17 @@ Result<Value> Unpack(std::string_view bytes, Arena* arena, uint32_t max_depth) {
   return root;
 }
 
+Value PeekScalar(std::string_view map, std::string_view key) {
+  Reader reader(map);
+  Value head, found, value;
+  if (reader.Next(&head) != nullptr || !head.is(ValueType::kMap)) return {};
+  for (uint64_t i = 0; i < head.size; ++i) {
+    if (reader.Next(&found) != nullptr || !found.is(ValueType::kString)) return {};
+    if (reader.Next(&value) != nullptr || value.is(ValueType::kList) || value.is(ValueType::kMap))
+      return {};
+    if (found.text() == key) return value;
+  }
+  return {};
+}
+
 }  // namespace vineyard

@@ -54,4 +54,8 @@ bool IsUtf8(std::string_view text);
 // REQUIRES: max_depth <= kMaxDepth + 1.
 Result<Value> Unpack(std::string_view bytes, Arena* arena, uint32_t max_depth = kMaxDepth);
 
+// The value of one key of a map, found without reading on: null when a list or map comes before it, or
+// anything is wrong.
+Value PeekScalar(std::string_view map, std::string_view key);
+
 }  // namespace vineyard

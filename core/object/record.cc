@@ -101,6 +101,16 @@ Result<Record> DecodeRecord(std::string_view bytes) {
   return record;
 }
 
+Result<uint64_t> ReadNbytes(std::string_view bytes) {
+  uint64_t nbytes = 0;
+  if (!bytes.empty() && static_cast<uint8_t>(bytes[0]) == kRecordVersion &&
+      PeekScalar(bytes.substr(1), "n").GetUint64(&nbytes)) {
+    return nbytes;
+  }
+  ASSIGN_OR_RETURN(Record record, DecodeRecord(bytes));  // written by another build, or damaged
+  return record.nbytes;
+}
+
 Status CheckRecordNames(std::string_view type_name, const std::vector<Member>& members,
                         const Value& fields) {
   RETURN_IF_ERROR(CheckText("type name", type_name, kMaxTypeName));

@@ -44,6 +44,8 @@ std::string EncodeRecord(ObjectId id, std::string_view type_name, uint64_t nbyte
                          uint64_t instance, const std::vector<Member>& members,
                          std::string_view fields_msgpack);
 Result<Record> DecodeRecord(std::string_view bytes);
+// Only its `nbytes`, however much else there is.
+Result<uint64_t> ReadNbytes(std::string_view bytes);
 
 // What a put may contain: type name, field and member names of legal length, UTF-8, each once.
 Status CheckRecordNames(std::string_view type_name, const std::vector<Member>& members,

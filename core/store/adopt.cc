@@ -190,7 +190,7 @@ bool Store::Impl::AdoptSlot(uint32_t slot, const SlotImage& image, UsedMaps* use
         return false;
       }
       names_[std::string(record->name)] = slot;
-      names_of_.emplace(record->id, slot);
+      names_of_[record->id].insert(slot);
       break;
     }
     case SlotKind::kLabels:

@@ -80,9 +80,14 @@ void Store::Impl::CheckInvariants() const {
   }
   CHECK(empty == free_slots_.size());
   CHECK(indexed == directory_->entries());
-  CHECK(deleting == deferred_.size());
+  CHECK(deleting == deferred_.size() + held_.size());
   CHECK(created == leases_.size());
-  CHECK(names == names_.size() && names == names_of_.size());
+  uint64_t names_of_objects = 0;
+  for (const auto& [id, slots] : names_of_) {
+    CHECK(!slots.empty());
+    names_of_objects += slots.size();
+  }
+  CHECK(names == names_.size() && names == names_of_objects);
   CHECK(objects == statistics_.objects && blobs == statistics_.blobs);
 }
 

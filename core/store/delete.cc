@@ -1,8 +1,10 @@
 // Delete, the freeing of what nobody holds any more, and eviction.
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/base/log.h"
 #include "core/store/store_impl.h"
@@ -14,8 +16,10 @@ using shm::SlotKind;
 using shm::SlotState;
 
 void Store::Impl::DoomAttached(Batch& batch, ObjectId id) {
-  auto [first, last] = names_of_.equal_range(id);
-  for (auto name = first; name != last; ++name) Doom(batch, name->second, 0);
+  auto names = names_of_.find(id);
+  if (names != names_of_.end()) {
+    for (uint32_t name : names->second) Doom(batch, name, 0);
+  }
   auto labels = labels_.find(id);
   if (labels != labels_.end()) Doom(batch, labels->second, 0);
 }
@@ -29,6 +33,7 @@ void Store::Impl::Doom(Batch& batch, uint32_t slot, uint8_t flags) {
 }
 
 void Store::Impl::BookDoomed(const std::vector<uint32_t>& doomed) {
+  std::map<std::string, uint64_t> gone;  // how many of each type
   for (uint32_t slot : doomed) {
     shm::SlotFields fields = slots_->Read(slot).fields;
     switch (fields.kind) {
@@ -47,35 +52,46 @@ void Store::Impl::BookDoomed(const std::vector<uint32_t>& doomed) {
         --statistics_.blobs;
         break;
     }
-    if (fields.kind <= SlotKind::kObject && types_ready_) {
-      types_.Remove(TypeOf(fields), [this](ObjectId id) { return FindSealed(id).has_value(); });
-    }
+    if (fields.kind <= SlotKind::kObject && types_ready_) ++gone[TypeOf(fields)];
     deferred_.push_back(slot);
+  }
+  for (const auto& [type, count] : gone) {
+    types_.Remove(type, count, [this](ObjectId id) { return FindSealed(id).has_value(); });
   }
 }
 
 void Store::Impl::AfterDoom(const std::vector<uint32_t>& doomed) {
   if (doomed.empty()) return;
   BookDoomed(doomed);
-  FreeDeferred(1000);
+  FreeDeferred(1000, 64);
 }
 
-void Store::Impl::FreeDeferred(uint64_t limit) {
-  // Freeing dooms members, which append to deferred_: take what is there, keep what is pinned.
-  uint64_t freed = 0;
-  std::vector<uint32_t> pinned;
-  while (!deferred_.empty() && freed < limit) {
+void Store::Impl::FreeDeferred(uint64_t frees, uint64_t looks) {
+  // What readers held at the last look, in turns: their pins may be gone. A member that is freed with one
+  // of them lands in deferred_.
+  for (looks = std::min<uint64_t>(looks, held_.size()); looks > 0 && frees > 0 && !held_.empty();
+       --looks) {
+    next_held_ %= held_.size();
+    uint32_t slot = held_[next_held_];
+    if (Pinned(slot) || !FreeSlot(slot)) {
+      ++next_held_;
+      continue;
+    }
+    held_[next_held_] = held_.back();
+    held_.pop_back();
+    --frees;
+  }
+  // Freeing dooms members, which are appended while this goes on.
+  while (!deferred_.empty() && frees > 0) {
     uint32_t slot = deferred_.back();
     deferred_.pop_back();
-    if (Pinned(slot)) {
-      pinned.push_back(slot);
-      Linger(slot);
-    } else {
-      FreeSlot(slot);
-      ++freed;
+    if (!Pinned(slot) && FreeSlot(slot)) {
+      --frees;
+      continue;
     }
+    held_.push_back(slot);
+    Linger(slot);
   }
-  deferred_.insert(deferred_.end(), pinned.begin(), pinned.end());
 }
 
 void Store::Impl::Linger(uint32_t slot) {
@@ -88,8 +104,7 @@ void Store::Impl::Linger(uint32_t slot) {
   for (const Member& member : record->members) members.push_back(member.id);
 }
 
-void Store::Impl::FreeSlot(uint32_t slot) {
-  lingering_.erase(slot);
+bool Store::Impl::FreeSlot(uint32_t slot) {
   Batch batch(slots_.get());
   SlotImage& image = batch.Edit(slot);
   shm::SlotFields fields = image.fields;
@@ -113,23 +128,27 @@ void Store::Impl::FreeSlot(uint32_t slot) {
       }
     }
   }
-  // Room for these lines was reserved when the object was put.
-  CHECK(Commit(batch, Request{}, nullptr).ok());
+  // Room for these lines was reserved when the object was put, except for names that members were given
+  // since. Where the host has none now, the slot waits.
+  if (!Commit(batch, Request{}, nullptr).ok()) return false;
+  lingering_.erase(slot);
   CHECK(directory_->Erase(HashOf(fields), slot,
                           [this](uint32_t other) { return HashOfSlot(other); }));
   Free(fields);
   ReturnSlot(slot);
   // Freed by whoever frees deferred_: here it would recurse as deep as the tree is.
   BookDoomed(batch.doomed);
+  return true;
 }
 
 std::string Store::Impl::FindReferrer(ObjectId id) const {
-  // Only to say something useful in an error: looks at a bounded number of objects.
-  uint64_t looked_at = 0;
-  for (uint64_t slot = slots_->capacity(); slot-- > 0 && looked_at < 20'000;) {
+  // Only to say something useful in an error: the newest objects, as far as so many bytes of records
+  // reach.
+  uint64_t bytes = 0;
+  for (uint64_t slot = slots_->capacity(); slot-- > 0 && bytes < kMiB;) {
     SlotImage image = slots_->Read(static_cast<uint32_t>(slot));
     if (image.fields.kind != SlotKind::kObject || image.state() != SlotState::kSealed) continue;
-    ++looked_at;
+    bytes += image.fields.size;
     auto record = DecodeRecord(StoredBytes(image.fields));
     if (!record.ok()) continue;
     for (const Member& member : record->members) {
@@ -166,6 +185,14 @@ Result<Mutation> Store::Impl::Delete(Request request, const std::vector<ObjectId
     if (!record.ok()) continue;
     for (const Member& member : record->members) ++inner_links[member.id];
   }
+  // Nor from parents that are gone and only kept by readers.
+  if (!force && !lingering_.empty()) {
+    for (const auto& [parent, members] : lingering_) {
+      for (ObjectId member : members) {
+        if (wanted.count(member) != 0) ++inner_links[member];
+      }
+    }
+  }
   Batch batch(slots_.get());
   uint8_t flags = deep ? shm::kDeep : 0;
   for (auto [id, slot] : found) {
@@ -176,9 +203,6 @@ Result<Mutation> Store::Impl::Delete(Request request, const std::vector<ObjectId
     }
     auto inner = inner_links.find(id);
     uint32_t outside = image.fields.links - (inner == inner_links.end() ? 0 : inner->second);
-    for (const auto& [parent, members] : lingering_) {
-      outside -= static_cast<uint32_t>(std::count(members.begin(), members.end(), id));
-    }
     if (outside > 0 && !force) {
       return Status(Code::kInUse, "delete of object " + PrintId(id) + ": " + FindReferrer(id) +
                                       " links to it; delete that first, or force it");
@@ -256,15 +280,16 @@ bool Store::Impl::EvictTree(uint32_t root) {
   }
   ++statistics_.evictions;
   AfterDoom(batch.doomed);
-  FreeDeferred(UINT64_MAX);
+  FreeDeferred(UINT64_MAX, /*looks=*/0);  // all of the tree
   return true;
 }
 
 bool Store::Impl::Evict(uint64_t bytes) {
   auto used = [this] { return small_.extents().allocated() + large_.extents().allocated(); };
   uint64_t before = used();
-  for (int pass = 0; pass < 2; ++pass) {
-    if (victims_.empty()) {
+  for (bool is_new = false; !is_new;) {
+    is_new = victims_.empty();
+    if (is_new) {
       for (uint64_t i = 0; i < slots_->capacity(); ++i) {
         uint32_t slot = static_cast<uint32_t>(i);
         if (shm::StateOf(slots_->word(slot)) != SlotState::kSealed) continue;

@@ -1,4 +1,6 @@
 // Memory: extents for payloads and records, growth, what to say when there is no more.
+#include <fcntl.h>
+
 #include <algorithm>
 
 #include "core/base/bytes.h"
@@ -95,10 +97,13 @@ bool Store::Impl::RetireFreeSegments(uint64_t bytes) {
       uint32_t number = entry.segment.number();
       uint64_t size = entry.data_size();
       shm::Segment segment = pool->Remove(number);
-      // Clients may have it mapped for a while: the pages go now.
-      shm::PunchRange(segment.fd(), 0, segment.size());
+      // Clients may have it mapped for a while: the pages go now. Forgotten first, which closes the listed
+      // descriptor: a successor must not adopt a segment with holes.
+      Fd still_open(fcntl(segment.fd().get(), F_DUPFD_CLOEXEC, 0));
+      uint64_t file_size = segment.size();
       (void)segment.ReleaseFd();
       state_->Forget(shm::Role::kSegment, number);
+      if (still_open.valid()) shm::PunchRange(still_open, 0, file_size);
       retired += size;
     }
   }
@@ -116,7 +121,7 @@ bool Store::Impl::RetireFreeSegments(uint64_t bytes) {
 
 uint64_t Store::Impl::Trim() {
   uint64_t before = small_.total() + large_.total();
-  FreeDeferred(UINT64_MAX);
+  FreeDeferred(UINT64_MAX, UINT64_MAX);
   RetireFreeSegments(UINT64_MAX);
   return before - small_.total() - large_.total();
 }
@@ -125,24 +130,25 @@ Result<uint64_t> Store::Impl::Allocate(bool leasable, uint64_t size, uint64_t hi
                                        std::string_view what) {
   Pool& pool = leasable ? large_ : small_;
   if (auto location = pool.Allocate(size)) return *location;
-  FreeDeferred(UINT64_MAX);
+  FreeDeferred(UINT64_MAX, UINT64_MAX);
   if (auto location = pool.Allocate(size)) return *location;
-  if (growth_failed_) {
-    return Status(growth_failed_->code(), std::string(what) + ": " + growth_failed_->text());
-  }
-  if (PlanGrowth(leasable, std::max(size, hint)) || PlanGrowth(leasable, size)) {
-    return Status(Code::kOutOfMemory, "memory is being prepared");
-  }
-  if (growth_) {  // for the other pool: once it is there, ask again
-    return Status(Code::kOutOfMemory, "memory is being prepared");
+  const Status being_prepared(Code::kOutOfMemory, "memory is being prepared");
+  if (!growth_failed_) {
+    if (PlanGrowth(leasable, std::max(size, hint)) || PlanGrowth(leasable, size))
+      return being_prepared;
+    if (growth_) return being_prepared;  // for the other pool: once it is there, ask again
   }
   while (true) {
     // A segment of the other kind, or several small ones, may stand in the way of one that fits.
-    if (RetireFreeSegments(size) && PlanGrowth(leasable, size)) {
-      return Status(Code::kOutOfMemory, "memory is being prepared");
+    if (RetireFreeSegments(size)) {
+      growth_failed_.reset();  // the host has so much more now
+      if (PlanGrowth(leasable, size)) return being_prepared;
     }
     if (options_.eviction != Eviction::kDrop || !Evict(size)) break;
     if (auto location = pool.Allocate(size)) return *location;
+  }
+  if (growth_failed_) {
+    return Status(growth_failed_->code(), std::string(what) + ": " + growth_failed_->text());
   }
   return OutOfMemory(what, size);
 }
@@ -216,7 +222,7 @@ Statistics Store::Impl::Stats() const {
   Statistics stats = statistics_;
   stats.names = names_.size();
   stats.leases = leases_.size();
-  stats.deferred = deferred_.size();
+  stats.deferred = deferred_.size() + held_.size();
   stats.memory_limit = options_.size_bytes;
   stats.memory_allocated = small_.total() + large_.total();
   stats.memory_used = small_.extents().allocated() + large_.extents().allocated();

@@ -58,6 +58,20 @@ Result<Store::Impl::Side> Store::Impl::MakeSide(Batch& batch, SlotKind kind, uin
   return side;
 }
 
+Result<Store::Impl::Side> Store::Impl::MakeName(Batch& batch, std::string_view name, ObjectId id,
+                                                uint64_t owner) {
+  while (true) {
+    uint64_t revision = next_revision();
+    ASSIGN_OR_RETURN(Side side,
+                     MakeSide(batch, SlotKind::kName, shm::HashName(name.data(), name.size()),
+                              EncodeName({name, id, revision}), owner));
+    if (next_revision() == revision) return side;
+    // Making room was a change of its own. There is room now.
+    Discard(side);
+    batch = Batch(slots_.get());
+  }
+}
+
 void Store::Impl::Discard(const Side& side) {
   Free(side.image.fields);
   ReturnSlot(side.slot);
@@ -69,7 +83,7 @@ void Store::Impl::Publish(const Side& side) {
 
 void Store::Impl::RememberName(const Side& side, std::string name, ObjectId id) {
   Publish(side);
-  names_of_.emplace(id, side.slot);
+  names_of_[id].insert(side.slot);
   auto at = names_.insert_or_assign(std::move(name), side.slot).first;
   if (store_->on_named) store_->on_named(at->first);
 }
@@ -78,13 +92,9 @@ void Store::Impl::ForgetName(uint32_t slot) {
   NameRecord record = ReadName(slot);
   auto found = names_.find(record.name);
   if (found != names_.end() && found->second == slot) names_.erase(found);
-  auto [first, last] = names_of_.equal_range(record.id);
-  for (auto name = first; name != last; ++name) {
-    if (name->second == slot) {
-      names_of_.erase(name);
-      return;
-    }
-  }
+  auto slots = names_of_.find(record.id);
+  slots->second.erase(slot);
+  if (slots->second.empty()) names_of_.erase(slots);
 }
 
 Result<Mutation> Store::Impl::PutName(Request request, std::string_view name, ObjectId id,
@@ -96,15 +106,16 @@ Result<Mutation> Store::Impl::PutName(Request request, std::string_view name, Ob
   if (!target) return NoSuchObject(id);
   store_->Hold(*target);  // making room must not take it away
   Batch batch(slots_.get());
-  auto side = MakeSide(batch, SlotKind::kName, shm::HashName(name.data(), name.size()),
-                       EncodeName({name, id, next_revision()}), request.session);
+  auto side = MakeName(batch, name, id, request.session);
   store_->Unhold(*target);
   if (!side.ok()) return side.status();
   auto old = names_.find(name);
   if (old != names_.end()) Doom(batch, old->second, 0);
   Mutation reply{id, 0, 0};
   // To delete the object, its names have to go in the same commit.
-  Status applied = Commit(batch, request, &reply, 2 * (names_of_.count(id) + 4));
+  auto names = names_of_.find(id);
+  uint64_t count = names == names_of_.end() ? 0 : names->second.size();
+  Status applied = Commit(batch, request, &reply, 2 * (count + 4));
   if (!applied.ok()) {
     Discard(*side);
     return applied;
@@ -142,6 +153,8 @@ Result<Mutation> Store::Impl::SetLabels(
   if (old != labels_.end()) {
     ASSIGN_OR_RETURN(labels, DecodeLabels(StoredBytes(slots_->Read(old->second).fields)));
   }
+  constexpr uint64_t kMaxLabels = 1000;  // of an object
+  if (changes.size() > kMaxLabels) return Limit("labels of an object: at most 1000 are allowed");
   for (const auto& change : changes) {
     RETURN_IF_ERROR(CheckText("key of a label", change.first, kMaxKey));
     if (!change.second.empty()) {
@@ -150,7 +163,7 @@ Result<Mutation> Store::Impl::SetLabels(
     std::erase_if(labels, [&](const auto& label) { return label.first == change.first; });
     if (!change.second.empty()) labels.emplace_back(change.first, change.second);
   }
-  if (labels.size() > 1000) return Limit("labels of an object: at most 1000 are allowed");
+  if (labels.size() > kMaxLabels) return Limit("labels of an object: at most 1000 are allowed");
   store_->Hold(*target);
   Batch batch(slots_.get());
   std::optional<Result<Side>> side;

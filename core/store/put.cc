@@ -22,6 +22,7 @@ struct Planned {
   shm::SlotFields fields;
   uint32_t links = 0, depth = 0;
   uint64_t nbytes = 0;
+  uint64_t leased_location = shm::kNoLocation;
   uint64_t leased_size = 0;  // rounded size of the extent before it is cut to what is used
   bool allocated = false;    // by this put: to be freed when it fails
   std::vector<Member> members;
@@ -113,6 +114,7 @@ Status PutPlan::CheckLease(size_t i) {
   node.id = source.lease;
   node.slot = lease->second;
   node.fields = image.fields;
+  node.leased_location = image.fields.location;
   node.leased_size = Store::Impl::ExtentSize(image.fields);
   // The lease said what kind of blob it is for.
   Envelope envelope = EnvelopeOf(static_cast<BlobKind>(image.fields.kind), source.value_size);
@@ -125,6 +127,7 @@ Status PutPlan::CheckLease(size_t i) {
   node.fields.skip = envelope.skip();
   node.fields.before = envelope.before;
   node.fields.type = static_cast<uint16_t>(TypeNumber::kBlob);
+  if (node.fields.size == 0) node.fields.location = shm::kNoLocation;  // nothing of it is kept
   node.nbytes = node.fields.size;
   return OkStatus();
 }
@@ -162,8 +165,8 @@ Status PutPlan::CheckObject(size_t i, std::vector<bool>* used) {
       if (shm::IsBlobKind(member_fields.kind)) {
         node.nbytes = AddSaturating(node.nbytes, member_fields.size);
       } else {
-        ASSIGN_OR_RETURN(Record record, DecodeRecord(store_->StoredBytes(member_fields)));
-        node.nbytes = AddSaturating(node.nbytes, record.nbytes);
+        ASSIGN_OR_RETURN(uint64_t nbytes, ReadNbytes(store_->StoredBytes(member_fields)));
+        node.nbytes = AddSaturating(node.nbytes, nbytes);
       }
     }
     node.members.push_back({member.name, id});
@@ -269,10 +272,7 @@ Result<Mutation> PutPlan::Commit(const Request& request) {
   Batch batch(store_->slots_.get());
   Store::Impl::Side name;
   if (!tree_.name.empty()) {
-    ASSIGN_OR_RETURN(
-        name, store_->MakeSide(
-                  batch, SlotKind::kName, shm::HashName(tree_.name.data(), tree_.name.size()),
-                  EncodeName({tree_.name, nodes_.back().id, store_->next_revision()}), session_));
+    ASSIGN_OR_RETURN(name, store_->MakeName(batch, tree_.name, nodes_.back().id, session_));
     auto old = store_->names_.find(tree_.name);
     if (old != store_->names_.end()) store_->Doom(batch, old->second, 0);
   }
@@ -318,8 +318,8 @@ void PutPlan::Publish() {
       store_->leases_.erase(node.id);
       // What was leased and not used.
       uint64_t kept = Store::Impl::ExtentSize(node.fields);
-      store_->PoolOf(node.fields.location)
-          .Free(node.fields.location + kept / kPayloadAlignment, node.leased_size - kept);
+      store_->PoolOf(node.leased_location)
+          .Free(node.leased_location + kept / kPayloadAlignment, node.leased_size - kept);
     }
     bool object = tree_.nodes[i].type == TreeNode::Type::kObject;
     ++(object ? statistics.objects : statistics.blobs);

@@ -105,7 +105,7 @@ void Store::Impl::EndSession(uint64_t id) {
   shm::CrashPoint();
   sessions_.erase(found);
   state_->Forget(shm::Role::kPins, id);
-  FreeDeferred(UINT64_MAX);
+  FreeDeferred(10'000, 100'000);  // the rest with the next ticks
 }
 
 Status Store::Impl::Grant(uint64_t id, uint64_t piece) {

@@ -115,8 +115,10 @@ std::vector<NameItem> Store::ListNames(std::string_view glob, std::string_view a
                                        uint64_t limit, bool* more) const {
   std::vector<NameItem> items;
   *more = false;
-  auto at = after.empty() ? impl_->names_.begin() : impl_->names_.upper_bound(after);
-  for (; at != impl_->names_.end(); ++at) {
+  // What matches begins with what the pattern begins with.
+  std::string_view prefix = glob.substr(0, glob.find_first_of("*?[\\"));
+  auto at = after < prefix ? impl_->names_.lower_bound(prefix) : impl_->names_.upper_bound(after);
+  for (; at != impl_->names_.end() && at->first.compare(0, prefix.size(), prefix) == 0; ++at) {
     if (!GlobMatches(glob, at->first)) continue;
     if (items.size() == limit) {
       *more = true;
@@ -141,6 +143,7 @@ Status Store::AddSegment(shm::Segment segment) { return impl_->AddSegment(std::m
 void Store::GrowthFailed(const Status& status) {
   impl_->growth_.reset();
   impl_->growth_failed_ = status;
+  impl_->growth_failed_at_ = impl_->coarse_clock_;
 }
 uint64_t Store::Trim() { return impl_->Trim(); }
 
@@ -149,9 +152,12 @@ void Store::Tick(int64_t now_ms) {
   impl_->coarse_clock_ = static_cast<uint32_t>(std::max<int64_t>(tenths, 0));
   // relaxed: a time stamp, nothing is ordered by it.
   impl_->slots_->superblock().coarse_clock.store(impl_->coarse_clock_, std::memory_order_relaxed);
-  impl_->growth_failed_.reset();
-  impl_->FreeDeferred(10'000);
-  if (impl_->growth_) return;
+  impl_->FreeDeferred(10'000, 1000);
+  // Not at once: preparing memory that is not there costs the whole host.
+  constexpr uint32_t kRetryTenths = 20;
+  if (impl_->coarse_clock_ - impl_->growth_failed_at_ >= kRetryTenths)
+    impl_->growth_failed_.reset();
+  if (impl_->growth_ || impl_->growth_failed_) return;
   const uint64_t low = std::min<uint64_t>(kMiB, impl_->options_.size_bytes / 32);
   if (impl_->small_.extents().free() < low) impl_->PlanGrowth(false, 0);
   if (!impl_->growth_ && impl_->large_.extents().free() < impl_->options_.prefault_bytes) {
@@ -159,7 +165,7 @@ void Store::Tick(int64_t now_ms) {
   }
 }
 
-bool Store::has_deferred() const { return !impl_->deferred_.empty(); }
+bool Store::has_deferred() const { return !impl_->deferred_.empty() || !impl_->held_.empty(); }
 void Store::CheckInvariants() const { impl_->CheckInvariants(); }
 
 }  // namespace vineyard::store

@@ -6,7 +6,7 @@
 //  there is.
 //  2. links of a slot = member entries of objects that are not EMPTY and name it.
 //  3. SEALED slots, and only slots that are not EMPTY or CREATED, are found through the directory.
-//  4. DELETING implies links = 0, and the slot is in deferred_.
+//  4. DELETING implies links = 0, and the slot is in deferred_ or held_.
 //  5. A lease is a CREATED slot whose owner is a session that exists.
 #pragma once
 
@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -81,7 +82,6 @@ class Store::Impl {
   static uint64_t HashOf(const shm::SlotFields& fields);
   std::optional<uint32_t> FindSlot(ObjectId id) const;  // an object, not EMPTY, not CREATED
   std::optional<uint32_t> FindSealed(ObjectId id) const;
-  std::optional<uint32_t> FindAttached(shm::SlotKind kind, uint64_t key) const;  // labels
   Status NoSuchObject(ObjectId id) const;
 
   // ---- memory.cc ----
@@ -118,9 +118,11 @@ class Store::Impl {
   // can.
   void BookDoomed(const std::vector<uint32_t>& doomed);
   void AfterDoom(const std::vector<uint32_t>& doomed);
-  // Frees DELETING slots that nobody pins; at most `limit` of them.
-  void FreeDeferred(uint64_t limit);
-  void FreeSlot(uint32_t slot);
+  // Frees DELETING slots that nobody pins: at most `frees` of them, and after at most `looks` at those that
+  // somebody pinned when last looked at.
+  void FreeDeferred(uint64_t frees, uint64_t looks);
+  // False: the host has no memory to say so in; nothing happened.
+  bool FreeSlot(uint32_t slot);
   void Linger(uint32_t slot);
   std::string FindReferrer(ObjectId id) const;
   // --evict drop: until `bytes` came free. False: nothing more can go.
@@ -145,8 +147,11 @@ class Store::Impl {
     uint32_t slot = 0;
     shm::SlotImage image;
   };
+  // Making room for it may change slots: the batch must be empty.
   Result<Side> MakeSide(Batch& batch, shm::SlotKind kind, uint64_t key, std::string_view record,
                         uint64_t owner);
+  // The record of a name, with the revision of the commit that comes next.
+  Result<Side> MakeName(Batch& batch, std::string_view name, ObjectId id, uint64_t owner);
   void Discard(const Side& side);
   void Publish(const Side& side);  // after the commit: finds its way into the directory
   void RememberName(const Side& side, std::string name, ObjectId id);
@@ -179,10 +184,12 @@ class Store::Impl {
   std::vector<uint32_t> free_slots_;
   std::unordered_map<ObjectId, uint32_t> leases_;
   std::map<std::string, uint32_t, std::less<>> names_;
-  std::unordered_multimap<ObjectId, uint32_t> names_of_;  // object -> slots of its names
-  std::unordered_map<ObjectId, uint32_t> labels_;         // object -> slot of its labels
-  std::vector<uint32_t> deferred_;                        // DELETING
-  // Of those the objects that readers hold, with their members: links that no user can see.
+  std::unordered_map<ObjectId, std::unordered_set<uint32_t>>
+      names_of_;                                   // object -> slots of its names
+  std::unordered_map<ObjectId, uint32_t> labels_;  // object -> slot of its labels
+  std::vector<uint32_t> deferred_;                 // DELETING, not looked at yet
+  std::vector<uint32_t> held_;                     // DELETING, pinned at the last look
+  // Of the held ones the objects that readers hold, with their members: links that no user can see.
   std::unordered_map<uint32_t, std::vector<ObjectId>> lingering_;
   TypeIndex types_;
   bool types_ready_ = true;
@@ -194,9 +201,11 @@ class Store::Impl {
   // Of no weight: gone after a restart.
   std::unordered_map<uint32_t, uint32_t> holds_;
   std::vector<uint32_t> sealed_at_;  // coarse time, by slot: LRU of what was never read
+  uint64_t next_held_ = 0;           // of held_, to be looked at next
   std::vector<std::pair<uint32_t, uint32_t>> victims_;  // (last used, slot), oldest at the end
   std::optional<GrowthPlan> growth_;
   std::optional<Status> growth_failed_;
+  uint32_t growth_failed_at_ = 0;  // coarse time
   Statistics statistics_;
   uint32_t coarse_clock_ = 0;
 };

@@ -43,13 +43,15 @@ class TypeIndex {
     }
   }
 
-  // The object is gone from what `is_alive` accepts.
+  // So many objects are gone from what `is_alive` accepts, and nobody else that was not removed here: all
+  // that one change took, in one call.
   template <typename IsAlive>
-  void Remove(std::string_view type_name, IsAlive is_alive) {
+  void Remove(std::string_view type_name, uint64_t count, IsAlive is_alive) {
     auto found = types_.find(type_name);
     if (found == types_.end()) return;
     Ids& type = found->second;
-    if (++type.dead == type.ids.size()) {
+    type.dead += count;
+    if (type.dead == type.ids.size()) {
       types_.erase(found);
     } else if (type.dead * 2 > type.ids.size() && type.dead > 64) {
       std::erase_if(type.ids, [&](ObjectId id) { return !is_alive(id); });
