@@ -18,6 +18,14 @@ alignas(kPayloadAlignment) constexpr char kNothing[kPayloadAlignment] = {};
 
 std::string Text(ObjectId id) { return "object " + PrintId(id); }
 
+// The daemon may not have heard of a dropped lease: it is to be told again. After another error the lease
+// is gone, or will be with the session.
+bool MayBeUnheard(const Status& dropped) {
+  return dropped.code() == Code::kTimeout || dropped.code() == Code::kInterrupted ||
+         dropped.code() == Code::kUnavailable || dropped.code() == Code::kUnknown ||
+         dropped.code() == Code::kHostMemory;
+}
+
 View* EmptyBlobView() {
   View* view = NewView();
   *view = View{};
@@ -209,27 +217,25 @@ Status Client::DropLease(ObjectId id) {
   wire::DropLease drop;
   drop.id = id;
   Request request(wire::MessageType::kDropLease, drop);
-  return Change(&request).status();
+  Status dropped = Change(&request).status();
+  if (MayBeUnheard(dropped)) DropLeaseLater(id);
+  return dropped;
 }
 
 void Client::DropLeasesNow(const Patience& patience) {
-  if (!any_to_drop_.load(std::memory_order_relaxed) || !ThreadMayWait()) return;
-  std::vector<ObjectId> ids;
-  {
-    std::lock_guard lock(ProcessMutex());
-    ids.swap(to_drop_);
-    any_to_drop_.store(false, std::memory_order_relaxed);
-  }
-  for (; !ids.empty(); ids.pop_back()) {
+  while (any_to_drop_.load(std::memory_order_relaxed) && ThreadMayWait()) {
     wire::DropLease drop;
-    drop.id = ids.back();
+    {
+      std::lock_guard lock(ProcessMutex());
+      if (to_drop_.empty()) return;
+      drop.id = to_drop_.back();
+      to_drop_.pop_back();
+      any_to_drop_.store(!to_drop_.empty(), std::memory_order_relaxed);
+    }
     Request request(wire::MessageType::kDropLease, drop);
     Reply reply;
-    // Another error says that it is gone, or will be with the session.
-    Status dropped = connection_->Call(&request, patience, &reply);
-    if (dropped.code() == Code::kTimeout || dropped.code() == Code::kInterrupted) break;
+    if (MayBeUnheard(connection_->Call(&request, patience, &reply))) return DropLeaseLater(drop.id);
   }
-  for (ObjectId id : ids) DropLeaseLater(id);
 }
 
 // ---- memory ----------------------------------------------------------------------------------------

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/at_end.h"
+
 namespace vineyard::client {
 namespace {
-
-constexpr int kMaxSends = 2;
 
 const char* NameOf(wire::MessageType type) {
   using wire::MessageType;
@@ -96,14 +96,20 @@ Status Connection::Run(Pending* pending) {
   Lock lock(mutex_);
   pending->correlation = ++correlation_;
   pending_.push_back(pending);
+  AtEnd leave([&] {
+    if (!lock.owns_lock()) lock.lock();
+    Leave(pending);
+  });
   Status status;
   while (status.ok() && !pending->answered) {
     if (pending->request == nullptr && socket_ != nullptr) break;
     status = Step(pending, lock);
   }
-  Leave(pending);
   // An answer that came while we gave up counts all the same.
-  return pending->answered ? OkStatus() : status;
+  if (pending->answered) return OkStatus();
+  bool may_run = pending->mutating && pending->sends > 0;
+  if (status.ok() || !may_run || status.code() == Code::kUnknown) return status;
+  return {Code::kUnknown, status.text() + "; it was sent, and may have been applied or be so yet"};
 }
 
 // One thing that brings the request nearer to its answer. Releases the lock meanwhile.
@@ -144,20 +150,24 @@ Status Connection::SendRequest(Pending* pending, Lock& lock) {
   pending->request->WriteHeader(pending->correlation, pending->number);
   std::shared_ptr<Socket> socket = socket_;
   uint64_t generation = generation_, sent = 0;
-  sending_ = true;
-  lock.unlock();
-  Status status = SendAll(socket.get(), pending->request->frame, *pending->patience, &sent);
-  lock.lock();
-  sending_ = false;
-  WakeAll(For::kTurn);
-  if (status.ok()) {
-    pending->sent_on = generation;
-    ++pending->sends;
-    return status;
+  Status status;
+  {
+    AtEnd done([&] {
+      if (!lock.owns_lock()) lock.lock();
+      sending_ = false;
+      WakeAll(For::kTurn);
+      // Half a frame can not be taken back, and nothing may follow it.
+      bool half = sent > 0 && sent < pending->request->frame.size();
+      if (half || status.code() == Code::kUnavailable) Disconnect(generation);
+    });
+    sending_ = true;
+    lock.unlock();
+    status = SendAll(socket.get(), pending->request->frame, *pending->patience, &sent);
   }
-  // Half a frame can not be taken back, and nothing may follow it.
-  if (sent > 0 || status.code() == Code::kUnavailable) Disconnect(generation);
-  return status.code() == Code::kUnavailable ? OkStatus() : status;
+  if (!status.ok()) return status.code() == Code::kUnavailable ? OkStatus() : status;
+  pending->sent_on = generation;
+  ++pending->sends;
+  return status;
 }
 
 Status Connection::SendAll(Socket* socket, std::string_view bytes, const Patience& patience,
@@ -178,18 +188,25 @@ Status Connection::SendAll(Socket* socket, std::string_view bytes, const Patienc
 Status Connection::Read(Pending* pending, Lock& lock) {
   std::shared_ptr<Socket> socket = socket_;
   uint64_t generation = generation_;
-  reading_ = true;
-  lock.unlock();
-  Woken woken = WaitForSocket(socket->fd(), POLLIN, *pending->patience);
-  Result<bool> received = woken == Woken::kReady ? socket->Receive() : Result<bool>(false);
-  lock.lock();
-  reading_ = false;
-  Status status = received.ok() ? Dispatch(socket.get()) : received.status();
-  if (!status.ok()) {
-    // What the others sent is sent again by themselves, once somebody has connected again.
-    Disconnect(generation);
-    return status.code() == Code::kUnavailable ? OkStatus() : status;
+  Woken woken;
+  Status status;
+  {
+    bool whole = false;  // not when an exception left half a frame behind
+    AtEnd done([&] {
+      if (!lock.owns_lock()) lock.lock();
+      reading_ = false;
+      // What the others sent is sent again by themselves, once somebody has connected again.
+      if (!whole) Disconnect(generation);
+    });
+    reading_ = true;
+    lock.unlock();
+    woken = WaitForSocket(socket->fd(), POLLIN, *pending->patience);
+    Result<bool> received = woken == Woken::kReady ? socket->Receive() : Result<bool>(false);
+    lock.lock();
+    status = received.ok() ? Dispatch(socket.get()) : received.status();
+    whole = status.ok();
   }
+  if (!status.ok()) return status.code() == Code::kUnavailable ? OkStatus() : status;
   if (woken == Woken::kReady || pending->answered) return OkStatus();
   WakeReader();  // asking may take long: let another read
   lock.unlock();
@@ -238,10 +255,10 @@ void Connection::TakeLate(const Frame& frame) {
     return request.correlation == frame.header.correlation;
   });
   if (late == given_up_.end()) return;
-  GivenUp request = *late;
+  GivenUp request = std::move(*late);
   given_up_.erase(late);
   Answered(request.number);
-  if (!request.lease) return;
+  if (request.lease.empty()) return;
   Arena arena;
   Result<wire::Answer> answer = wire::DecodeAnswer(frame.body, &arena);
   if (!answer.ok() || answer->code != Code::kOk) return;
@@ -257,15 +274,36 @@ Status Connection::NoAnswer(const Pending& pending) const {
 
 void Connection::Leave(Pending* pending) {
   pending_.erase(std::find(pending_.begin(), pending_.end(), pending));
-  if (!pending->answered && pending->number != 0) {
-    if (socket_ != nullptr && pending->sent_on == generation_) {
-      given_up_.push_back({pending->correlation, pending->number,
-                           pending->request->type == wire::MessageType::kLease});
-    } else {
-      Answered(pending->number);  // no answer can come, and it will not be sent again
-    }
-  }
+  if (!pending->answered && pending->number != 0) GiveUp(pending);
   if (!reading_) WakeReader();
+}
+
+void Connection::GiveUp(Pending* pending) {
+  bool lease = pending->sends > 0 && pending->request->type == wire::MessageType::kLease;
+  bool on_its_way = socket_ != nullptr && pending->sent_on == generation_;
+  // Else no answer can come, and it will not be sent again.
+  if (!lease && !on_its_way) return Answered(pending->number);
+  GivenUp request{pending->correlation, pending->number, pending->sends, {}};
+  if (lease) request.lease = std::move(pending->request->frame);
+  given_up_.push_back(std::move(request));  // it has room for a window of them
+}
+
+// On a new connection of the same session.
+void Connection::RepeatGivenUp() {
+  bool broken = false;
+  for (auto request = given_up_.begin(); request != given_up_.end();) {
+    if (request->lease.empty() || request->sends == kMaxSends) {
+      Answered(request->number);
+      request = given_up_.erase(request);
+      continue;
+    }
+    ++request->sends;
+    // Without waiting, under the lock: nobody else has the socket yet, and it has room for so little.
+    Result<uint64_t> sent = socket_->Send(request->lease);
+    broken = broken || !sent.ok() || *sent != request->lease.size();
+    ++request;
+  }
+  if (broken) Disconnect(generation_);
 }
 
 void Connection::Answered(uint64_t number) {

@@ -8,13 +8,16 @@
 // Invariants:
 //  1. At most one thread sends, one reads, one connects.
 //  2. When nobody reads and somebody waits for an answer, one of those who wait has been woken.
-//  3. A request is sent at most twice: once more after a reconnect, with the same number. Then its
-//     outcome is unknown.
+//  3. A request is sent at most twice: once more after a reconnect, with the same number.
 //  4. Number n goes out only when everything up to n - 64 is answered or given up. A number that was
 //     given up while its request may still run counts as answered once its late answer came, or its
-//     connection is gone.
+//     connection is gone. A lease that was given up is sent again even so: somebody must learn what
+//     memory is to be dropped.
 //  5. A daemon that does not know the session makes a new one under the same id: numbers start at 1
 //     again, and what had been sent is of unknown outcome.
+//  6. A change that was sent and whose answer nobody waited for has an unknown outcome, never a timeout:
+//     the daemon may still apply it.
+//  7. An exception leaves neither a flag set nor a Pending in the list.
 // Thread-safe.
 #pragma once
 
@@ -81,7 +84,8 @@ class Connection {
 
   // Connects if it is not connected.
   Status Connect(const Patience& patience);
-  // Sends the request and waits for its answer. The status is the daemon's, when it answered.
+  // Sends the request, which may be moved from, and waits for its answer. The status is the daemon's,
+  // when it answered.
   Status Call(Request* request, const Patience& patience, Reply* reply);
   // Says goodbye. Whoever waits fails with kInvalid.
   void Close();
@@ -114,11 +118,12 @@ class Connection {
     Event event;
   };
   using Lock = std::unique_lock<std::mutex>;
+  static constexpr int kMaxSends = 2;
 
   Status Run(Pending* pending);
   Status Step(Pending* pending, Lock& lock);
   Status Establish(Pending* pending, Lock& lock);
-  Result<Socket> Handshake(const Patience& patience, wire::Welcome* welcome);
+  Result<Socket> Handshake(const Patience& patience, wire::Welcome* welcome, Lock& lock);
   Result<Socket> Greet(const Patience& patience, wire::Welcome* welcome, bool* worth_another_try);
   Status SendRequest(Pending* pending, Lock& lock);
   Status SendAll(Socket* socket, std::string_view bytes, const Patience& patience, uint64_t* sent);
@@ -130,6 +135,8 @@ class Connection {
 
   void NewSessionId();
   void Leave(Pending* pending);
+  void GiveUp(Pending* pending);
+  void RepeatGivenUp();
   void TakeLate(const Frame& frame);
   void SetSocket(std::shared_ptr<Socket> socket);
   void Disconnect(uint64_t generation);
@@ -158,9 +165,10 @@ class Connection {
   uint64_t done_ = 0;                      // bit i: lowest_ + i is answered
   struct GivenUp {
     uint64_t correlation, number;
-    bool lease;
+    int sends;
+    std::string lease;  // the frame, when it asks for one
   };
-  std::vector<GivenUp> given_up_;  // on this socket
+  std::vector<GivenUp> given_up_;  // sent on this socket; leases also on the one before
 };
 
 }  // namespace vineyard::client

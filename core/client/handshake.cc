@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/at_end.h"
 #include "core/client/connection.h"
 #include "core/client/fork.h"
 #include "core/shm/layout.h"
@@ -18,39 +19,33 @@ Connection::Connection(Options options, OnSession on_session, OnLateLease on_lat
     : options_(std::move(options)),
       on_session_(std::move(on_session)),
       on_late_lease_(std::move(on_late_lease)) {
+  given_up_.reserve(wire::kRequestWindow);  // each has a number of the window: GiveUp() never fails
   NewSessionId();
 }
 
 Status Connection::Establish(Pending* pending, Lock& lock) {
-  connecting_ = true;
-  lock.unlock();
   wire::Welcome welcome;
-  Result<Socket> socket = Handshake(*pending->patience, &welcome);
-  lock.lock();
-  connecting_ = false;
-  WakeAll(For::kTurn);
-  if (!socket.ok()) {
-    if (pending->sends > 0 && pending->mutating) {
-      return {Code::kUnknown, socket.status().text() + ", after the request was sent"};
-    }
-    return socket.status();
-  }
+  Result<Socket> socket = Handshake(*pending->patience, &welcome, lock);
+  if (!socket.ok()) return socket.status();
   if (closed_) return Invalid("client: it is closed");
   SetSocket(std::make_shared<Socket>(std::move(socket).value()));
   if (++generation_ > 1) reconnects_.fetch_add(1, std::memory_order_relaxed);  // a statistic
   connected_.store(true, std::memory_order_relaxed);                           // a hint for people
   if (!welcome.resumed && had_session_) SessionIsNew();
   had_session_ = true;
-  // Nothing more comes for what was given up on the connection before.
-  auto given_up = std::move(given_up_);
-  given_up_.clear();
-  if (welcome.resumed) {
-    for (const GivenUp& request : given_up) Answered(request.number);
-  }
+  if (welcome.resumed) RepeatGivenUp();
   return OkStatus();
 }
 
-Result<Socket> Connection::Handshake(const Patience& patience, wire::Welcome* welcome) {
+// Without the lock, while others wait for their turn.
+Result<Socket> Connection::Handshake(const Patience& patience, wire::Welcome* welcome, Lock& lock) {
+  AtEnd done([&] {
+    lock.lock();
+    connecting_ = false;
+    WakeAll(For::kTurn);
+  });
+  connecting_ = true;
+  lock.unlock();
   // A daemon that dies while it greets us is followed by another, which listens at the same socket.
   for (int tries = 1;; ++tries) {
     bool worth_another_try = false;
@@ -59,7 +54,7 @@ Result<Socket> Connection::Handshake(const Patience& patience, wire::Welcome* we
   }
 }
 
-// Connects, says hello and reads the welcome, without the lock.
+// Connects, says hello and reads the welcome.
 Result<Socket> Connection::Greet(const Patience& patience, wire::Welcome* welcome,
                                  bool* worth_another_try) {
   ASSIGN_OR_RETURN(Socket socket, Socket::Connect(options_.path, patience));
@@ -98,11 +93,14 @@ Result<Socket> Connection::Greet(const Patience& patience, wire::Welcome* welcom
   ASSIGN_OR_RETURN(*welcome, wire::Welcome::Decode(reply.answer));
   welcome->version = {};  // it points into the reply
   if (welcome->resumed) return socket;
+  bool has_session = false;
+  AtEnd done([&] {
+    // The daemon has this session, and we have not: never ask for it again.
+    if (!has_session) NewSessionId();
+  });
   status = on_session_(*welcome, reply.frame.descriptors);
-  if (status.ok()) return socket;
-  // The daemon has this session, and we have not: never ask for it again.
-  NewSessionId();
-  return status;
+  has_session = status.ok();
+  return has_session ? Result<Socket>(std::move(socket)) : status;
 }
 
 void Connection::NewSessionId() {
@@ -114,6 +112,7 @@ void Connection::NewSessionId() {
 void Connection::SessionIsNew() {
   next_number_ = lowest_ = 1;
   done_ = 0;
+  given_up_.clear();
   for (Pending* pending : pending_) {
     if (pending->answered || !pending->mutating) continue;
     pending->number = 0;

@@ -29,7 +29,8 @@
  *
  * Codes that any function taking a client can return, not repeated below: INVALID (a NULL or closed
  * handle), UNAVAILABLE (the daemon does not answer; the library has tried to reconnect), TIMEOUT,
- * INTERRUPTED (a signal, waits only), HOST_MEMORY, PROTOCOL, INTERNAL.
+ * INTERRUPTED (a signal, waits only), HOST_MEMORY, PROTOCOL, INTERNAL. A change that was sent and
+ * not answered is UNKNOWN, whatever ended the wait: it may have been applied, or be so yet.
  *
  * Fork. A child may use the client handles of its parent (each opens a session of its own at first use)
  * and read its views; a release there of what the parent had pinned does nothing. Writers belong
@@ -151,9 +152,9 @@ typedef struct vineyard_connect_options {
   int64_t timeout_ms; /* of the connect and default of all waits; 0: 30,000 */
   const char* name;   /* for people who look at the daemon: "loader 3"; NULL: none */
   /* Asked by a thread that waits for the daemon, after a signal and at least every 100 ms: 0 ends the
-   * wait with VINEYARD_E_INTERRUPTED. It may take locks of its caller, whose other threads therefore
-   * may not hold them in calls that can wait; it may not call this library. NULL: a signal ends waits
-   * for objects and names, all others go on to their deadline. */
+   * wait with VINEYARD_E_INTERRUPTED (VINEYARD_E_UNKNOWN: see above). It may take locks of its caller,
+   * whose other threads therefore may not hold them in calls that can wait; it may not call this
+   * library. NULL: a signal ends waits for objects and names, all others go on to their deadline. */
   int32_t (*keep_waiting)(void);
 } vineyard_connect_options;
 #define VINEYARD_CONNECT_OPTIONS_INIT \

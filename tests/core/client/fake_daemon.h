@@ -2,9 +2,12 @@
 // test's script, on a thread of its own.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/base/fd.h"
@@ -60,5 +63,55 @@ class FakeDaemon {
   Fd listener_;
   std::thread thread_;
 };
+
+// A connected client; the test's script answers what it asks.
+class Connected {
+ public:
+  explicit Connected(const std::string& path, int64_t timeout_ms = 30'000,
+                     int32_t (*keep_waiting)() = nullptr) {
+    ConnectOptions options;
+    options.path = path;
+    options.timeout_ms = timeout_ms;
+    options.keep_waiting = keep_waiting;
+    Result<Client*> client = Client::Connect(options);
+    EXPECT_TRUE(client.ok()) << client.status().ToString();
+    client_ = client.ok() ? *client : nullptr;
+  }
+  ~Connected() { client_->Release(); }
+  Client* operator->() { return client_; }
+
+ private:
+  Client* client_;
+};
+
+inline FakeDaemon::Script Serve(FakeMemory** memory, std::function<void(FakeConnection&)> then,
+                                bool resumed = false) {
+  return [=](FakeConnection& connection) {
+    connection.Welcome(*memory, resumed);
+    then(connection);
+  };
+}
+
+// Scripts need the daemon's memory, which exists before its thread runs.
+struct Fake {
+  explicit Fake(std::vector<std::pair<bool, std::function<void(FakeConnection&)>>> scripts)
+      : daemon(Build(std::move(scripts))) {}
+  std::vector<FakeDaemon::Script> Build(
+      std::vector<std::pair<bool, std::function<void(FakeConnection&)>>> scripts) {
+    std::vector<FakeDaemon::Script> built;
+    for (auto& [resumed, script] : scripts) {
+      built.push_back(Serve(&memory_pointer, std::move(script), resumed));
+    }
+    return built;
+  }
+  FakeMemory memory;
+  FakeMemory* memory_pointer = &memory;
+  FakeDaemon daemon;
+};
+
+inline void ServeNothing(FakeConnection& connection) {
+  while (!connection.Receive().ended) {
+  }
+}
 
 }  // namespace vineyard::client
