@@ -18,11 +18,14 @@ Deadline Deadline::After(int64_t timeout_ms) {
 }
 
 int Deadline::RemainingMs(int limit_ms) const {
-  if (never()) return limit_ms;
-  int64_t left_ns = at_ns_ - MonotonicNs();
-  if (left_ns <= 0) return 0;
-  int64_t left_ms = (left_ns + 999'999) / 1'000'000;
+  int64_t left_ms = LeftMs();
   return left_ms < limit_ms ? static_cast<int>(left_ms) : limit_ms;
+}
+
+int64_t Deadline::LeftMs() const {
+  if (never()) return INT64_MAX;
+  int64_t left_ns = at_ns_ - MonotonicNs();
+  return left_ns <= 0 ? 0 : (left_ns + 999'999) / 1'000'000;
 }
 
 }  // namespace vineyard

@@ -22,6 +22,8 @@ class Deadline {
   // For poll(2): 0 when passed, rounded up so that poll never returns just before the deadline, at
   // most limit_ms; -1 never comes out.
   int RemainingMs(int limit_ms = 1000 * 3600) const;
+  // All of it, rounded up; INT64_MAX: it never passes.
+  int64_t LeftMs() const;
 
  private:
   explicit Deadline(int64_t at_ns) : at_ns_(at_ns) {}

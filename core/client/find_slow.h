@@ -33,10 +33,13 @@ Result<Session*> Client::FindSlow(const wire::Find& question, FindIt find, Accep
       case Found::kNotGranted:
         RETURN_IF_ERROR(Grant(session, slot->slot, patience));
         break;
-      case Found::kUnmapped:
-        RETURN_IF_ERROR(
-            EnsureSegment(session, shm::SegmentOf(slot->location), /*writable=*/false, patience));
+      case Found::kUnmapped: {
+        // Nothing is pinned, so the segment may have gone with what lay there: look again.
+        Status mapped =
+            EnsureSegment(session, shm::SegmentOf(slot->location), /*writable=*/false, patience);
+        if (!mapped.ok() && mapped.code() != Code::kNotFound) return mapped;
         break;
+      }
     }
     if (patience.deadline.passed()) {
       return Status(Code::kTimeout, "find: it changes faster than it can be pinned");

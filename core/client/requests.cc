@@ -136,7 +136,7 @@ Result<NamedObject> Client::GetName(std::string_view name, int64_t timeout_ms) {
     patience.signal_ends = true;
     wire::Find question;
     question.name = name;
-    question.timeout_ms = static_cast<uint64_t>(patience.deadline.RemainingMs());
+    question.timeout_ms = static_cast<uint64_t>(patience.deadline.LeftMs());
     Request request(wire::MessageType::kWait, question);
     Reply reply;
     RETURN_IF_ERROR(Call(&request, patience, &reply));
