@@ -72,11 +72,13 @@ int Daemon::Run() {
   WatchKeeper();
   server_->Start(state_->Lookup(shm::Role::kListener)->fd);
   std::string adopted =
-      fresh_ ? "" : Format(", %llu slots adopted", static_cast<unsigned long long>(store_->adopted()));
+      fresh_ ? ""
+             : Format(", %llu slots adopted", static_cast<unsigned long long>(store_->adopted()));
   Log(LogLevel::kInfo, "ready: socket %s, %s, pid %d, keeper %d%s",
       inheritance_.options->socket.c_str(), PrintSize(inheritance_.options->size_bytes).c_str(),
       getpid(), inheritance_.keeper, adopted.c_str());
   loop_.run();
+  store_->End();
   Log(LogLevel::kInfo, "stopped");
   return kStopped;
 }

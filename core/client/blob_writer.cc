@@ -31,45 +31,58 @@ TreeNode LeasedNode(const BlobWriter& writer) {
 
 Result<std::shared_ptr<BlobWriter>> BlobWriter::Create(std::shared_ptr<Client> client,
                                                        uint64_t size, BlobKind kind) {
-  Patience patience = client->PatienceOf();
-  ASSIGN_OR_RETURN(Session * session, client->EnsureSession(patience));
-  std::shared_ptr<BlobWriter> writer(new BlobWriter(client, session));
-  session->AddWriter();
-  writer->state_ = State::kAborted;  // until there is a lease
-  writer->stamp_ = StampOf(ForkEpoch());
-  writer->kind_ = kind;
-  writer->size_ = size;
-  wire::Lease lease;
-  lease.kind = kind;
-  lease.value_size = size;
-  Request request(wire::MessageType::kLease, lease);
-  Reply reply;
-  RETURN_IF_ERROR(client->Call(&request, patience, &reply));
-  ASSIGN_OR_RETURN(wire::LeaseAnswer answer, wire::LeaseAnswer::Decode(reply.answer));
-  writer->id_ = answer.id;
-  writer->state_ = State::kOpen;
-  client->LeaseOpened(answer.id);
-
-  Envelope envelope = EnvelopeOf(kind, size);
-  uint64_t extent_size = envelope.extent_size(size);
+  uint64_t extent_size = EnvelopeOf(kind, size).extent_size(size);
   if (extent_size < size) return Limit("blob: a size that can not be");
+  Patience patience = client->PatienceOf();
+  std::shared_ptr<BlobWriter> writer(new BlobWriter(client, kind, size));
+  uint64_t location = 0;
+  RETURN_IF_ERROR(writer->TakeLease(patience, &location));
   if (extent_size == 0) {
     writer->value_ = nothing;
     return writer;
   }
-  RETURN_IF_ERROR(client->EnsureSegment(session, shm::SegmentOf(answer.location),
-                                        /*writable=*/true, patience));
-  writer->extent_ = session->WritableAt(answer.location, extent_size);
+  Session* session = writer->session_;
+  RETURN_IF_ERROR(
+      client->EnsureSegment(session, shm::SegmentOf(location), /*writable=*/true, patience));
+  writer->extent_ = session->WritableAt(location, extent_size);
   if (writer->extent_ == nullptr) {
     return Protocol("lease: the daemon named memory that its segment has not");
   }
+  Envelope envelope = EnvelopeOf(kind, size);
   writer->value_ = writer->extent_ + envelope.skip() + envelope.before;
   return writer;
 }
 
+// A request may find the daemon replaced and start another session, and then a lease is that one's: what
+// the answer says is only read in the session that was there before and after it.
+Status BlobWriter::TakeLease(const Patience& patience, uint64_t* location) {
+  do {
+    ASSIGN_OR_RETURN(Session * session, client_->EnsureSession(patience));
+    wire::Lease lease;
+    lease.kind = kind_;
+    lease.value_size = size_;
+    Request request(wire::MessageType::kLease, lease);
+    Reply reply;
+    RETURN_IF_ERROR(client_->Call(&request, patience, &reply));
+    ASSIGN_OR_RETURN(wire::LeaseAnswer answer, wire::LeaseAnswer::Decode(reply.answer));
+    session->AddWriter();
+    // After AddWriter: a client that ends from here on leaves the session's memory to this writer.
+    if (client_->IsCurrent(session)) {
+      session_ = session;
+      id_ = answer.id;
+      *location = answer.location;
+      state_ = State::kOpen;
+      return OkStatus();
+    }
+    session->RemoveWriter();
+    (void)client_->DropLease(answer.id);
+  } while (!patience.deadline.passed());
+  return {Code::kTimeout, "create of a blob: the daemon is being replaced again and again"};
+}
+
 BlobWriter::~BlobWriter() {
   if (state_ == State::kOpen && CheckOpen().ok()) (void)Drop();
-  session_->RemoveWriter();
+  if (session_ != nullptr) session_->RemoveWriter();
 }
 
 Status BlobWriter::CheckOpen() const {
@@ -77,8 +90,8 @@ Status BlobWriter::CheckOpen() const {
     return {Code::kForked, "blob writer: it belongs to the parent process"};
   }
   if (state_ == State::kSealed) return {Code::kSealed, "blob writer: it is sealed already"};
-  if (state_ == State::kAborted) return Invalid("blob writer: it was aborted");
   if (client_->is_closed()) return Invalid("blob writer: its client is closed");
+  if (state_ == State::kAborted) return Invalid("blob writer: it was aborted");
   return OkStatus();
 }
 
@@ -119,11 +132,6 @@ Status BlobWriter::Drop() {
   return client_->DropLease(id_);
 }
 
-void BlobWriter::MarkSealed() {
-  state_ = State::kSealed;
-  client_->LeaseClosed(id_);
-}
-
 Result<ObjectId> PutBlob(const std::shared_ptr<Client>& client, std::string_view bytes,
                          BlobKind kind) {
   client->AddCopied(bytes.size());
@@ -136,7 +144,7 @@ Result<ObjectId> PutBlob(const std::shared_ptr<Client>& client, std::string_view
   }
   ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer,
                    BlobWriter::Create(client, bytes.size(), kind));
-  shm::CopyPayload(writer->data(), bytes.data(), bytes.size());
+  shm::CopyPayload(writer->memory(), bytes.data(), bytes.size());
   RETURN_IF_ERROR(writer->Seal());
   return writer->id();
 }

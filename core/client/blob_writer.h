@@ -4,7 +4,9 @@
 // Invariants:
 //  1. The daemon learns of a sealed blob by one message, after its bytes and envelope are written.
 //  2. A writer that ends unsealed drops its lease, but not in a child: there it is the parent's.
-//  3. While a writer has a lease, its session's memory stays mapped.
+//  3. While a writer exists, its memory stays mapped and leased, also when its client is closed: whoever
+//     has its address may still write there, and nobody else may get it. The lease of a writer that ends
+//     after its client comes back with the session.
 // Thread-compatible.
 #pragma once
 
@@ -26,6 +28,8 @@ class BlobWriter {
 
   // Null when nothing may be written any more.
   void* data() const { return CheckOpen().ok() ? value_ : nullptr; }
+  // The same, whatever has happened: mapped, and nobody else's, as long as this writer exists.
+  void* memory() const { return value_; }
   uint64_t size() const { return size_; }
   ObjectId id() const { return id_; }
   BlobKind kind() const { return kind_; }
@@ -35,22 +39,23 @@ class BlobWriter {
 
   // For a put that seals it together with others: writes the envelope.
   Status Prepare();
-  void MarkSealed();
+  void MarkSealed() { state_ = State::kSealed; }
 
  private:
   enum class State { kOpen, kSealed, kAborted };
-  BlobWriter(std::shared_ptr<Client> client, Session* session)
-      : client_(std::move(client)), session_(session) {}
+  BlobWriter(std::shared_ptr<Client> client, BlobKind kind, uint64_t size)
+      : client_(std::move(client)), kind_(kind), size_(size) {}
+  Status TakeLease(const Patience& patience, uint64_t* location);
   Status CheckOpen() const;
   Status Drop();
 
   std::shared_ptr<Client> client_;
-  Session* session_;
-  State state_ = State::kOpen;
-  uint32_t stamp_ = 0;
-  BlobKind kind_ = BlobKind::kBuffer;
+  const BlobKind kind_;
+  uint64_t size_;
+  Session* session_ = nullptr;     // null until there is a lease
+  State state_ = State::kAborted;  // likewise
+  const uint32_t stamp_ = StampOf(ForkEpoch());
   ObjectId id_ = kInvalidId;
-  uint64_t size_ = 0;
   char* extent_ = nullptr;
   char* value_ = nullptr;
 };

@@ -89,12 +89,6 @@ Result<Client*> Client::Connect(const ConnectOptions& options) {
 void Client::Close() {
   if (closed_.exchange(true, std::memory_order_acq_rel)) return;
   session_.store(nullptr, std::memory_order_release);
-  {
-    std::lock_guard lock(ProcessMutex());
-    to_drop_.insert(to_drop_.end(), leases_.begin(), leases_.end());
-    leases_.clear();
-    any_to_drop_.store(!to_drop_.empty(), std::memory_order_relaxed);
-  }
   // Best effort: what stays leased comes back when the session's memory is unmapped.
   if (connection_->is_connected()) DropLeasesNow(PatienceOf(std::min(timeout_ms_, kGoodbyeMs)));
   connection_->Close();
@@ -123,7 +117,6 @@ void Client::AfterForkInChild() {
   new std::shared_ptr<Connection>(std::move(connection_));
   connection_ = NewConnection();
   session_.store(nullptr, std::memory_order_relaxed);
-  leases_.clear();
   to_drop_.clear();
 }
 
@@ -143,7 +136,7 @@ Status Client::OnSession(const wire::Welcome& welcome, const std::vector<Fd>& fi
 }
 
 bool Client::is_connected() const {
-  return !closed_.load(std::memory_order_relaxed) && connection_->is_connected();
+  return !closed_.load(std::memory_order_relaxed) && connection_->IsAlive();
 }
 
 ClientStatistics Client::statistics() const {
@@ -189,19 +182,6 @@ Result<Session*> Client::EnsureSession(const Patience& patience) {
 
 // ---- leases --------------------------------------------------------------------------------------
 
-void Client::LeaseOpened(ObjectId id) {
-  std::lock_guard lock(ProcessMutex());
-  leases_.push_back(id);
-}
-
-void Client::LeaseClosed(ObjectId id) {
-  std::lock_guard lock(ProcessMutex());
-  auto found = std::find(leases_.begin(), leases_.end(), id);
-  if (found == leases_.end()) return;
-  *found = leases_.back();
-  leases_.pop_back();
-}
-
 void Client::DropLeaseLater(ObjectId id) {
   std::lock_guard lock(ProcessMutex());
   to_drop_.push_back(id);
@@ -209,7 +189,6 @@ void Client::DropLeaseLater(ObjectId id) {
 }
 
 Status Client::DropLease(ObjectId id) {
-  LeaseClosed(id);
   if (!ThreadMayWait()) {
     DropLeaseLater(id);
     return OkStatus();
@@ -252,6 +231,12 @@ Status Client::Grant(Session* session, uint64_t slot, const Patience& patience) 
 
 Status Client::EnsureSegment(Session* session, uint32_t number, bool writable,
                              const Patience& patience) {
+  auto gone = [&] {
+    return Status(Code::kUnavailable,
+                  Format("segment %u: its daemon is gone, put it again", number));
+  };
+  // Only what the daemon of now has leased may be written.
+  if (writable && !IsCurrent(session)) return gone();
   if (session->HasSegment(number, writable)) return OkStatus();
   // A session of the parent, or of a daemon that is gone: its segment is the same one only if the
   // daemon's instance is.
@@ -270,9 +255,7 @@ Status Client::EnsureSegment(Session* session, uint32_t number, bool writable,
   if (reply.frame.descriptors.size() != 1) {
     return Protocol(Format("segment %u: expected one descriptor", number));
   }
-  if (session->instance() != instance()) {
-    return {Code::kUnavailable, Format("segment %u: the daemon was replaced", number)};
-  }
+  if (writable ? !IsCurrent(session) : session->instance() != instance()) return gone();
   return session->AddSegment(number, reply.frame.descriptors[0], answer.size, writable);
 }
 

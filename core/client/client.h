@@ -133,9 +133,10 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   // The session, made when there is none yet.
   Result<Session*> EnsureSession(const Patience& patience);
   Status EnsureSegment(Session* session, uint32_t number, bool writable, const Patience& patience);
-  // Leases that must not outlive this client.
-  void LeaseOpened(ObjectId id);
-  void LeaseClosed(ObjectId id);
+  // Whether it is the session that gets look into.
+  bool IsCurrent(const Session* session) const {
+    return session_.load(std::memory_order_acquire) == session;
+  }
   // Drops it now, or with the next request when this thread may not wait.
   Status DropLease(ObjectId id);
   void AfterForkInChild() override;
@@ -195,7 +196,6 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
 
   // Guarded by ProcessMutex().
   std::vector<Session*> sessions_;
-  std::vector<ObjectId> leases_;   // open
   std::vector<ObjectId> to_drop_;  // that nobody wants any more
 };
 

@@ -66,6 +66,11 @@ void Request::WriteHeader(uint64_t correlation, uint64_t number) {
   std::memcpy(frame.data(), &header, sizeof header);
 }
 
+bool Connection::IsAlive() {
+  Lock lock(mutex_);
+  return socket_ != nullptr && socket_->HasPeer();
+}
+
 Status Connection::Connect(const Patience& patience) {
   Pending pending;
   pending.patience = &patience;

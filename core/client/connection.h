@@ -93,6 +93,8 @@ class Connection {
   void AbandonInChild();
 
   bool is_connected() const { return connected_.load(std::memory_order_relaxed); }
+  // Asks the kernel, too: whether the other end is there.
+  bool IsAlive();
   uint64_t requests() const { return requests_.load(std::memory_order_relaxed); }
   uint64_t reconnects() const { return reconnects_.load(std::memory_order_relaxed); }
 

@@ -136,6 +136,11 @@ Result<bool> Socket::Next(Frame* frame) {
   return true;
 }
 
+bool Socket::HasPeer() const {
+  pollfd end{fd_.get(), POLLRDHUP, 0};
+  return poll(&end, 1, 0) == 0;
+}
+
 void Socket::Shutdown() { shutdown(fd_.get(), SHUT_RDWR); }
 
 }  // namespace vineyard::client

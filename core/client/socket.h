@@ -40,6 +40,8 @@ class Socket {
   Result<bool> Receive();
   // The next whole frame of what was read. False: not yet. An error: the stream is not to be used on.
   Result<bool> Next(Frame* frame);
+  // False: the peer has closed its end, or is gone.
+  bool HasPeer() const;
   // No more bytes in either direction; whoever waits for the socket wakes up.
   void Shutdown();
 

@@ -64,7 +64,7 @@ Result<uint64_t> TreePut::AddBytes(const MetaBuilder::Bytes& bytes) {
   }
   ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer,
                    BlobWriter::Create(client_, bytes.size, bytes.kind));
-  shm::CopyPayload(writer->data(), bytes.data, bytes.size);
+  shm::CopyPayload(writer->memory(), bytes.data, bytes.size);
   return AddWriter(writer);
 }
 

@@ -130,6 +130,11 @@ std::vector<NameItem> Store::ListNames(std::string_view glob, std::string_view a
   return items;
 }
 
+void Store::End() {
+  // release: nothing is behind it; a table without a place is a miss (core/client/reader.h).
+  impl_->slots_->superblock().directory.store(0, std::memory_order_release);
+}
+
 Statistics Store::Stats() const { return impl_->Stats(); }
 uint64_t Store::adopted() const { return impl_->statistics_.adopted; }
 uint64_t Store::instance() const { return impl_->state_->header().instance; }

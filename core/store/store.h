@@ -146,6 +146,8 @@ class Store {
   std::vector<std::pair<std::string, uint64_t>> ListTypes();
   std::vector<NameItem> ListNames(std::string_view glob, std::string_view after, uint64_t limit,
                                   bool* more) const;
+  // The store ends: readers that have its memory mapped find nothing any more, and ask. What they hold stays.
+  void End();
   Statistics Stats() const;
   uint64_t adopted() const;  // slots that another daemon left
   uint64_t instance() const;

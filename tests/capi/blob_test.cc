@@ -272,18 +272,6 @@ TEST_F(Blob, AReleasedWriterIsAborted) {
   EXPECT_EQ(Number(client_, "leases"), 0u);
 }
 
-TEST_F(Blob, ClosingAClientDropsWhatItsWritersHad) {
-  vineyard_client* other = Connect();
-  vineyard_blob_writer* writer = nullptr;
-  ASSERT_OK(vineyard_blob_writer_create(other, 200000, VINEYARD_BLOB_BUFFER, &writer));
-  ASSERT_OK(vineyard_client_close(other));
-  EXPECT_EQ(Number(client_, "leases"), 0u);
-  EXPECT_EQ(vineyard_blob_writer_data(writer), nullptr);
-  EXPECT_EQ(vineyard_blob_writer_seal(writer), VINEYARD_E_INVALID);
-  vineyard_client_release(other);
-  vineyard_blob_writer_release(writer);
-}
-
 TEST_F(Blob, AWriterReleasedByAThreadThatMayNotWaitIsDroppedLater) {
   vineyard_blob_writer* writer = nullptr;
   ASSERT_OK(vineyard_blob_writer_create(client_, 200000, VINEYARD_BLOB_BUFFER, &writer));

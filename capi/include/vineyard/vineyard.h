@@ -168,7 +168,9 @@ typedef struct vineyard_connect_options {
 VINEYARD_API int32_t vineyard_client_connect(const char* path,
                                              const vineyard_connect_options* options,
                                              vineyard_client** client);
-/* Says goodbye and closes the connection; views stay valid. Closing twice is allowed. */
+/* Says goodbye and closes the connection; views stay valid. What a blob writer has given out may still be
+ * written, to no effect, until that is released; its memory comes back with the last view of this client.
+ * Closing twice is allowed. */
 VINEYARD_API int32_t vineyard_client_close(vineyard_client* client);
 /* Of the calling thread: 0: until set back to 1, calls that would have to ask the daemon (or wait for a
  * thread that does) fail with VINEYARD_E_TIMEOUT at once and change nothing. For callers that hold a lock,
