@@ -126,6 +126,33 @@ static bool vy_count(const char* name, Py_ssize_t given, Py_ssize_t wanted) {
   return false;
 }
 
+// A result that an out-parameter adds: alone, or in a list with the others. SWIG's own helper keeps the
+// None of the status in some versions and drops it in others. Takes over both.
+static PyObject* vy_append(PyObject* result, PyObject* item) {
+  PyObject* list;
+  if (result == NULL) {
+    Py_XDECREF(item);
+    return NULL;
+  }
+  if (item == NULL || result == Py_None) {
+    Py_DECREF(result);
+    return item;
+  }
+  if (!PyList_Check(result)) {
+    list = PyList_New(1);
+    if (list == NULL) {
+      Py_DECREF(result);
+      Py_DECREF(item);
+      return NULL;
+    }
+    PyList_SET_ITEM(list, 0, result);
+    result = list;
+  }
+  if (PyList_Append(result, item) != 0) Py_CLEAR(result);
+  Py_DECREF(item);
+  return result;
+}
+
 #define VY_CLOSED 1  // not a status of the library: vineyard.errors.Closed
 
 // NULL with an exception when `handle` is none: Python's closed clients have None there.
@@ -171,10 +198,10 @@ VY_ANSWERS_NUMBER(vineyard_element_size)
   $1 = &made;
 }
 %typemap(argout) vineyard_id* id, uint64_t* instance, uint64_t* revision, uint64_t* count, uint64_t* bytes {
-  %append_output(PyLong_FromUnsignedLongLong(*$1));
+  $result = vy_append($result, PyLong_FromUnsignedLongLong(*$1));
 }
 %typemap(in, numinputs=0) int32_t* exists (int32_t made = 0) { $1 = &made; }
-%typemap(argout) int32_t* exists { %append_output(PyBool_FromLong(*$1)); }
+%typemap(argout) int32_t* exists { $result = vy_append($result, PyBool_FromLong(*$1)); }
 
 // A list of ids and its length.
 %typemap(in) (const vineyard_id* ids, uint64_t count) (PyObject* items = NULL) {
@@ -208,7 +235,7 @@ static void TYPE##_free(PyObject* capsule) {
   if ($1 == NULL) SWIG_fail;
 }
 %typemap(in, numinputs=0) TYPE** (TYPE* made = NULL) { $1 = &made; }
-%typemap(argout) TYPE** { %append_output(PyCapsule_New(*$1, #TYPE, TYPE##_free)); }
+%typemap(argout) TYPE** { $result = vy_append($result, PyCapsule_New(*$1, #TYPE, TYPE##_free)); }
 %enddef
 VY_HANDLE(vineyard_client, vineyard_client_release)
 %typemap(in) vineyard_client*, const vineyard_client* {
