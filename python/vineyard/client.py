@@ -48,7 +48,8 @@ class Client(Catalog):
     """A session with the daemon at a socket. Made by :func:`vineyard.connect`.
 
     May be used by many threads at once, and by a child after a fork (it opens a session of its own). A
-    context manager; closing ends this session only, and values that were got stay valid.
+    context manager; closing ends this session only, and values that were got stay valid. Other threads run
+    while one waits or copies a payload, not while it makes a ``str`` of UTF-8.
 
     Pickles as the socket and its options, and connects again where it is unpickled.
     """

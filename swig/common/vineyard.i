@@ -32,7 +32,6 @@
 %ignore vineyard_thread_set_waiting;
 %ignore vineyard_error_text;
 %ignore vineyard_id_print;
-%ignore vineyard_client_add_copied;
 %ignore vineyard_memory_copy;
 %ignore vineyard_memory_is_shared;
 

@@ -5,6 +5,7 @@
 %include "rules.i"
 %include "values.i"
 %include "views.i"
+%include "copies.i"
 %include "writers.i"
 %include "records.i"
 %include "record_type.i"

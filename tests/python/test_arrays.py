@@ -119,6 +119,15 @@ for line in open("/proc/self/maps"):
     assert out.split() == ["r--s", "True", "True", str(int(array.sum()))]
 
 
+def test_what_is_copied_on_demand_is_counted(client: vineyard.Client) -> None:
+    data = bytearray(100_000)
+    for value in (bytes(data), data, memoryview(data), np.array(data), [bytes(data), 1], slice(np.array(data))):
+        number = client.put(value)
+        copied = client.copied_payload_bytes
+        client.get(number, copy=True)
+        assert client.copied_payload_bytes - copied == len(data)
+
+
 def test_an_array_keeps_its_memory_whatever_goes_first(client: vineyard.Client, daemon: Any) -> None:
     own = vineyard.connect(daemon.socket)
     array = np.arange(100_000, dtype=np.int64)

@@ -52,8 +52,8 @@ def resolve_blob(resolving: Resolving, record: _native.Record) -> Any:
     """bytes and bytearray as copies, buffers in place (or, for ``copy=True``, writable)."""
     view = record.view()
     if view.kind == _native.VINEYARD_BLOB_BUFFER:
-        return memoryview(bytearray(view)) if resolving.copy else memoryview(view)
-    return bytes(view) if view.kind == _native.VINEYARD_BLOB_BYTES else bytearray(view)
+        return memoryview(_native.copy_out(view, view.kind)) if resolving.copy else memoryview(view)
+    return _native.copy_out(view, view.kind)
 
 
 def register(builders: BuilderContext | None, resolvers: ResolverContext | None) -> None:

@@ -68,7 +68,7 @@ def resolve_pickle(resolving: Resolving, record: _native.Record) -> Any:
         record.member(f"{PREFIX}{i}").view() for i in range(int(record.fields().get(COUNT, 0)))
     ]
     if resolving.copy:
-        buffers = [bytearray(buffer) for buffer in buffers]
+        buffers = [_native.copy_out(buffer, _native.VINEYARD_BLOB_BYTEARRAY) for buffer in buffers]
     return pickle.loads(memoryview(data), buffers=buffers)
 
 

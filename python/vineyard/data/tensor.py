@@ -122,7 +122,11 @@ def array_of(view: Any, shape: tuple[int, ...], element: int, descriptor: Any, o
 def resolve_array(resolving: Resolving, record: _native.Record) -> Any:
     """A read-only array in place, or a writable copy."""
     array = record.array()
-    return array.copy(order="F" if array.flags.fnc else "C") if resolving.copy else array
+    if not resolving.copy:
+        return array
+    if not resolving.client.closed:
+        _native.vineyard_client_add_copied(resolving.client._handle, array.nbytes)
+    return array.copy(order="F" if array.flags.fnc else "C")
 
 
 # ---- descriptors
