@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import threading
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -160,6 +160,51 @@ def test_drivers_add_methods(client: vineyard.Client) -> None:
         assert obj.mean() == 1.5 and obj.mean(scale=2) == 3.0
     with pytest.raises(AttributeError, match="mean"):
         obj.mean()
+
+
+def test_plugins_are_loaded_for_the_first_unknown_type(
+    client: vineyard.Client, python: Callable[..., str], tmp_path: Any
+) -> None:
+    (tmp_path / "angles.py").write_text(
+        """
+import vineyard
+print("imported")
+
+class Angle:
+    def __init__(self, degrees):
+        self.degrees = degrees
+
+def build(client, value):
+    meta = vineyard.ObjectMeta()
+    meta["typename"], meta["degrees"] = "angles::Angle", value.degrees
+    return meta
+
+def register():
+    print("registered")
+    vineyard.default_builder_context.register(Angle, build)
+    vineyard.default_resolver_context.register("angles::Angle", lambda obj: Angle(obj["degrees"]))
+"""
+    )
+    (tmp_path / "angles-1.0.dist-info").mkdir()
+    (tmp_path / "angles-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: angles\nVersion: 1.0\n")
+    (tmp_path / "angles-1.0.dist-info" / "entry_points.txt").write_text("[vineyard.plugins]\nangles = angles:register\n")
+    writer = """
+sys.path.insert(0, sys.argv[1])
+client = vineyard.connect()
+client.put([1, {"a": "b"}, b"x"])
+print("angles" in sys.modules)
+from angles import Angle
+client.put([Angle(90), Angle(45)], name="angles")
+print(client.get_meta(client.get_name("angles"))["__elements_-0"].typename)
+"""
+    assert python(writer, tmp_path).split() == ["False", "imported", "registered", "angles::Angle"]
+    reader = """
+sys.path.insert(0, sys.argv[1])
+print([angle.degrees for angle in vineyard.connect().get(name="angles")])
+"""
+    assert python(reader, tmp_path) == "imported\nregistered\n[90, 45]\n"
+    # Where the plugin is not installed its objects are plain ones.
+    assert python("print(type(vineyard.connect().get(name='angles')[0]).__name__)") == "Object\n"
 
 
 def test_an_exception_of_a_builder_passes_through_and_nothing_is_stored(client: vineyard.Client) -> None:

@@ -97,20 +97,23 @@ print(subprocess.run([sys.executable, "-c", "import vineyard; print(vineyard.con
 @default_is_taken
 def test_a_forked_child_does_not_keep_the_private_daemon() -> None:
     code = """
-import os, sys, time, vineyard
+import os, sys, vineyard
 client = vineyard.connect()
 print(client.status.pid, flush=True)
 if os.fork() == 0:
-    sys.stdout.close()
-    time.sleep(60)
+    sys.stdin.read()
 os._exit(0)
 """
     env = {name: value for name, value in {**os.environ, **PRIVATE}.items() if value is not None}
-    child = subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None and child.stdin is not None
     pid = int(child.stdout.readline())
     child.wait()
     wait_for(lambda: gone(pid))
+    child.stdin.close()
+    child.stdout.close()
 
 
 @default_is_taken
@@ -155,6 +158,24 @@ def test_the_module_is_the_daemons_launcher() -> None:
     assert done.returncode == 0 and vineyard.__version__ in done.stdout
     done = subprocess.run([sys.executable, "-m", "vineyard", "--nonsense"], capture_output=True, text=True, timeout=60)
     assert done.returncode != 0 and "nonsense" in done.stderr + done.stdout
+
+
+def test_the_launcher_becomes_the_daemon_with_all_its_flags(tmp_path: Any) -> None:
+    socket = str(tmp_path / "s")
+    flags = ["--socket", socket, "--size", "32Mi", "--log_level", "debug", "--evict=drop"]
+    keeper = subprocess.Popen([sys.executable, "-m", "vineyard", *flags], stderr=subprocess.PIPE, text=True)
+    try:
+        assert keeper.stderr is not None
+        assert any("ready: socket" in line for line in keeper.stderr)
+        with vineyard.connect(socket) as client:
+            status = client.status
+            assert status.keeper_pid == keeper.pid  # no process in between
+            assert (status.socket, status.memory_limit, status.evict) == (socket, 32 << 20, "drop")
+        assert any(" debug " in line for line in keeper.stderr)
+    finally:
+        keeper.terminate()
+        keeper.communicate()
+    assert keeper.returncode == 0 and not os.path.exists(socket)
 
 
 def test_a_daemon_that_does_not_start_says_why() -> None:
