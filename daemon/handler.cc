@@ -68,9 +68,10 @@ Reply Handler::Dispatch(uint64_t session, const wire::FrameHeader& header, const
     case MessageType::kListNames: {
       auto list = wire::ListNames::Decode(body);
       if (!list.ok()) return Failed(list.status());
+      store::NamePage page = store_->ListNames(list->glob, list->after, list->limit);
       wire::ListNamesAnswer answer;
-      for (store::NameItem& item :
-           store_->ListNames(list->glob, list->after, list->limit, &answer.more)) {
+      answer.cursor = std::move(page.cursor);
+      for (store::NameItem& item : page.names) {
         answer.names.push_back({std::move(item.name), item.id, item.revision});
       }
       return Succeeded(answer);
@@ -82,8 +83,12 @@ Reply Handler::Dispatch(uint64_t session, const wire::FrameHeader& header, const
       if (!page.ok()) return Failed(page.status());
       return Succeeded(wire::ListAnswer{std::move(page->ids), std::move(page->cursor)});
     }
-    case MessageType::kListTypes:
-      return Succeeded(wire::ListTypesAnswer{store_->ListTypes()});
+    case MessageType::kListTypes: {
+      auto list = wire::ListTypes::Decode(body);
+      if (!list.ok()) return Failed(list.status());
+      store::TypePage page = store_->ListTypes(list->after);
+      return Succeeded(wire::ListTypesAnswer{std::move(page.types), std::move(page.cursor)});
+    }
     case MessageType::kStatus:
       return Status();
     case MessageType::kTrim: {

@@ -18,8 +18,6 @@ constexpr size_t kHeaderSize = sizeof(wire::FrameHeader);
 constexpr size_t kSmallBuffer = 8 * kKiB;
 // A put with its payload inside is read in one go; what is larger gets memory as it arrives.
 constexpr size_t kWholeFrame = 256 * kKiB;
-// Answers are small: whoever leaves so much unread does not read at all.
-constexpr size_t kMaxOutgoing = 16 * kMiB;
 constexpr int64_t kPatienceNs = int64_t{10} * 1'000'000'000;
 
 wire::FrameHeader HeaderAt(const char* bytes) {
@@ -47,7 +45,7 @@ void Session::Start() { Read(); }
 // ---- reading -----------------------------------------------------------------------------------
 
 void Session::Read() {
-  if (closed_ || finishing_ || reading_) return;
+  if (closed_ || finishing_ || reading_ || is_full()) return;
   size_t needed = kHeaderSize;
   if (end_ - begin_ >= kHeaderSize) {
     needed += HeaderAt(buffer_.get() + begin_).body_size;  // checked when it came
@@ -88,14 +86,18 @@ void Session::OnRead(const ErrorCode& error, size_t size) {
     return;
   }
   end_ += size;
+  TakeFramesAndRead();
+}
+
+void Session::TakeFramesAndRead() {
   TakeFrames();
   if (closed_ || finishing_) return;
-  if (id_ != 0) waiting_since_ns_ = begin_ == end_ ? 0 : MonotonicNs();
+  if (id_ != 0) waiting_since_ns_ = begin_ == end_ || is_full() ? 0 : MonotonicNs();
   Read();
 }
 
 void Session::TakeFrames() {
-  while (!closed_ && !finishing_ && end_ - begin_ >= kHeaderSize) {
+  while (!closed_ && !finishing_ && !is_full() && end_ - begin_ >= kHeaderSize) {
     wire::FrameHeader header = HeaderAt(buffer_.get() + begin_);
     Status checked = wire::CheckHeader(header);
     if (checked.ok() && header.descriptors != 0) {
@@ -132,12 +134,8 @@ void Session::Answer(const wire::FrameHeader& request, std::string body,
   outgoing.bytes.append(reinterpret_cast<const char*>(&header), kHeaderSize).append(body);
   outgoing.descriptors = std::move(descriptors);
   outgoing_bytes_ += outgoing.bytes.size();
+  if (outgoing_.empty()) unread_since_ns_ = MonotonicNs();
   outgoing_.push_back(std::move(outgoing));
-  if (outgoing_bytes_ > kMaxOutgoing) {
-    Log(LogLevel::kWarning, "pid %u does not read its answers: connection closed", peer_.pid);
-    Close();
-    return;
-  }
   if (!writing_) Flush();
 }
 
@@ -189,7 +187,10 @@ void Session::Flush() {
       socket_.async_wait(asio::local::stream_protocol::socket::wait_write,
                          [self = shared_from_this()](const ErrorCode& error) {
                            self->writing_ = false;
-                           if (!error) self->Flush();
+                           if (error) return;
+                           bool was_full = self->is_full();
+                           self->Flush();
+                           if (was_full && !self->is_full()) self->TakeFramesAndRead();
                          });
       return;
     }
@@ -198,6 +199,7 @@ void Session::Flush() {
       Close();
       return;
     }
+    unread_since_ns_ = MonotonicNs();
     first.descriptors.clear();
     first.sent += static_cast<size_t>(sent);
     if (first.sent < first.bytes.size()) continue;
@@ -220,6 +222,10 @@ void Session::Close() {
 }
 
 void Session::CheckProgress(int64_t now_ns) {
+  if (!closed_ && is_full() && now_ns - unread_since_ns_ >= kPatienceNs) {
+    Log(LogLevel::kWarning, "pid %u does not read its answers: connection closed", peer_.pid);
+    Close();
+  }
   if (closed_ || waiting_since_ns_ == 0 || now_ns - waiting_since_ns_ < kPatienceNs) return;
   if (finishing_) {
     Close();

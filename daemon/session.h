@@ -69,6 +69,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void CheckProgress(int64_t now_ns);
 
  private:
+  // With so many bytes of answers unread no more requests are taken; who reads none of them in time is
+  // dropped.
+  static constexpr size_t kMaxOutgoing = size_t{16} << 20;
   struct Outgoing {
     std::string bytes;  // header and body
     std::vector<Fd> descriptors;
@@ -78,6 +81,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void Read();
   void OnRead(const ErrorCode& error, size_t size);
   void TakeFrames();
+  void TakeFramesAndRead();
+  bool is_full() const { return outgoing_bytes_ > kMaxOutgoing; }
   void MakeRoom(size_t frame_size);
   void Flush();
   ssize_t Send(Outgoing* outgoing);
@@ -93,6 +98,7 @@ class Session : public std::enable_shared_from_this<Session> {
   size_t capacity_ = 0, begin_ = 0, end_ = 0;  // [begin, end) is read and not yet taken
   std::deque<Outgoing> outgoing_;
   size_t outgoing_bytes_ = 0;
+  int64_t unread_since_ns_ = 0;  // some answer, none taken
 };
 
 }  // namespace vineyard::daemon

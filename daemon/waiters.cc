@@ -22,9 +22,9 @@ Status Waiters::Add(Wait wait) {
   }
   ++of_session;
   std::string key = wait.name.empty() ? KeyOf(wait.id) : KeyOf(wait.name);
-  auto entry = waits_.insert(waits_.end(), {std::move(wait), std::move(key)});
-  by_key_.emplace(entry->key, entry);
-  by_deadline_.emplace(entry->wait.deadline_ns, entry);
+  auto entry = waits_.insert(waits_.end(), {std::move(wait), {}, {}});
+  entry->by_key = by_key_.emplace(std::move(key), entry);
+  entry->by_deadline = by_deadline_.emplace(entry->wait.deadline_ns, entry);
   Arm();
   return OkStatus();
 }
@@ -38,7 +38,7 @@ void Waiters::Named(std::string_view name) {
 }
 
 void Waiters::Note(std::string key) {
-  if (by_key_.count(key) != 0) came_.push_back(std::move(key));
+  if (by_key_.find(key) != by_key_.end()) came_.push_back(std::move(key));
 }
 
 void Waiters::Wake() {
@@ -62,17 +62,8 @@ void Waiters::Wake() {
 }
 
 Waiters::Entries::iterator Waiters::Erase(Entries::iterator entry) {
-  auto erase_from = [entry](auto* map, const auto& key) {
-    auto [first, last] = map->equal_range(key);
-    for (; first != last; ++first) {
-      if (first->second == entry) {
-        map->erase(first);
-        return;
-      }
-    }
-  };
-  erase_from(&by_key_, entry->key);
-  erase_from(&by_deadline_, entry->wait.deadline_ns);
+  by_key_.erase(entry->by_key);
+  by_deadline_.erase(entry->by_deadline);
   auto of_session = by_session_.find(entry->wait.session.get());
   if (--of_session->second == 0) by_session_.erase(of_session);
   return waits_.erase(entry);

@@ -50,11 +50,16 @@ class Waiters {
   size_t size() const { return waits_.size(); }
 
  private:
+  struct Entry;
+  using Entries = std::list<Entry>;
+  // Ordered: thousands may wait for one key, and each is taken out by its own place.
+  using ByKey = std::multimap<std::string, Entries::iterator, std::less<>>;
+  using ByDeadline = std::multimap<int64_t, Entries::iterator>;
   struct Entry {
     Wait wait;
-    std::string key;
+    ByKey::iterator by_key;
+    ByDeadline::iterator by_deadline;
   };
-  using Entries = std::list<Entry>;
 
   void Note(std::string key);
   Entries::iterator Erase(Entries::iterator entry);
@@ -64,8 +69,8 @@ class Waiters {
   const TryAnswer try_answer_;
   asio::steady_timer timer_;
   Entries waits_;
-  std::unordered_multimap<std::string, Entries::iterator> by_key_;
-  std::multimap<int64_t, Entries::iterator> by_deadline_;
+  ByKey by_key_;
+  ByDeadline by_deadline_;
   std::vector<std::string> came_;
   std::unordered_map<const Session*, size_t> by_session_;
   int64_t armed_ns_ = 0;

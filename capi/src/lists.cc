@@ -128,16 +128,15 @@ int32_t vineyard_name_list_next(vineyard_name_list* list, const char** name, vin
     RETURN_IF_NULL(name);
     RETURN_IF_NULL(id);
     while (list->next == list->now.names.size()) {
-      if (list->started && !list->now.more) {
+      if (list->started && list->now.cursor.empty()) {
         *name = nullptr;
         *id = VINEYARD_ID_INVALID;
         return OkStatus();
       }
-      std::string after = list->now.names.empty() ? "" : list->now.names.back().name;
+      std::string after = list->now.cursor;
       ASSIGN_OR_RETURN(list->now, list->client->ListNames(list->pattern, after, kDefaultPage));
       list->next = 0;
       list->started = true;
-      if (list->now.names.empty()) list->now.more = false;
     }
     const client::NamedObject& found = list->now.names[list->next++];
     *name = found.name.c_str();

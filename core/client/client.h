@@ -116,8 +116,8 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   };
   Result<Page> List(std::string_view type_glob, std::string_view after, uint64_t limit);
   struct NamePage {
-    std::vector<NamedObject> names;
-    bool more = false;
+    std::vector<NamedObject> names;  // may be none, without being the last page
+    std::string cursor;              // empty: that was all
   };
   Result<NamePage> ListNames(std::string_view glob, std::string_view after, uint64_t limit);
   Result<std::vector<std::pair<std::string, uint64_t>>> ListTypes();

@@ -1,4 +1,7 @@
 // What a client asks the daemon or reads in shared memory beside views: existence, names, labels, lists.
+#include <algorithm>
+#include <iterator>
+
 #include "core/client/client.h"
 #include "core/client/find_slow.h"
 #include "core/object/record.h"
@@ -205,7 +208,7 @@ Result<Client::NamePage> Client::ListNames(std::string_view glob, std::string_vi
   RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
   ASSIGN_OR_RETURN(wire::ListNamesAnswer answer, wire::ListNamesAnswer::Decode(reply.answer));
   NamePage page;
-  page.more = answer.more;
+  page.cursor = std::move(answer.cursor);
   for (auto& item : answer.names) {
     page.names.push_back({std::move(item.name), item.id, item.revision});
   }
@@ -213,11 +216,19 @@ Result<Client::NamePage> Client::ListNames(std::string_view glob, std::string_vi
 }
 
 Result<std::vector<std::pair<std::string, uint64_t>>> Client::ListTypes() {
-  Request request = Request::WithoutBody(wire::MessageType::kListTypes);
-  Reply reply;
-  RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
-  ASSIGN_OR_RETURN(wire::ListTypesAnswer answer, wire::ListTypesAnswer::Decode(reply.answer));
-  return std::move(answer.types);
+  std::vector<std::pair<std::string, uint64_t>> types;
+  std::string cursor;
+  do {
+    wire::ListTypes message;
+    message.after = cursor;
+    Request request(wire::MessageType::kListTypes, message);
+    Reply reply;
+    RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
+    ASSIGN_OR_RETURN(wire::ListTypesAnswer answer, wire::ListTypesAnswer::Decode(reply.answer));
+    std::move(answer.types.begin(), answer.types.end(), std::back_inserter(types));
+    cursor = std::move(answer.cursor);
+  } while (!cursor.empty());
+  return types;
 }
 
 Result<Client::Info> Client::GetInfo() {

@@ -78,13 +78,16 @@ bool TypeMatches(std::string_view type_name, std::string_view glob) {
   return false;
 }
 
-bool GlobMatches(std::string_view glob, std::string_view text) {
+bool GlobMatches(std::string_view glob, std::string_view text, uint64_t* steps) {
+  uint64_t uncounted = 0;
+  if (steps == nullptr) steps = &uncounted;
   // On a mismatch only the last '*' can help: let it swallow one more character. Hence no recursion
   // and no exponential time.
   size_t last_close = glob.rfind(']');
   size_t g = 0, t = 0, star = std::string_view::npos, star_text = 0;
   while (t < text.size()) {
     bool matched = false;
+    ++*steps;
     if (g < glob.size()) {
       char c = glob[g];
       if (c == '*') {

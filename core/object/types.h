@@ -38,8 +38,8 @@ std::string_view BaseTypeOf(std::string_view type_name);
 bool TypeMatches(std::string_view type_name, std::string_view glob);
 
 // Shell pattern over bytes: * ? [abc] [!a-z], backslash quotes. No special case for '/' or '.'.
-// Runs in time O(length of pattern x length of text).
-bool GlobMatches(std::string_view glob, std::string_view text);
+// Runs in time O(length of pattern x length of text); adds what it took to `steps`.
+bool GlobMatches(std::string_view glob, std::string_view text, uint64_t* steps = nullptr);
 
 inline constexpr uint64_t kMaxTypeName = 1024;  // bytes
 inline constexpr uint64_t kMaxName = 1024;      // bytes of an object's name

@@ -1,13 +1,21 @@
-// Lists by type: pages in the order of (type name, id).
+// Lists: objects in the order of (type name, id), types and names in that of their text; in pages that
+// one request may cost.
 #include <algorithm>
 #include <iterator>
 
+#include "core/base/bytes.h"
 #include "core/store/store_impl.h"
 
 namespace vineyard::store {
 
 using shm::SlotKind;
 using shm::SlotState;
+
+namespace {
+constexpr uint64_t kPageBytes = 2 * kMiB;  // of text, in one answer
+// Steps of matching patterns in one request: some tens of milliseconds.
+constexpr uint64_t kPageSteps = 10'000'000;
+}  // namespace
 
 std::string Store::Impl::TypeOf(const shm::SlotFields& fields) const {
   std::string_view known = TypeNameOf(static_cast<TypeNumber>(fields.type));
@@ -40,10 +48,42 @@ TypeIndex& Store::Impl::types() {
   return types_;
 }
 
-std::vector<std::pair<std::string, uint64_t>> Store::Impl::ListTypes() {
-  std::vector<std::pair<std::string, uint64_t>> list;
-  for (const auto& [name, ids] : types().types()) list.emplace_back(name, ids.alive());
-  return list;
+TypePage Store::Impl::ListTypes(std::string_view after) {
+  TypePage page;
+  const auto& all = types().types();
+  uint64_t bytes = 0;
+  for (auto type = after.empty() ? all.begin() : all.upper_bound(after); type != all.end();
+       ++type) {
+    if (bytes > kPageBytes) {
+      page.cursor = page.types.back().first;
+      return page;
+    }
+    bytes += type->first.size() + 16;
+    page.types.emplace_back(type->first, type->second.alive());
+  }
+  return page;
+}
+
+NamePage Store::Impl::ListNames(std::string_view glob, std::string_view after,
+                                uint64_t limit) const {
+  NamePage page;
+  // What matches begins with what the pattern begins with.
+  std::string_view prefix = glob.substr(0, glob.find_first_of("*?[\\"));
+  auto at = after < prefix ? names_.lower_bound(prefix) : names_.upper_bound(after);
+  uint64_t bytes = 0, steps = 0;
+  std::string_view last;
+  for (; at != names_.end() && at->first.compare(0, prefix.size(), prefix) == 0; ++at) {
+    if (page.names.size() == limit || bytes > kPageBytes || steps > kPageSteps) {
+      page.cursor = last;
+      break;
+    }
+    last = at->first;
+    if (!GlobMatches(glob, at->first, &steps)) continue;
+    NameRecord record = ReadName(at->second);
+    bytes += at->first.size() + 32;
+    page.names.push_back({at->first, record.id, record.revision});
+  }
+  return page;
 }
 
 Result<Page> Store::Impl::List(std::string_view type_glob, std::string_view after, uint64_t limit) {

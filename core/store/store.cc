@@ -109,25 +109,9 @@ void Store::Unhold(uint32_t slot) {
 Result<Page> Store::List(std::string_view type_glob, std::string_view after, uint64_t limit) {
   return impl_->List(type_glob, after, limit);
 }
-std::vector<std::pair<std::string, uint64_t>> Store::ListTypes() { return impl_->ListTypes(); }
-
-std::vector<NameItem> Store::ListNames(std::string_view glob, std::string_view after,
-                                       uint64_t limit, bool* more) const {
-  std::vector<NameItem> items;
-  *more = false;
-  // What matches begins with what the pattern begins with.
-  std::string_view prefix = glob.substr(0, glob.find_first_of("*?[\\"));
-  auto at = after < prefix ? impl_->names_.lower_bound(prefix) : impl_->names_.upper_bound(after);
-  for (; at != impl_->names_.end() && at->first.compare(0, prefix.size(), prefix) == 0; ++at) {
-    if (!GlobMatches(glob, at->first)) continue;
-    if (items.size() == limit) {
-      *more = true;
-      break;
-    }
-    NameRecord record = impl_->ReadName(at->second);
-    items.push_back({at->first, record.id, record.revision});
-  }
-  return items;
+TypePage Store::ListTypes(std::string_view after) { return impl_->ListTypes(after); }
+NamePage Store::ListNames(std::string_view glob, std::string_view after, uint64_t limit) const {
+  return impl_->ListNames(glob, after, limit);
 }
 
 void Store::End() {

@@ -79,6 +79,15 @@ struct NameItem {
   uint64_t revision = 0;
 };
 
+// A page may be shorter than was asked for, or empty, without being the last.
+struct NamePage {
+  std::vector<NameItem> names;
+  std::string cursor;  // the last name looked at; empty: that was all
+};
+struct TypePage {
+  std::vector<std::pair<std::string, uint64_t>> types;  // name, objects
+  std::string cursor;
+};
 struct Page {
   std::vector<ObjectId> ids;
   std::string cursor;  // empty: that was all
@@ -143,9 +152,8 @@ class Store {
   void Hold(uint32_t slot);
   void Unhold(uint32_t slot);
   Result<Page> List(std::string_view type_glob, std::string_view after, uint64_t limit);
-  std::vector<std::pair<std::string, uint64_t>> ListTypes();
-  std::vector<NameItem> ListNames(std::string_view glob, std::string_view after, uint64_t limit,
-                                  bool* more) const;
+  TypePage ListTypes(std::string_view after);
+  NamePage ListNames(std::string_view glob, std::string_view after, uint64_t limit) const;
   // The store ends: readers that have its memory mapped find nothing any more, and ask. What they hold stays.
   void End();
   Statistics Stats() const;

@@ -167,7 +167,8 @@ class Store::Impl {
 
   // ---- list.cc ----
   Result<Page> List(std::string_view type_glob, std::string_view after, uint64_t limit);
-  std::vector<std::pair<std::string, uint64_t>> ListTypes();
+  TypePage ListTypes(std::string_view after);
+  NamePage ListNames(std::string_view glob, std::string_view after, uint64_t limit) const;
   std::string TypeOf(const shm::SlotFields& fields) const;
   TypeIndex& types();  // built at its first use after a restart
 

@@ -200,10 +200,20 @@ Result<ListAnswer> ListAnswer::Decode(const Answer& answer) {
   return Finish(fields, std::move(list));
 }
 
+void ListTypes::Encode(std::string* out) const { Packer(out).Array(1).String(after); }
+
+Result<ListTypes> ListTypes::Decode(const Value& body) {
+  ListTypes list;
+  Fields fields("list types", body);
+  fields.Text("after", &list.after);
+  return Finish(fields, std::move(list));
+}
+
 void ListTypesAnswer::Encode(std::string* out) const {
-  Packer packer = Succeeded(out, 1);
+  Packer packer = Succeeded(out, 2);
   packer.Array(types.size());
   for (const auto& [name, count] : types) packer.Array(2).String(name).Uint(count);
+  packer.String(cursor);
 }
 
 Result<ListTypesAnswer> ListTypesAnswer::Decode(const Answer& answer) {
@@ -218,6 +228,9 @@ Result<ListTypesAnswer> ListTypesAnswer::Decode(const Answer& answer) {
     if (!item.status().ok()) return item.status();
     list.types.emplace_back(name, count);
   }
+  std::string_view cursor;
+  fields.Text("cursor", &cursor);
+  list.cursor = cursor;
   return Finish(fields, std::move(list));
 }
 
@@ -240,7 +253,7 @@ void ListNamesAnswer::Encode(std::string* out) const {
   for (const Item& item : names) {
     packer.Array(3).String(item.name).Uint(item.id).Uint(item.revision);
   }
-  packer.Bool(more);
+  packer.String(cursor);
 }
 
 Result<ListNamesAnswer> ListNamesAnswer::Decode(const Answer& answer) {
@@ -256,7 +269,9 @@ Result<ListNamesAnswer> ListNamesAnswer::Decode(const Answer& answer) {
     item.name = name;
     list.names.push_back(std::move(item));
   }
-  fields.Bool("more", &list.more);
+  std::string_view cursor;
+  fields.Text("cursor", &cursor);
+  list.cursor = cursor;
   return Finish(fields, std::move(list));
 }
 

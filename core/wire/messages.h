@@ -146,16 +146,23 @@ struct ListAnswer {
   static Result<ListAnswer> Decode(const Answer& answer);
 };
 
-// All type names that have objects, with how many. Answer: [[name, count], ...].
+// Type names that have objects, with how many. Answer: [[name, count], ...] and a cursor.
+struct ListTypes {
+  std::string_view after;  // the cursor of the answer before; empty: from the start
+  void Encode(std::string* out) const;
+  static Result<ListTypes> Decode(const Value& body);
+};
 struct ListTypesAnswer {
   std::vector<std::pair<std::string, uint64_t>> types;
+  std::string cursor;  // empty: that was all
   void Encode(std::string* out) const;
   static Result<ListTypesAnswer> Decode(const Answer& answer);
 };
 
+// A page may hold fewer names than the limit, or none, without being the last.
 struct ListNames {
   std::string_view glob;
-  std::string_view after;  // the last name of the answer before; empty: from the start
+  std::string_view after;  // the cursor of the answer before; empty: from the start
   uint64_t limit = 0;
   void Encode(std::string* out) const;
   static Result<ListNames> Decode(const Value& body);
@@ -167,7 +174,7 @@ struct ListNamesAnswer {
     uint64_t revision = 0;
   };
   std::vector<Item> names;
-  bool more = false;
+  std::string cursor;  // empty: that was all
   void Encode(std::string* out) const;
   static Result<ListNamesAnswer> Decode(const Answer& answer);
 };

@@ -25,7 +25,7 @@ class ProtocolErrors : public ::testing::Test {
     ASSERT_TRUE(bystander_->Hello(1000).ok());
   }
   void TearDown() override {
-    EXPECT_TRUE(bystander_->CallRaw(MessageType::kListTypes).status().ok());
+    EXPECT_TRUE(bystander_->CallRaw(MessageType::kStatus).status().ok());
     RawClient next(socket_);
     EXPECT_TRUE(next.Hello(999).ok());
     EXPECT_EQ(daemon_.Terminate(), 0);
@@ -173,6 +173,28 @@ TEST_F(ProtocolErrors, WhoNeverReadsIsClosed) {
   while (client.SendFrame(MessageType::kListNames, body)) {
   }
   EXPECT_NE(daemon_.WaitForLine("does not read its answers"), "");
+}
+
+// It was taken for one that never reads.
+TEST_F(ProtocolErrors, WhoAsksMuchAndReadsLaterGetsEveryAnswer) {
+  RawClient client(socket_);
+  ASSERT_TRUE(client.Hello(1).ok());
+  auto put = client.PutBytes("x", 1).As<wire::MutationAnswer>();
+  ASSERT_TRUE(put.ok());
+  for (uint64_t number = 2; number < 1002; ++number) {
+    std::string name = std::to_string(number) + std::string(1000, 'n');
+    wire::PutName message{name, put->id};
+    ASSERT_TRUE(client.Call(MessageType::kPutName, message, number).status().ok());
+  }
+  std::string body;
+  wire::ListNames{"*", "", wire::kMaxPage}.Encode(&body);
+  constexpr int kMany = 60;  // of a megabyte each
+  for (int i = 0; i < kMany; ++i) ASSERT_TRUE(client.SendFrame(MessageType::kListNames, body));
+  for (int i = 0; i < kMany; ++i) {
+    auto names = client.Receive().As<wire::ListNamesAnswer>();
+    ASSERT_TRUE(names.ok()) << names.status().ToString();
+    EXPECT_EQ(names->names.size(), 1000u);
+  }
 }
 
 TEST_F(ProtocolErrors, TheLastFrameMayBeCutOff) {

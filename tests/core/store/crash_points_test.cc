@@ -100,8 +100,7 @@ TEST_F(CrashPoints, PutOfATreeWithANameThatIsTaken) {
                       EXPECT_TRUE(Exists(reply.id));
                       EXPECT_EQ(store_->Stats().objects, 2u) << "applied once";
                       EXPECT_EQ(store_->Stats().blobs, 2u);
-                      bool more = false;
-                      EXPECT_EQ(store_->ListNames("n", "", 1, &more)[0].id, reply.id);
+                      EXPECT_EQ(store_->ListNames("n", "", 1).names[0].id, reply.id);
                     }};
   });
 }

@@ -1,4 +1,6 @@
 // Names, labels and lists.
+#include <algorithm>
+
 #include "core/store/store.h"
 #include "tests/core/store/store_fixture.h"
 
@@ -18,8 +20,7 @@ TEST_F(StoreTest, ANameIsGivenOnceUnlessReplaced) {
   auto replaced = store_->PutName({}, "n", b, true, UINT64_MAX);
   ASSERT_TRUE(replaced.ok());
   EXPECT_GT(replaced->revision, first->revision);
-  bool more = false;
-  auto names = store_->ListNames("*", "", 10, &more);
+  auto names = store_->ListNames("*", "", 10).names;
   ASSERT_EQ(names.size(), 1u);
   EXPECT_EQ(names[0].id, b);
   EXPECT_EQ(names[0].revision, replaced->revision);
@@ -61,8 +62,7 @@ TEST_F(StoreTest, APutWithATakenNameStoresNothing) {
   second.Name("n", /*replace=*/true);
   ObjectId b = Put(second);
   EXPECT_NE(a, b);
-  bool more = false;
-  EXPECT_EQ(store_->ListNames("n", "", 10, &more)[0].id, b);
+  EXPECT_EQ(store_->ListNames("n", "", 10).names[0].id, b);
 }
 
 TEST_F(StoreTest, NamesThatCanNotBeAreRefused) {
@@ -117,6 +117,66 @@ TEST_F(StoreTest, APageGoesOnWhereTheLastEndedThoughItsLastObjectIsGone) {
 TEST_F(StoreTest, APageOfNothingIsRefused) {
   PutBlob("x");
   EXPECT_EQ(store_->List("*", "", 0).status().code(), Code::kInvalid);
+}
+
+// ---- pages ----
+
+TEST_F(StoreTest, NamesComeInPagesOfBytesToo) {
+  ObjectId id = PutBlob("x");
+  constexpr int kMany = 5000;
+  for (int i = 0; i < kMany; ++i) {
+    std::string name = Format("%05d", i) + std::string(1000, 'n');
+    ASSERT_TRUE(Retry([&] { return store_->PutName({}, name, id, false, UINT64_MAX); }).ok());
+  }
+  std::vector<std::string> seen;
+  std::string cursor;
+  int pages = 0;
+  do {
+    NamePage page = store_->ListNames("*", cursor, 1'000'000);
+    for (const NameItem& item : page.names) seen.push_back(item.name);
+    cursor = page.cursor;
+    ++pages;
+  } while (!cursor.empty());
+  EXPECT_GT(pages, 2);
+  EXPECT_EQ(seen.size(), static_cast<size_t>(kMany));
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+}
+
+// A pattern that goes back and forth over long names took seconds of everybody's time.
+TEST_F(StoreTest, ACostlyPatternEndsItsPageEarly) {
+  ObjectId id = PutBlob("x");
+  for (int i = 0; i < 200; ++i) {
+    std::string name = std::string(1000, 'a') + std::to_string(i);
+    ASSERT_TRUE(Retry([&] { return store_->PutName({}, name, id, false, UINT64_MAX); }).ok());
+  }
+  std::string pattern = "*" + std::string(500, 'a') + "b*", cursor;
+  int pages = 0;
+  do {
+    NamePage page = store_->ListNames(pattern, cursor, 1000);
+    EXPECT_TRUE(page.names.empty());
+    cursor = page.cursor;
+    ++pages;
+  } while (!cursor.empty());
+  EXPECT_GT(pages, 2);
+}
+
+TEST_F(StoreTest, TypesComeInPages) {
+  constexpr int kMany = 5000;
+  for (int i = 0; i < kMany; ++i) PutObject(Format("%05d", i) + std::string(900, 't'), {});
+  std::vector<std::string> seen;
+  std::string cursor;
+  int pages = 0;
+  do {
+    TypePage page = store_->ListTypes(cursor);
+    for (const auto& [type, count] : page.types) {
+      EXPECT_EQ(count, 1u);
+      seen.push_back(type);
+    }
+    cursor = page.cursor;
+    ++pages;
+  } while (!cursor.empty());
+  EXPECT_GT(pages, 2);
+  EXPECT_EQ(seen.size(), static_cast<size_t>(kMany));
 }
 
 }  // namespace

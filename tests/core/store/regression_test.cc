@@ -129,8 +129,7 @@ TEST_F(RegressionTest, ANameHasTheRevisionThatItsPutAnswered) {
     auto put = Retry([&] { return store_->PutName({1, 0}, name, target, i % 2 == 1, revision); });
     ASSERT_TRUE(put.ok()) << put.status().ToString();
     made_room = store_->Stats().evictions > evictions;
-    bool more = false;
-    auto items = store_->ListNames(name, "", 1, &more);
+    auto items = store_->ListNames(name, "", 1).names;
     ASSERT_EQ(items.size(), 1u);
     EXPECT_EQ(items[0].revision, put->revision);
     revision = i % 2 == 0 ? put->revision : UINT64_MAX;
@@ -173,10 +172,9 @@ TEST_F(RegressionTest, AnObjectWithManyNamesIsDeletedWithAllOfThem) {
     std::string name = "n" + std::to_string(i);
     ASSERT_TRUE(Retry([&] { return store_->PutName({}, name, id, false, UINT64_MAX); }).ok());
   }
-  bool more = false;
-  EXPECT_EQ(store_->ListNames("n19*", "", 5000, &more).size(), 111u);
-  EXPECT_EQ(store_->ListNames("n19*", "n199", 5000, &more).size(), 10u);
-  EXPECT_EQ(store_->ListNames("[n]19?", "", 5000, &more).size(), 10u);
+  EXPECT_EQ(store_->ListNames("n19*", "", 5000).names.size(), 111u);
+  EXPECT_EQ(store_->ListNames("n19*", "n199", 5000).names.size(), 10u);
+  EXPECT_EQ(store_->ListNames("[n]19?", "", 5000).names.size(), 10u);
   store_->CheckInvariants();
   ASSERT_TRUE(store_->Delete({}, {id}, false, true).ok());
   for (int i = 0; i < 100 && store_->has_deferred(); ++i) store_->Tick(0);

@@ -94,7 +94,7 @@ TEST(Messages, SegmentAndGrantRoundTrip) {
 }
 
 TEST(Messages, ListsRoundTrip) {
-  Wire a, b, c, d, e;
+  Wire a, b, c, d, e, f;
   auto list = a.Request(List{"vineyard::*", std::string_view("\xff\0cursor", 8), kMaxPage});
   ASSERT_TRUE(list.ok());
   EXPECT_EQ(list->type_glob, "vineyard::*");
@@ -103,16 +103,18 @@ TEST(Messages, ListsRoundTrip) {
   ASSERT_TRUE(page.ok());
   EXPECT_EQ(page->ids, (std::vector<ObjectId>{1, UINT64_MAX}));
   EXPECT_EQ(page->cursor, "\xfe");
-  auto types = c.Reply(ListTypesAnswer{{{"vineyard::Blob", 3}}});
+  auto types = c.Reply(ListTypesAnswer{{{"vineyard::Blob", 3}}, "cursor"});
   ASSERT_TRUE(types.ok());
   EXPECT_EQ(types->types[0].first, "vineyard::Blob");
   EXPECT_EQ(types->types[0].second, 3u);
-  auto names = d.Reply(ListNamesAnswer{{{"n", 5, 6}}, true});
+  EXPECT_EQ(types->cursor, "cursor");
+  EXPECT_EQ(f.Request(ListTypes{"after"})->after, "after");
+  auto names = d.Reply(ListNamesAnswer{{{"n", 5, 6}}, "last"});
   ASSERT_TRUE(names.ok());
   EXPECT_EQ(names->names[0].name, "n");
   EXPECT_EQ(names->names[0].id, 5u);
   EXPECT_EQ(names->names[0].revision, 6u);
-  EXPECT_TRUE(names->more);
+  EXPECT_EQ(names->cursor, "last");
   EXPECT_EQ(e.Request(ListNames{"*", "n", 7})->limit, 7u);
 }
 
