@@ -151,7 +151,8 @@ class BlobBuilder(_native.Buffer):
             view = memoryview(view.tobytes())
         if not 0 <= offset <= self.size - view.nbytes:
             raise InvalidArgument(
-                f"blob builder {self._id}: {view.nbytes} bytes at offset {offset} do not fit into {self.size}"
+                f"blob builder {self._id}: {view.nbytes} bytes at offset {offset} do not fit into {self.size}; "
+                "create a larger one"
             )
         self._writer.copy(offset, view)
 

@@ -77,7 +77,7 @@ def _path_of(socket: Any) -> str:
     if path.startswith("unix://"):
         path = path[len("unix://") :]
     if not path:
-        raise InvalidArgument("connect: the path of the socket is empty")
+        raise InvalidArgument("connect: the path of the socket is empty; leave it out for the default")
     return path
 
 
@@ -120,12 +120,13 @@ def _by_config(config: Any, options: dict[str, Any]) -> Client:
                 if colon and not key.startswith("#"):
                     found[key.strip()] = value.strip().strip("\"'")
     except OSError as error:
-        raise InvalidArgument(f"connect: config {path}: {error.strerror}") from error
+        advice = "a file with a line 'IPCSocket: <path>' was expected"
+        raise InvalidArgument(f"connect: config {path}: {error.strerror}; {advice}") from error
     if found.get("IPCSocket"):
         return Client(_path_of(found["IPCSocket"]), **options)
     if found.get("RPCEndpoint"):
         raise _no_rpc(found["RPCEndpoint"])
-    raise InvalidArgument(f"connect: config {path}: it has neither IPCSocket nor RPCEndpoint")
+    raise InvalidArgument(f"connect: config {path}: it has neither IPCSocket nor RPCEndpoint; add one")
 
 
 def default_client() -> Client:

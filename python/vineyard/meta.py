@@ -19,6 +19,11 @@ _PLAIN = (str, int, float, bytes, list, tuple, dict)
 _OWN = ("typename", "id", "nbytes", "instance_id")
 
 
+def choice(names: list[str]) -> str:
+    """The end of a text about a missing name: which there are, if these are not too many to read."""
+    return f"; there are {', '.join(names)}" if 0 < len(names) <= 16 else f"; it has {len(names)}"
+
+
 class ObjectMeta:
     """Type name, typed fields and named members of an object.
 
@@ -127,7 +132,7 @@ class ObjectMeta:
         if member is None and name in _OWN:
             return getattr(self, name)
         if member is None:
-            raise ObjectNotFound(f"{self._label()}: no field or member {name!r}")
+            raise ObjectNotFound(f"{self._label()}: no field or member {name!r}{choice(self.keys())}")
         if isinstance(member, ObjectMeta):
             return member
         if not isinstance(member, ObjectID):

@@ -97,7 +97,8 @@ class Object:
         try:
             return object_of(self._client, record.member(name))
         except ObjectNotFound:
-            raise ObjectNotFound(f"object {self._id}: no field or member {name!r}") from None
+            advice = "keys() of its meta says which there are"
+            raise ObjectNotFound(f"object {self._id}: no field or member {name!r}; {advice}") from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._open.fields() or any(name == member for member, _ in self._open.members())

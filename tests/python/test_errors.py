@@ -183,6 +183,50 @@ def test_metadata_that_can_not_be(client: vineyard.Client) -> None:
         stored["nothing"]
 
 
+def member_of_nothing(client: Any, number: Any) -> Any:
+    meta = vineyard.ObjectMeta()
+    meta["typename"] = "my::Type"
+    meta.add_member("m", "text")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("call, thing, reason, advice", [
+    (lambda c, n: c.get(None), "object id", "not None", "an ObjectID was expected"),
+    (lambda c, n: vineyard.ObjectID(-1), "object id -1", "", "a number from 0 to"),
+    (lambda c, n: vineyard.ObjectID("zz"), "object id 'zz'", "", "expected 'o' and 16"),
+    (lambda c, n: c.get_blob(n), "get_blob: {n}", "not of a blob", "use get_object"),
+    (lambda c, n: c.get_meta(n)["zz"], "vineyard::List {n}", "no field or member 'zz'", "there are __elements_-size, "),
+    (lambda c, n: c.get_meta(c.put([1] * 99))["zz"], "vineyard::List", "no field or member 'zz'", "it has 100"),
+    (lambda c, n: c.get_object(n)["zz"], "object {n}", "no field or member 'zz'", "keys() of its meta"),
+    (lambda c, n: c.get_meta(n).add_member("a", n), "vineyard::List {n}", "it is stored", "build another"),
+    (lambda c, n: c.put(vineyard.ObjectMeta()), "metadata", "no type name", 'set meta["typename"]'),
+    (member_of_nothing, "member 'm'", "not str", "an id, Object or ObjectMeta was expected"),
+    (lambda c, n: c.put(each for each in ()), "a generator", "can not be pickled", "register a builder"),
+    (lambda c, n: c.put(1, builder=5), "builder", "not int", "a function or a BuilderContext"),
+    (lambda c, n: c.get(n, resolver=5), "resolver", "not int", "a function or a ResolverContext"),
+    (lambda c, n: c.get(n, name="x"), "get", "not both", "give an id or a name"),
+    (lambda c, n: c.list_objects("(", regex=True), "pattern '('", "no regular expression", "missing )"),
+    (lambda c, n: c.list_names(limit=-1), "limit=-1", "", "not negative, or None, was expected"),
+    (lambda c, n: c.create_blob(-1), "create_blob: -1 bytes", "not negative", "a size is"),
+    (lambda c, n: c.create_blob(3).copy(1, b"abc"), "3 bytes at offset 1", "do not fit into 3", "create a larger one"),
+    (lambda c, n: vineyard.connect("h", 1), "connect h:1", "not offered yet", "connect to the socket of a daemon"),
+    (lambda c, n: vineyard.connect("/x", timeout=0), "timeout=0", "waits for the daemon", "give more seconds"),
+    (lambda c, n: vineyard.connect("/x", remote="no"), "remote='no'", "", "one of none, error, fetch"),
+    (lambda c, n: vineyard.connect(""), "path of the socket", "is empty", "leave it out"),
+    (lambda c, n: vineyard.connect(config="/none"), "config /none", "No such file", "IPCSocket: <path>"),
+    (lambda c, n: c.put_name(n, "taken"), "name 'taken'", "has it", "drop it first, or replace it"),
+    (lambda c, n: c.put(bytes(1 << 30)), "1073741824 bytes", "larger than the whole store", "a larger --size"),
+    (lambda c, n: c.put([n]) and c.delete(n), "object {n}", "links to it", "delete that first, or force it"),
+])  # fmt: skip
+def test_a_text_says_the_thing_the_reason_and_what_to_do(
+    client: vineyard.Client, call: Any, thing: str, reason: str, advice: str
+) -> None:
+    number = client.put([1, b"x"], name="taken")
+    with pytest.raises(vineyard.VineyardError) as caught:
+        call(client, number)
+    for part in (thing.format(n=number), reason, advice):
+        assert part in str(caught.value)
+
+
 def test_bad_lists_and_waits(client: vineyard.Client) -> None:
     for call in (lambda: client.list_objects(5), lambda: client.list_names(None)):
         with pytest.raises(vineyard.TypeMismatch, match="a pattern is a str"):
