@@ -248,8 +248,13 @@ int main(int argc, char** argv) {
   pthread_create(&thread, NULL, read_on, &reader);
   usleep(200000);
   reader.slowest = 0;
-  double restarts[5], lists_after[5];
-  for (int k = 0; k < 5; ++k) {
+  usleep(1000000);
+  double undisturbed = reader.slowest;
+  reader.slowest = 0;
+  /* Five daemons that die young make the keeper wait; no more than that in ten seconds. */
+  double restarts[5], lists_after[5], gets_after[5];
+  size_t rounds = arrays < 100000 ? 2 : 5;
+  for (size_t k = 0; k < rounds; ++k) {
     daemon = daemon_of(keeper);
     start = now();
     kill(daemon, SIGKILL);
@@ -266,14 +271,29 @@ int main(int argc, char** argv) {
   double slowest = reader.slowest;
   atomic_store(&reader.stop, 1);
   pthread_join(thread, NULL);
-  qsort(restarts, 5, sizeof restarts[0], compare);
-  qsort(lists_after, 5, sizeof lists_after[0], compare);
-  figure("restart with 1,000,000 slots: SIGKILL to a put answered", restarts[2] * 1e3, "ms", 300);
-  figure("restart with 1,000,000 slots: first list by type", lists_after[2] * 1e3, "ms", 2000);
+  if (rounds == 5) sleep(11);
+  for (size_t k = 0; k < rounds; ++k) { /* somebody new */
+    vineyard_client* other_client;
+    vineyard_blob* blob;
+    start = now();
+    kill(daemon_of(keeper), SIGKILL);
+    CHECK(vineyard_client_connect(socket_path, NULL, &other_client));
+    CHECK(vineyard_blob_get(other_client, ids[keep / 3], &blob));
+    gets_after[k] = now() - start;
+    vineyard_blob_release(blob);
+    vineyard_client_release(other_client);
+    usleep(100000);
+  }
+  qsort(restarts, rounds, sizeof restarts[0], compare);
+  qsort(lists_after, rounds, sizeof lists_after[0], compare);
+  qsort(gets_after, rounds, sizeof gets_after[0], compare);
+  figure("restart with 1,000,000 slots: SIGKILL to a put answered", restarts[rounds / 2] * 1e3, "ms", 300);
+  figure("restart with 1,000,000 slots: SIGKILL to a get by a new client", gets_after[rounds / 2] * 1e3, "ms", 300);
+  figure("restart with 1,000,000 slots: first list by type", lists_after[rounds / 2] * 1e3, "ms", 2000);
   printf(
-      "{\"name\": \"slowest of %llu gets during five restarts\", \"value\": %.4g, \"unit\": "
-      "\"ms\"}\n",
-      (unsigned long long)reader.gets, slowest * 1e3);
+      "{\"name\": \"slowest of %llu gets, restarts among them\", \"value\": %.4g, \"unit\": "
+      "\"ms\", \"limit\": %.4g, \"limit_name\": \"slowest in a second without\"}\n",
+      (unsigned long long)reader.gets, slowest * 1e3, undisturbed * 1e3);
   free(ids);
   vineyard_client_release(client);
   kill(keeper, SIGTERM);
