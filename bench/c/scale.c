@@ -287,9 +287,12 @@ int main(int argc, char** argv) {
   qsort(restarts, rounds, sizeof restarts[0], compare);
   qsort(lists_after, rounds, sizeof lists_after[0], compare);
   qsort(gets_after, rounds, sizeof gets_after[0], compare);
-  figure("restart with 1,000,000 slots: SIGKILL to a put answered", restarts[rounds / 2] * 1e3, "ms", 300);
-  figure("restart with 1,000,000 slots: SIGKILL to a get by a new client", gets_after[rounds / 2] * 1e3, "ms", 300);
-  figure("restart with 1,000,000 slots: first list by type", lists_after[rounds / 2] * 1e3, "ms", 2000);
+  figure("restart with 1,000,000 slots: SIGKILL to a put answered", restarts[rounds / 2] * 1e3,
+         "ms", 300);
+  figure("restart with 1,000,000 slots: SIGKILL to a get by a new client",
+         gets_after[rounds / 2] * 1e3, "ms", 300);
+  figure("restart with 1,000,000 slots: first list by type", lists_after[rounds / 2] * 1e3, "ms",
+         2000);
   printf(
       "{\"name\": \"slowest of %llu gets, restarts among them\", \"value\": %.4g, \"unit\": "
       "\"ms\", \"limit\": %.4g, \"limit_name\": \"slowest in a second without\"}\n",
