@@ -3,7 +3,7 @@
 // with its padding named. What two processes touch at once is a std::atomic of a lock-free size.
 //
 //   index      one per audience. superblock page, then slots. Written by the daemon, read by clients.
-//   directory  one per audience. header page, then one table of cells behind another, each larger.
+//   directory  one per audience. header page, then tables of cells, of which one is in use.
 //   segment.N  payloads and records, then a header page.
 //   pins.S     one per session and audience. 8 bytes a slot; no header, since its client may write it.
 //   state      one per daemon, never handed out: commit area, sessions, descriptors (state_file.h).
@@ -16,7 +16,7 @@
 
 namespace vineyard::shm {
 
-// ---- what every file except pins starts with ----
+// ---- what every file except pins starts with, and segments end with ----
 
 inline constexpr uint32_t kLayoutVersion = 1;
 inline constexpr uint32_t kByteOrderMark = 0x01020304;
@@ -131,8 +131,8 @@ struct alignas(64) Superblock {
   // Changes with growth only, so that readers share the line for ever.
   alignas(
       64) std::atomic<uint64_t> capacity;  // slots that exist; stored with release after fallocate
-  std::atomic<uint64_t> directory;         // DirectoryTable of the table in use
-  uint64_t cluster[2];                     // uuid
+  std::atomic<uint64_t> directory;  // DirectoryTable of the table in use; 0: the store has ended
+  uint64_t cluster[2];              // uuid
   uint64_t instance;
   uint64_t unused[3];
   // Changes with every daemon start and commit.

@@ -87,36 +87,59 @@ bool Store::Impl::PlanGrowth(bool leasable, uint64_t size) {
   return true;
 }
 
-bool Store::Impl::RetireFreeSegments(uint64_t bytes) {
-  uint64_t retired = 0;
-  for (Pool* pool : {&large_, &small_}) {
-    for (auto at = pool->segments().begin(); at != pool->segments().end() && retired < bytes;) {
-      const Pool::Entry& entry = at->second;
-      ++at;
-      if (entry.used != 0) continue;
-      uint32_t number = entry.segment.number();
-      uint64_t size = entry.data_size();
-      shm::Segment segment = pool->Remove(number);
-      // Clients may have it mapped for a while: the pages go now. Forgotten first, which closes the listed
-      // descriptor: a successor must not adopt a segment with holes.
-      Fd still_open(fcntl(segment.fd().get(), F_DUPFD_CLOEXEC, 0));
-      uint64_t file_size = segment.size();
-      (void)segment.ReleaseFd();
-      state_->Forget(shm::Role::kSegment, number);
-      if (still_open.valid()) shm::PunchRange(still_open, 0, file_size);
-      retired += size;
-    }
-  }
-  if (retired == 0) return false;
+void Store::Impl::Retire(Pool* pool, uint32_t number) {
+  shm::Segment segment = pool->Remove(number);
+  // Clients may have it mapped for a while: the pages go now. Forgotten first, which closes the listed
+  // descriptor: a successor must not adopt a segment with holes.
+  Fd still_open(fcntl(segment.fd().get(), F_DUPFD_CLOEXEC, 0));
+  uint64_t file_size = segment.size();
+  (void)segment.ReleaseFd();
+  state_->Forget(shm::Role::kSegment, number);
+  if (still_open.valid()) shm::PunchRange(still_open, 0, file_size);
   uint64_t oldest = next_counters_.next_segment;
-  for (const Pool* pool : {&small_, &large_}) {
-    if (!pool->segments().empty()) {
-      oldest = std::min<uint64_t>(oldest, pool->segments().begin()->first);
+  for (const Pool* each : {&small_, &large_}) {
+    if (!each->segments().empty()) {
+      oldest = std::min<uint64_t>(oldest, each->segments().begin()->first);
     }
   }
   // release: clients unmap what lies below it; nothing there is in use any more.
   slots_->superblock().oldest_segment.store(oldest, std::memory_order_release);
-  return true;
+}
+
+bool Store::Impl::RetireFreeSegments(uint64_t bytes) {
+  uint64_t retired = 0;
+  for (Pool* pool : {&large_, &small_}) {
+    for (auto at = pool->segments().begin(); at != pool->segments().end() && retired < bytes;) {
+      auto [number, size] = std::pair(at->first, at->second.data_size());
+      bool is_free = at->second.used == 0;
+      ++at;
+      if (!is_free) continue;
+      Retire(pool, number);
+      retired += size;
+    }
+  }
+  return retired > 0;
+}
+
+// Warm pages are kept for who comes next, but not for ever. What is kept in any case: as much as is
+// prepared before anybody asks.
+void Store::Impl::RetireIdleSegments() {
+  constexpr uint32_t kIdleTenths = 600;
+  for (Pool* pool : {&large_, &small_}) {
+    uint64_t kept = pool == &large_ ? options_.prefault_bytes : 2 * LowWater();
+    for (auto at = pool->segments().begin(); at != pool->segments().end();) {
+      Pool::Entry& entry = at->second;
+      uint32_t number = at->first;
+      ++at;
+      if (entry.used > 0 || entry.allocations != entry.seen_allocations) {
+        entry.seen_allocations = entry.allocations;
+        entry.idle_since = coarse_clock_;
+      } else if (coarse_clock_ - entry.idle_since >= kIdleTenths &&
+                 pool->extents().free() >= kept + entry.data_size()) {
+        Retire(pool, number);
+      }
+    }
+  }
 }
 
 uint64_t Store::Impl::Trim() {

@@ -19,7 +19,11 @@ class Pool {
  public:
   struct Entry {
     shm::Segment segment;
-    uint64_t used = 0;  // bytes of allocated extents
+    uint64_t used = 0;         // bytes of allocated extents
+    uint64_t allocations = 0;  // so far
+    // When it was last looked at: allocations, and coarse time since when they are so many.
+    uint64_t seen_allocations = 0;
+    uint32_t idle_since = 0;
     uint64_t first() const { return shm::MakeLocation(segment.number(), 0); }
     uint64_t data_size() const { return segment.data_size(); }
   };
@@ -52,7 +56,10 @@ class Pool {
 
   std::optional<uint64_t> Allocate(uint64_t size) {
     auto location = extents_.Allocate(size);
-    if (location) segments_[shm::SegmentOf(*location)].used += shm::Extents::RoundedSize(size);
+    if (!location) return location;
+    Entry& entry = segments_[shm::SegmentOf(*location)];
+    entry.used += shm::Extents::RoundedSize(size);
+    ++entry.allocations;
     return location;
   }
   void Free(uint64_t location, uint64_t size) {

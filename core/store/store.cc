@@ -147,8 +147,8 @@ void Store::Tick(int64_t now_ms) {
   if (impl_->coarse_clock_ - impl_->growth_failed_at_ >= kRetryTenths)
     impl_->growth_failed_.reset();
   if (impl_->growth_ || impl_->growth_failed_) return;
-  const uint64_t low = std::min<uint64_t>(kMiB, impl_->options_.size_bytes / 32);
-  if (impl_->small_.extents().free() < low) impl_->PlanGrowth(false, 0);
+  impl_->RetireIdleSegments();
+  if (impl_->small_.extents().free() < impl_->LowWater()) impl_->PlanGrowth(false, 0);
   if (!impl_->growth_ && impl_->large_.extents().free() < impl_->options_.prefault_bytes) {
     impl_->PlanGrowth(true, 0);
   }

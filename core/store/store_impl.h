@@ -10,6 +10,7 @@
 //  5. A lease is a CREATED slot whose owner is a session that exists.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -21,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/object/record.h"
 #include "core/object/types.h"
 #include "core/shm/directory.h"
@@ -94,7 +96,11 @@ class Store::Impl {
   Result<uint64_t> Allocate(bool leasable, uint64_t size, uint64_t hint, std::string_view what);
   void Free(const shm::SlotFields& fields);
   bool PlanGrowth(bool leasable, uint64_t size);
+  void Retire(Pool* pool, uint32_t number);  // REQUIRES: nothing of it is used
   bool RetireFreeSegments(uint64_t bytes);
+  void RetireIdleSegments();
+  // Small payloads and records: with less than this free, more is prepared.
+  uint64_t LowWater() const { return std::min<uint64_t>(kMiB, options_.size_bytes / 32); }
   uint64_t Budget() const;
   uint64_t Trim();
   Status OutOfMemory(std::string_view what, uint64_t size) const;

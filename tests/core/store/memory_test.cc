@@ -118,6 +118,33 @@ TEST_F(EvictingStoreTest, WhatAPutLinksToIsNotEvictedForIt) {
   EXPECT_TRUE(Exists(member));
 }
 
+// ---- memory that is not used for long ----
+
+TEST_F(StoreTest, MemoryThatStaysFreeGoesBackToTheHost) {
+  const int64_t start = state_->header().first_start_ms;
+  auto lease = Retry([&] { return store_->Lease({}, BlobKind::kBuffer, 8 * kMiB); });
+  ASSERT_TRUE(lease.ok());
+  ASSERT_TRUE(store_->DropLease({}, lease->id).ok());
+  uint64_t allocated = store_->Stats().memory_allocated;
+  ASSERT_GE(allocated, 8 * kMiB);
+  store_->Tick(start + 1'000);
+  store_->Tick(start + 60'000);
+  EXPECT_EQ(store_->Stats().memory_allocated, allocated);
+  // Used again: the time begins again, also when it is free at every look.
+  lease = Retry([&] { return store_->Lease({}, BlobKind::kBuffer, 8 * kMiB); });
+  ASSERT_TRUE(lease.ok());
+  ASSERT_TRUE(store_->DropLease({}, lease->id).ok());
+  store_->Tick(start + 62'000);
+  store_->Tick(start + 121'000);
+  EXPECT_EQ(store_->Stats().memory_allocated, allocated);
+  store_->Tick(start + 123'000);
+  EXPECT_LE(store_->Stats().memory_allocated, allocated - 8 * kMiB);
+  // Small payloads still find room, and what is in use stays.
+  ObjectId id = PutBlob("x");
+  store_->Tick(start + 300'000);
+  EXPECT_TRUE(Exists(id));
+}
+
 // ---- growth of the index ----
 
 TEST_F(StoreTest, TheIndexGrowsWhileObjectsStayWhereTheyAre) {
