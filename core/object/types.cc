@@ -68,6 +68,9 @@ std::string_view TypeNameOf(TypeNumber number) {
 }
 
 std::string_view BaseTypeOf(std::string_view type_name) {
+  // vineyard::Tensor<int64> is a vineyard::Tensor.
+  size_t parameters = type_name.find('<');
+  if (parameters != std::string_view::npos) return type_name.substr(0, parameters);
   return kTypes[static_cast<size_t>(TypeNumberOf(type_name))].base;
 }
 

@@ -157,7 +157,11 @@ class BlobBuilder(_native.Buffer):
         self._writer.copy(offset, view)
 
     def shrink(self, size: int) -> None:
-        """Keeps the first ``size`` bytes. Raises :class:`InvalidArgument` when that is more than it has."""
+        """Keeps the first ``size`` bytes.
+
+        :raises InvalidArgument: that is more than it has
+        :raises InUse: views of it exist; release them first, as of a ``bytearray``
+        """
         self._check()
         if not 0 <= size <= self.size:
             raise InvalidArgument(f"blob builder {self._id}: can not shrink {self.size} bytes to {size}")

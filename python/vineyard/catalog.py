@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vineyard import _native
-from vineyard.core.builders import Building, get_current_builders
+from vineyard.core.builders import MAX_DEPTH, Building, Unbuildable, get_current_builders
 from vineyard.errors import InvalidArgument, ObjectNotFound, TypeMismatch, Unsupported
 from vineyard.ids import ObjectID, make_id
 from vineyard.meta import ObjectMeta
@@ -73,7 +73,12 @@ class Catalog(Names):
         return self.get_meta(self._store(metadata))
 
     def _store(self, metadata: ObjectMeta) -> ObjectID:
-        node = Building(self._client, get_current_builders(), {}, share=False).meta(metadata)
+        try:
+            node = Building(self._client, get_current_builders(), {}, share=False).meta(metadata)
+        except Unbuildable:
+            raise InvalidArgument(
+                f"metadata of a {metadata.typename}: it contains itself, or is nested more than {MAX_DEPTH} deep"
+            ) from None
         if isinstance(node, _native.Builder):
             return make_id(node.put(self._handle, None, False, False))
         return make_id(node)

@@ -27,7 +27,6 @@ def connect(
     name: str | None = None,
     allow_pickle: bool = True,
     remote: str | None = None,
-    **ignored: Any,
 ) -> Client:
     """Connects to a daemon.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 
 from vineyard import _native
 from vineyard.client import Client
@@ -62,9 +63,12 @@ class Daemon:
             raise SystemFailure(f"start {program()}: {error.strerror}") from error
         finally:
             os.close(lifeline)
-        # A forked child must not hold the lifeline: it would keep the daemon when this process ends.
-        os.register_at_fork(after_in_child=self._forget)
-        self._wait(timeout)
+        _daemons.add(self)
+        try:
+            self._wait(timeout)
+        except BaseException:  # Ctrl-C, another version: nothing stays behind
+            self.stop()
+            raise
 
     def _wait(self, timeout: float) -> None:
         import time
@@ -77,14 +81,13 @@ class Daemon:
             except (Unavailable, Timeout) as error:
                 if self.process.poll() is not None:
                     text = self.log().strip() or f"exit status {self.process.returncode}"
-                    self.stop()
                     raise Unavailable(f"start {program()}: it ended at once: {text}") from None
                 if time.monotonic() > deadline:
-                    self.stop()
                     raise Timeout(f"start {program()}: no answer in {timeout} s: {error}") from None
                 time.sleep(0.002)
 
     def _forget(self) -> None:
+        """In a forked child: it must not hold the lifeline, which would keep the daemon when the parent ends."""
         if self._lifeline >= 0:
             os.close(self._lifeline)
         self._lifeline = -1
@@ -129,6 +132,7 @@ class Daemon:
         return f"<vineyard daemon {self.socket}, {'running' if self.running else 'stopped'}>"
 
 
+_daemons: weakref.WeakSet[Daemon] = weakref.WeakSet()  # of this process
 _private: list[Daemon] = []
 _lock = threading.Lock()
 
@@ -169,3 +173,5 @@ os.register_at_fork(after_in_child=lambda: _renew())
 def _renew() -> None:
     global _lock
     _lock = threading.Lock()
+    for daemon in list(_daemons):
+        daemon._forget()

@@ -19,6 +19,17 @@ _ANY = (1 << 64) - 1
 _PAGE = 1000
 
 
+def _expected(revision: int | None) -> int:
+    """What the C interface takes for ``expect=``."""
+    if revision is None:
+        return _ANY
+    if isinstance(revision, bool) or not isinstance(revision, int):
+        raise TypeMismatch(f"expect: a revision is an int, not {type(revision).__name__}")
+    if not 0 <= revision < _ANY:
+        raise InvalidArgument(f"expect={revision}: no name has this revision; give what put_name answered, or 0")
+    return revision
+
+
 class Names:
     """Base of :class:`vineyard.Client`. A name is 1 to 1,024 bytes of UTF-8."""
 
@@ -45,7 +56,7 @@ class Names:
 
         if isinstance(object_id, str) and not isinstance(name, str):
             object_id, name = name, object_id
-        options = (bool(replace), expect is not None, _ANY if expect is None else expect)
+        options = (bool(replace), expect is not None, _expected(expect))
         return _native.vineyard_name_put(self._handle, _text(name), as_id(object_id), options)
 
     def get_name(self, name: str, wait: bool = False, *, timeout: float | None = None) -> ObjectID:
@@ -74,7 +85,7 @@ class Names:
         :raises ObjectNotFound: nothing has it
         :raises Conflict: it has another revision than ``expect``
         """
-        options = (False, expect is not None, _ANY if expect is None else expect)
+        options = (False, expect is not None, _expected(expect))
         _native.vineyard_name_drop(self._handle, _text(name), options)
 
     def list_names(self, pattern: str = "*", regex: bool = False, limit: int | None = 5) -> dict[str, ObjectID]:

@@ -185,13 +185,16 @@ static bool vy_share(PyObject* handle, vineyard_meta* meta, const Py_buffer* arr
   uint64_t length = (uint64_t)array->len;
   vy_view* view = length == 0 ? NULL : vy_find_view(array->buf, length);
   int64_t offset;
-  if (view == NULL || !vy_is_of(view, handle)) return false;
-  offset = (const char*)array->buf - (const char*)vineyard_blob_data(view->blob);
-  *status = vineyard_meta_add_id(meta, "buffer_", vineyard_blob_id(view->blob));
-  if (*status == VINEYARD_OK && (offset != 0 || length != vineyard_blob_length(view->blob))) {
-    *status = vineyard_meta_set_int64(meta, "offset_", offset);
+  bool shared = view != NULL && vy_is_of(view, handle);  // may run other threads meanwhile
+  if (shared) {
+    offset = (const char*)array->buf - (const char*)vineyard_blob_data(view->blob);
+    *status = vineyard_meta_add_id(meta, "buffer_", vineyard_blob_id(view->blob));
+    if (*status == VINEYARD_OK && (offset != 0 || length != vineyard_blob_length(view->blob))) {
+      *status = vineyard_meta_set_int64(meta, "offset_", offset);
+    }
   }
-  return true;
+  Py_XDECREF(view);
+  return shared;
 }
 
 // Builder of an array, `array` borrowed by it; None: it is not contiguous. `shape` and `order`, when not

@@ -129,6 +129,12 @@ static PyObject* vy_load_array(PyObject* handle, vineyard_object* object) {
   return made;
 }
 
+// "vineyard::Tensor", and "vineyard::Tensor<int64>" as well.
+static bool vy_is_type(const char* type, const char* wanted) {
+  size_t size = strlen(wanted);
+  return strncmp(type, wanted, size) == 0 && (type[size] == '\0' || type[size] == '<');
+}
+
 static bool vy_is_plain_scalar(vineyard_object* object) {
   static const char* const plain[] = {"none", "bool", "int", "float"};
   const char* text;
@@ -155,7 +161,7 @@ static PyObject* vy_load_object(PyObject* handle, vineyard_object* object) {
   if (vineyard_id_is_blob(vineyard_object_id(object))) {
     VY_CALL(status, vineyard_object_blob(object, &blob));
     made = status == VINEYARD_OK ? vy_load_blob(handle, blob) : vy_raise(status);
-  } else if (strcmp(type, "vineyard::Array") == 0 || strcmp(type, "vineyard::Tensor") == 0) {
+  } else if (vy_is_type(type, "vineyard::Array") || vy_is_type(type, "vineyard::Tensor")) {
     made = vy_load_array(handle, object);
   } else if ((strcmp(type, "vineyard::String") == 0 ||
               (strcmp(type, "vineyard::Scalar") == 0 && vy_is_plain_scalar(object))) &&

@@ -11,6 +11,7 @@
 %include <stdint.i>
 
 %{
+#include <search.h>
 #include <stdbool.h>
 #include <string.h>
 #include <structmember.h>

@@ -11,11 +11,19 @@ typedef struct vy_view {
   vineyard_blob* blob;
   PyObject* handle;  // the client's capsule: says which store the blob is in
   PyObject* weakrefs;
-  struct vy_view *previous, *next;  // all views of this process, under the GIL
+  const char* begin;  // of the value, and its length: a child may not ask the blob
+  uint64_t length;
+  bool listed;
 } vy_view;
 
 static PyTypeObject* vy_view_type;
-static vy_view vy_views = {.previous = &vy_views, .next = &vy_views};
+static void* vy_views;  // all views of this process by address, under the GIL (tsearch)
+
+static int vy_compare_views(const void* left, const void* right) {
+  const char *a = ((const vy_view*)left)->begin, *b = ((const vy_view*)right)->begin;
+  if (a != b) return a < b ? -1 : 1;
+  return left == right ? 0 : left < right ? -1 : 1;
+}
 
 // Takes over `blob`, also when it fails.
 static PyObject* vy_view_new(PyObject* handle, vineyard_blob* blob) {
@@ -26,9 +34,13 @@ static PyObject* vy_view_new(PyObject* handle, vineyard_blob* blob) {
   }
   view->blob = blob;
   view->handle = Py_NewRef(handle);
-  view->next = vy_views.next;
-  view->previous = &vy_views;
-  view->next->previous = view->previous->next = view;
+  view->begin = (const char*)vineyard_blob_data(blob);
+  view->length = vineyard_blob_length(blob);
+  if (tsearch(view, &vy_views, vy_compare_views) == NULL) {
+    Py_DECREF(view);
+    return PyErr_NoMemory();
+  }
+  view->listed = true;
   return (PyObject*)view;
 }
 
@@ -36,10 +48,7 @@ static void vy_view_dealloc(PyObject* self) {
   vy_view* view = (vy_view*)self;
   PyTypeObject* type = Py_TYPE(self);
   if (view->weakrefs != NULL) PyObject_ClearWeakRefs(self);
-  if (view->next != NULL) {
-    view->next->previous = view->previous;
-    view->previous->next = view->next;
-  }
+  if (view->listed) tdelete(view, &vy_views, vy_compare_views);
   vineyard_blob_release(view->blob);
   Py_XDECREF(view->handle);
   type->tp_free(self);
@@ -122,17 +131,33 @@ static PyObject* vy_view_is_of(PyObject* self, PyObject* handle) {
   return PyBool_FromLong(vy_is_of((vy_view*)self, handle));
 }
 
-// The view, borrowed, that holds the whole range, if `data` points into one that this process reads.
+typedef struct vy_range {
+  const char* data;
+  uint64_t size;
+} vy_range;
+
+// Views are of whole blobs, which do not overlap: one that the range begins in is found, whichever of
+// those with the same blob.
+static int vy_compare_range(const void* range, const void* other) {
+  const vy_view* view = (const vy_view*)other;
+  const char* data = ((const vy_range*)range)->data;
+  if (data < view->begin) return -1;
+  return (uint64_t)(data - view->begin) < view->length ? 0 : 1;
+}
+
+// The view (a new reference) that holds the whole range, if `data` points into one that this process
+// reads. NULL without an exception: there is none.
 static vy_view* vy_find_view(const void* data, uint64_t size) {
+  vy_range range = {(const char*)data, size};
   vy_view* view;
+  void* found;
   if (!vineyard_memory_is_shared(data, size)) return NULL;
-  for (view = vy_views.next; view != &vy_views; view = view->next) {
-    const char* begin = (const char*)vineyard_blob_data(view->blob);
-    uint64_t length = vineyard_blob_length(view->blob);
-    uint64_t offset = (uint64_t)((const char*)data - begin);
-    if ((const char*)data >= begin && offset <= length && size <= length - offset) return view;
-  }
-  return NULL;
+  found = tfind(&range, &vy_views, vy_compare_range);
+  if (found == NULL) return NULL;
+  view = *(vy_view**)found;
+  if (size > view->length - (uint64_t)(range.data - view->begin)) return NULL;
+  Py_INCREF(view);
+  return view;
 }
 
 // find_view(address, size) -> View or None
@@ -146,7 +171,8 @@ static PyObject* vy_native_find_view(PyObject* module, PyObject* const* args, Py
   size = PyLong_AsUnsignedLongLong(args[1]);
   if (size == (unsigned long long)-1 && PyErr_Occurred()) return NULL;
   view = vy_find_view(data, size);
-  return Py_NewRef(view == NULL ? Py_None : (PyObject*)view);
+  if (view == NULL) Py_RETURN_NONE;
+  return (PyObject*)view;
 }
 
 // address(memoryview) -> int

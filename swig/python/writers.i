@@ -9,6 +9,7 @@ typedef struct vy_writer {
   vineyard_blob* sealed;  // pinned when there may be late writers
   PyObject* handle;
   PyObject* weakrefs;
+  Py_ssize_t exports;  // buffers that are not released
   char exported, aborted, busy;
 } vy_writer;
 
@@ -53,26 +54,29 @@ static void vy_writer_dealloc(PyObject* self) {
 // Where to write; NULL with an exception when that is over.
 static void* vy_writer_data(vy_writer* writer) {
   static char nothing;
+  uint64_t size = vineyard_blob_writer_size(writer->writer);
   void* data = writer->aborted ? NULL : vineyard_blob_writer_data(writer->writer);
+  int32_t status;
   if (data != NULL) return data;
-  if (writer->aborted) {
-    vy_raise_text(VINEYARD_E_INVALID, "blob builder: it was aborted, create another");
-  } else if (vineyard_blob_writer_size(writer->writer) == 0) {
-    return &nothing;
-  } else {
-    vy_raise_text(VINEYARD_E_SEALED, "blob builder: sealed, or made by another process; it can not be written");
-  }
-  return NULL;
+  if (writer->aborted) return vy_raise_text(VINEYARD_E_INVALID, "blob builder: it was aborted, create another");
+  if (size == 0) return &nothing;
+  status = vineyard_blob_writer_shrink(writer->writer, size);  // changes nothing, and says what is wrong
+  return vy_raise(status);
 }
 
 static int vy_writer_getbuffer(PyObject* self, Py_buffer* buffer, int flags) {
   vy_writer* writer = (vy_writer*)self;
   void* data = vy_writer_data(writer);
   if (data == NULL) return -1;
+  if (PyBuffer_FillInfo(buffer, self, data, (Py_ssize_t)vineyard_blob_writer_size(writer->writer), 0, flags) != 0) {
+    return -1;
+  }
   writer->exported = 1;
-  return PyBuffer_FillInfo(buffer, self, data, (Py_ssize_t)vineyard_blob_writer_size(writer->writer), 0,
-                           flags);
+  ++writer->exports;
+  return 0;
 }
+
+static void vy_writer_releasebuffer(PyObject* self, Py_buffer* buffer) { --((vy_writer*)self)->exports; }
 
 static bool vy_writer_enter(vy_writer* writer) {
   if (writer->busy) {
@@ -124,7 +128,13 @@ static PyObject* vy_writer_shrink(PyObject* self, PyObject* size_object) {
   int32_t status;
   unsigned long long size = PyLong_AsUnsignedLongLong(size_object);
   if (size == (unsigned long long)-1 && PyErr_Occurred()) return NULL;
-  if (vy_writer_data(writer) == NULL || !vy_writer_enter(writer)) return NULL;
+  if (vy_writer_data(writer) == NULL) return NULL;
+  // As a bytearray: what is cut off will be somebody else's.
+  if (writer->exports > 0 && size < vineyard_blob_writer_size(writer->writer)) {
+    return vy_raise_text(VINEYARD_E_IN_USE,
+                         "blob builder: it can not shrink while views of it exist, release them first");
+  }
+  if (!vy_writer_enter(writer)) return NULL;
   Py_BEGIN_ALLOW_THREADS
   status = vineyard_blob_writer_shrink(writer->writer, size);
   Py_END_ALLOW_THREADS
@@ -184,6 +194,7 @@ static PyMemberDef vy_writer_offsets[] = {
     {NULL}};
 static PyType_Slot vy_writer_slots[] = {{Py_tp_dealloc, vy_writer_dealloc},
                                         {Py_bf_getbuffer, vy_writer_getbuffer},
+                                        {Py_bf_releasebuffer, vy_writer_releasebuffer},
                                         {Py_tp_methods, vy_writer_methods},
                                         {Py_tp_getset, vy_writer_members},
                                         {Py_tp_members, vy_writer_offsets},

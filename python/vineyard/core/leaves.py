@@ -73,14 +73,17 @@ def scalar_value(fields: dict[str, Any]) -> Any:
     if "scalar_kind_" not in fields or "value_type_" not in fields or "value_" not in fields:
         return fields
     value, kind = fields["value_"], fields["value_type_"]
-    if fields["scalar_kind_"] == "numpy":
-        from vineyard.data import tensor
+    try:
+        if fields["scalar_kind_"] == "numpy":
+            from vineyard.data import tensor
 
-        return tensor.scalar_value(value, kind)
-    if kind == "bigint":
-        return int.from_bytes(value, "big", signed=True)
-    if kind == "complex":
-        return complex(*value)
+            return tensor.scalar_value(value, kind)
+        if kind == "bigint":
+            return int.from_bytes(value, "big", signed=True)
+        if kind == "complex":
+            return complex(*value)
+    except (TypeError, ValueError, OverflowError, IndexError) as error:
+        raise Corrupt(f"vineyard::Scalar: {value!r} is no value of type {kind!r}: {error}") from error
     if kind in ("none", "bool", "int", "float"):
         return value
     raise Corrupt(f"vineyard::Scalar of unknown value_type_ {kind!r}")

@@ -7,7 +7,8 @@ import contextvars
 from vineyard import _native
 from vineyard.core.leaves import scalar_value
 from vineyard.core.registry import Registry, accepted, load_plugins
-from vineyard.errors import ObjectNotFound, TypeMismatch
+from vineyard.errors import Corrupt, ObjectNotFound, TypeMismatch
+from vineyard.ids import make_id
 from vineyard.objects import Object, object_of
 
 TYPE_CHECKING = False
@@ -109,8 +110,10 @@ class Resolving:
         self.memo[number] = value
         return value
 
-    def elements(self, record: _native.Record, prefix: str, count: int) -> list[Any]:
+    def elements(self, record: _native.Record, prefix: str, count: Any) -> list[Any]:
         """Values of the fields and members named ``prefix`` and a number."""
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 1 << 63:
+            raise Corrupt(f"{record.typename} {make_id(record.id)}: {count!r} is no number of elements")
         values, pending = record.elements(prefix, count, self.memo if self.plain else None)
         for i in pending:
             value = values[i]

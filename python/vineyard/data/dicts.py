@@ -6,6 +6,7 @@ from vineyard import _native
 from vineyard.core.builders import Building, BuilderContext
 from vineyard.core.resolvers import ResolverContext, Resolving
 from vineyard.errors import Corrupt
+from vineyard.ids import make_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def resolve_dict(resolving: Resolving, record: _native.Record) -> dict[Any, Any]
     try:
         return dict(zip(keys, resolving.elements(record, VALUE, count)))
     except TypeError as error:
-        raise Corrupt(f"vineyard::Dict {record.id:#x}: a key can not be one: {error}") from error
+        raise Corrupt(f"vineyard::Dict {make_id(record.id)}: a key can not be one: {error}") from error
 
 
 def register(builders: BuilderContext | None, resolvers: ResolverContext | None) -> None:

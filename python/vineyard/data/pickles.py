@@ -9,7 +9,7 @@ from __future__ import annotations
 from vineyard import _native
 from vineyard.core.builders import Building, BuilderContext
 from vineyard.core.resolvers import ResolverContext, Resolving
-from vineyard.errors import LimitExceeded, PickleNotAllowed, TypeMismatch, VineyardError
+from vineyard.errors import Corrupt, LimitExceeded, PickleNotAllowed, TypeMismatch, VineyardError
 from vineyard.ids import make_id
 
 TYPE_CHECKING = False
@@ -64,12 +64,16 @@ def resolve_pickle(resolving: Resolving, record: _native.Record) -> Any:
     import pickle
 
     data = record.member("buffer_").view()
-    buffers: list[Any] = [
-        record.member(f"{PREFIX}{i}").view() for i in range(int(record.fields().get(COUNT, 0)))
-    ]
+    count = record.fields().get(COUNT, 0)
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= len(record.members()):
+        raise Corrupt(f"object {make_id(record.id)}: a pickle with {count!r} buffers")
+    buffers: list[Any] = [record.member(f"{PREFIX}{i}").view() for i in range(count)]
     if resolving.copy:
         buffers = [_native.copy_out(buffer, _native.VINEYARD_BLOB_BYTEARRAY) for buffer in buffers]
-    return pickle.loads(memoryview(data), buffers=buffers)
+    try:
+        return pickle.loads(memoryview(data), buffers=buffers)
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise Corrupt(f"object {make_id(record.id)}: its pickle can not be read: {error}") from error
 
 
 def register(builders: BuilderContext | None, resolvers: ResolverContext | None) -> None:

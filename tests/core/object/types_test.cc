@@ -44,6 +44,10 @@ TEST(Types, PatternMatchesATypeByItsBases) {
   EXPECT_TRUE(TypeMatches("vineyard::Array", "vineyard::Tensor*"));
   EXPECT_TRUE(TypeMatches("vineyard::Pair", "vineyard::Sequence"));
   EXPECT_TRUE(TypeMatches("vineyard::Pair", "vineyard::Pair"));
+  EXPECT_TRUE(TypeMatches("vineyard::Tensor<int64>", "vineyard::Tensor"));
+  EXPECT_TRUE(TypeMatches("vineyard::Array<a<b>>", "vineyard::Tensor"));
+  EXPECT_TRUE(TypeMatches("a<b>", "a"));
+  EXPECT_FALSE(TypeMatches("vineyard::Tensor", "vineyard::Tensor<int64>"));
   EXPECT_FALSE(TypeMatches("vineyard::Tensor", "vineyard::Array"));
   EXPECT_FALSE(TypeMatches("vineyard::List", "vineyard::Tuple"));
   EXPECT_TRUE(TypeMatches("somebody's", "some*"));
