@@ -8,6 +8,8 @@
 
 namespace vineyard::client {
 
+static_assert(Session::kMaxSegments == shm::kMaxSegmentNumber + 1);
+
 // All sessions of this process, living and to be used again. Guarded by ProcessMutex(), never
 // destroyed.
 class Sessions final : public ForkListener {

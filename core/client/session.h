@@ -88,10 +88,10 @@ class Session {
   void AddWriter();
   void RemoveWriter();
 
- private:
   static constexpr uint32_t kLeafSize = 4096, kLeaves = 4096;
   static constexpr uint32_t kMaxSegments = kLeafSize * kLeaves;  // numbers are never reused
 
+ private:
   struct Segment {
     uint32_t number = 0;
     uint64_t size = 0;

@@ -11,17 +11,23 @@
 
 namespace vineyard::shm {
 
+Result<std::unique_ptr<Directory>> Directory::Adopt(int fd, uint64_t instance) {
+  // Whatever happens, its end leaves the descriptor open.
+  std::unique_ptr<Directory> directory(new Directory(Fd(fd), Mapping()));
+  ASSIGN_OR_RETURN(directory->file_size_, FileSize(directory->fd_));
+  if (directory->file_size_ < kPageSize || directory->file_size_ > kMaxDirectoryFile) {
+    return Corrupt("directory: its file has another size");
+  }
+  ASSIGN_OR_RETURN(directory->mapping_, Mapping::Map(directory->fd_, kMaxDirectoryFile, true));
+  const auto& header = *reinterpret_cast<const FileHeader*>(directory->mapping_.data());
+  RETURN_IF_ERROR(CheckFileHeader(header, FileKind::kDirectory, /*writer=*/true));
+  if (header.instance != instance) return Corrupt("directory: it belongs to another instance");
+  return directory;
+}
+
 Result<std::unique_ptr<Directory>> Directory::Open(StateFile* state) {
   if (auto listed = state->Lookup(Role::kDirectory)) {
-    Fd fd(listed->fd);
-    auto mapping = Mapping::Map(fd, kMaxDirectoryFile, /*writable=*/true);
-    if (!mapping.ok()) {
-      (void)fd.Release();
-      return mapping.status();
-    }
-    std::unique_ptr<Directory> directory(new Directory(std::move(fd), std::move(mapping).value()));
-    ASSIGN_OR_RETURN(directory->file_size_, FileSize(directory->fd_));
-    return directory;
+    return Adopt(listed->fd, state->header().instance);
   }
   ASSIGN_OR_RETURN(Fd fd, CreateMemory("vineyard.directory", kPageSize));
   RETURN_IF_ERROR(AllocateRange(fd, 0, kPageSize));
@@ -34,7 +40,7 @@ Result<std::unique_ptr<Directory>> Directory::Open(StateFile* state) {
 }
 
 Status Directory::BeginTable(uint64_t entries, const Superblock& superblock) {
-  uint64_t in_use = superblock.directory.load(std::memory_order_relaxed);
+  uint64_t in_use = TableInUse(superblock);
   uint64_t cells = std::bit_ceil(std::max<uint64_t>(entries * 2, kSlotStep * 2));
   uint64_t bytes = cells * sizeof(Cell);
   if (cells > kMaxDirectoryCells) return Limit("the directory has reached its greatest size");
@@ -42,6 +48,8 @@ Status Directory::BeginTable(uint64_t entries, const Superblock& superblock) {
   uint64_t offset = kPageSize;
   if (in_use != 0 && DirectoryOffset(in_use) < kPageSize + bytes) {
     offset = DirectoryOffset(in_use) + DirectoryCells(in_use) * sizeof(Cell);
+    // Only behind a table that no daemon placed there: readers miss, and ask, until this one is filled.
+    if (offset + bytes > kMaxDirectoryFile) offset = kPageSize;
   }
   if (offset + bytes > file_size_) {
     RETURN_IF_ERROR(Resize(fd_, offset + bytes));
@@ -59,31 +67,52 @@ Status Directory::BeginTable(uint64_t entries, const Superblock& superblock) {
 }
 
 void Directory::Publish(Superblock* superblock) {
-  uint64_t old = superblock->directory.load(std::memory_order_relaxed);
+  uint64_t old = TableInUse(*superblock);
   // release: a reader that sees the descriptor sees the cells.
   CrashPoint();
   superblock->directory.store(descriptor_, std::memory_order_release);
   CrashPoint();
-  if (old != 0 && old != descriptor_) {
+  auto end = [](uint64_t table) {
+    return DirectoryOffset(table) + DirectoryCells(table) * sizeof(Cell);
+  };
+  // A table that no daemon placed there may overlap this one.
+  if (old != 0 &&
+      (end(old) <= DirectoryOffset(descriptor_) || end(descriptor_) <= DirectoryOffset(old))) {
     PunchRange(fd_, DirectoryOffset(old), DirectoryCells(old) * sizeof(Cell));
   }
 }
 
-void Directory::InsertAll(const Entry* entries, uint64_t count) {
+void Directory::InsertAll(const Entry* entries, uint64_t count, std::vector<Entry>* twins) {
   for (uint64_t i = 0; i < count; ++i) {
     __builtin_prefetch(&table_[entries[i].hash & mask_], /*for writing=*/1);
   }
-  for (uint64_t i = 0; i < count; ++i) Insert(entries[i].hash, entries[i].slot);
+  CHECK(!NeedsGrowth(count));
+  for (const Entry* entry = entries; entry != entries + count; ++entry) {
+    uint64_t i = entry->hash & mask_, cell = 0;
+    uint32_t tag = Tag(entry->hash);
+    while ((cell = table_[i].load(std::memory_order_relaxed)) != 0 && TagOf(cell) != tag) {
+      i = (i + 1) & mask_;
+    }
+    if (cell != 0) [[unlikely]] {
+      twins->push_back(*entry);
+    } else {
+      Put(i, *entry);
+    }
+  }
+}
+
+void Directory::Put(uint64_t at, const Entry& entry) {
+  // release: who finds the cell sees the slot as it was sealed.
+  table_[at].store(MakeCell(Tag(entry.hash), entry.slot), std::memory_order_release);
+  CrashPoint();
+  ++entries_;
 }
 
 void Directory::Insert(uint64_t hash, uint32_t slot) {
   CHECK(!NeedsGrowth(1));
   uint64_t i = hash & mask_;
   while (table_[i].load(std::memory_order_relaxed) != 0) i = (i + 1) & mask_;
-  // release: who finds the cell sees the slot as it was sealed.
-  table_[i].store(MakeCell(Tag(hash), slot), std::memory_order_release);
-  CrashPoint();
-  ++entries_;
+  Put(i, {hash, slot});
 }
 
 }  // namespace vineyard::shm

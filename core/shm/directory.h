@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "core/base/fd.h"
 #include "core/base/result.h"
@@ -20,7 +21,7 @@ namespace vineyard::shm {
 
 class Directory {
  public:
-  // The file that `state` lists, or a new one, listed there; without a table.
+  // The file that `state` lists, or a new one, listed there; without a table. kVersion, kCorrupt.
   static Result<std::unique_ptr<Directory>> Open(StateFile* state);
 
   ~Directory() { (void)fd_.Release(); }  // it belongs to whoever is listed in `state`
@@ -30,6 +31,11 @@ class Directory {
   uint64_t entries() const { return entries_; }
   uint64_t cells() const { return mask_ + 1; }
   bool NeedsGrowth(uint64_t more) const { return (entries_ + more) * 2 > cells(); }
+  // Of the table that readers use; 0: there is none, or what the superblock says can not be one.
+  uint64_t CellsInUse(const Superblock& superblock) const {
+    uint64_t table = TableInUse(superblock);
+    return table == 0 ? 0 : DirectoryCells(table);
+  }
 
   // Allocates a table for `entries` entries, empty and not published, beside the one that readers use.
   // Insert and Find go to the new one from here on; Publish makes readers use it, too, and gives the
@@ -44,8 +50,9 @@ class Directory {
     uint64_t hash;
     uint32_t slot;
   };
-  // REQUIRES: !NeedsGrowth(count).
-  void InsertAll(const Entry* entries, uint64_t count);
+  // REQUIRES: !NeedsGrowth(count). Left out, and appended to `twins`, is what finds its tag in a cell on
+  // its way: most likely another slot of the same key. The caller looks, and inserts it or does not.
+  void InsertAll(const Entry* entries, uint64_t count, std::vector<Entry>* twins);
   // Takes the cell of this slot out. `hash_of` tells the hash of the slot in any other cell, for those
   // that have to move up. False: it was not there.
   template <typename HashOf>
@@ -56,7 +63,13 @@ class Directory {
 
  private:
   Directory(Fd fd, Mapping mapping) : fd_(std::move(fd)), mapping_(std::move(mapping)) {}
+  static Result<std::unique_ptr<Directory>> Adopt(int fd, uint64_t instance);
   static uint32_t Tag(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
+  void Put(uint64_t at, const Entry& entry);
+  uint64_t TableInUse(const Superblock& superblock) const {
+    uint64_t table = superblock.directory.load(std::memory_order_relaxed);
+    return IsDirectoryTable(table, file_size_) ? table : 0;
+  }
 
   Fd fd_;
   Mapping mapping_;
@@ -79,17 +92,20 @@ class DirectoryFiller {
     return added_;
   }
   bool overfull() const { return overfull_; }
+  // What was left out (Directory::InsertAll), for the caller to insert.
+  const std::vector<Directory::Entry>& twins() const { return twins_; }
 
  private:
   static constexpr uint32_t kTogether = 32;
   void Flush() {
-    overfull_ = overfull_ || directory_->NeedsGrowth(filled_);
-    if (!overfull_) directory_->InsertAll(pending_, filled_);
+    overfull_ = overfull_ || directory_->NeedsGrowth(filled_ + twins_.size());
+    if (!overfull_) directory_->InsertAll(pending_, filled_, &twins_);
     added_ += filled_;
     filled_ = 0;
   }
   Directory* directory_;
   Directory::Entry pending_[kTogether];
+  std::vector<Directory::Entry> twins_;
   uint32_t filled_ = 0;
   uint64_t added_ = 0;
   bool overfull_ = false;

@@ -170,6 +170,12 @@ inline constexpr uint64_t kMaxDirectoryCells = 2 * kMaxSlots;
 // Tables double, and a new one is placed in front of the old where it fits, else behind it: all of
 // them together are less than three times the last.
 inline constexpr uint64_t kMaxDirectoryFile = kPageSize + 3 * kMaxDirectoryCells * sizeof(Cell);
+// Whether a directory file of this size can hold such a table.
+constexpr bool IsDirectoryTable(uint64_t table, uint64_t file_size) {
+  if (table >> 8 == 0 || table >> 8 > kMaxDirectoryFile / kPageSize) return false;
+  if ((table & 0xff) > 63 || DirectoryCells(table) > kMaxDirectoryCells) return false;
+  return DirectoryOffset(table) + DirectoryCells(table) * sizeof(Cell) <= file_size;
+}
 
 // A key of the directory. Probing starts at hash & (cells - 1); the tag is the upper half.
 uint64_t HashObject(uint64_t id);
@@ -194,6 +200,8 @@ inline constexpr uint64_t kMaxPinFile = kMaxSlots * sizeof(PinCell);
 // Payloads from offset 0; the header is in the last page, so that a payload of a round size, aligned
 // to huge pages, needs no more than itself and that page.
 inline constexpr uint64_t kSegmentHeaderSize = kPageSize;
+// Numbers of segments: from 1, never reused. A client has a table of them.
+inline constexpr uint64_t kMaxSegmentNumber = (uint64_t{1} << 24) - 1;
 // Header included, so that the payloads of two segments never touch.
 inline constexpr uint64_t kMaxSegment = (uint64_t{1} << 32) * kPayloadAlignment;
 inline constexpr uint64_t kHugePage = uint64_t{2}

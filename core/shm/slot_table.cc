@@ -32,8 +32,11 @@ void SlotImage::Seal() {
 }
 
 bool SlotImage::HeaderIsGood() const {
-  return fields.checksum == HeaderChecksum(fields) &&
-         fields.location_check == LocationCheck(fields.location);
+  return fields.checksum == HeaderChecksum(fields) && LocationIsGood();
+}
+
+bool SlotImage::LocationIsGood() const {
+  return fields.location_check == LocationCheck(fields.location);
 }
 
 CommitLine SlotImage::Line(uint32_t slot) const {
@@ -45,22 +48,29 @@ CommitLine SlotImage::Line(uint32_t slot) const {
   return line;
 }
 
+Result<std::unique_ptr<SlotTable>> SlotTable::Adopt(int fd, uint64_t instance) {
+  // Whatever happens, its end leaves the descriptor open.
+  std::unique_ptr<SlotTable> table(new SlotTable(Fd(fd), Mapping()));
+  ASSIGN_OR_RETURN(uint64_t size, FileSize(table->fd_));
+  if (size < kSlotsOffset) return Corrupt("index: its file has another size");
+  ASSIGN_OR_RETURN(table->mapping_, Mapping::Map(table->fd_, kMaxIndexFile, /*writable=*/true));
+  const FileHeader& header = table->superblock().header;
+  RETURN_IF_ERROR(CheckFileHeader(header, FileKind::kIndex, /*writer=*/true));
+  if (header.instance != instance) return Corrupt("index: it belongs to another instance");
+  if (table->capacity() > kMaxSlots || table->file_size() > size) {
+    return Corrupt("index: it names more slots than it has");
+  }
+  // A growth that was not published yet leaves one step. With less, slots in use would count as memory
+  // that nobody uses.
+  if (table->capacity() % kSlotStep != 0 || size - table->file_size() > kSlotStep * sizeof(Slot)) {
+    return Corrupt("index: it names less slots than it has");
+  }
+  return table;
+}
+
 Result<std::unique_ptr<SlotTable>> SlotTable::Open(StateFile* state) {
   if (auto listed = state->Lookup(Role::kIndex)) {
-    Fd fd(listed->fd);
-    auto mapping = Mapping::Map(fd, kMaxIndexFile, /*writable=*/true);
-    if (!mapping.ok()) {
-      (void)fd.Release();
-      return mapping.status();
-    }
-    std::unique_ptr<SlotTable> table(new SlotTable(std::move(fd), std::move(mapping).value()));
-    const FileHeader& header = table->superblock().header;
-    RETURN_IF_ERROR(CheckFileHeader(header, FileKind::kIndex, /*writer=*/true));
-    ASSIGN_OR_RETURN(uint64_t size, FileSize(table->fd_));
-    if (table->capacity() > kMaxSlots || table->file_size() > size) {
-      return Corrupt("index: it names more slots than it has");
-    }
-    return table;
+    return Adopt(listed->fd, state->header().instance);
   }
   ASSIGN_OR_RETURN(Fd fd, CreateMemory("vineyard.index", kSlotsOffset));
   RETURN_IF_ERROR(AllocateRange(fd, 0, kSlotsOffset));

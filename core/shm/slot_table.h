@@ -26,12 +26,13 @@ struct SlotImage {
   void Seal();
   // Whether both are right.
   bool HeaderIsGood() const;
+  bool LocationIsGood() const;
   CommitLine Line(uint32_t slot) const;
 };
 
 class SlotTable {
  public:
-  // The file that `state` lists, or a new one, listed there.
+  // The file that `state` lists, or a new one, listed there. kVersion, kCorrupt.
   static Result<std::unique_ptr<SlotTable>> Open(StateFile* state);
 
   ~SlotTable() { (void)fd_.Release(); }  // it belongs to whoever is listed in `state`
@@ -52,6 +53,7 @@ class SlotTable {
   Status Grow();
 
  private:
+  static Result<std::unique_ptr<SlotTable>> Adopt(int fd, uint64_t instance);
   SlotTable(Fd fd, Mapping mapping) : fd_(std::move(fd)), mapping_(std::move(mapping)) {}
   Slot& at(uint32_t slot) const {
     return reinterpret_cast<Slot*>(mapping_.data() + kSlotsOffset)[slot];

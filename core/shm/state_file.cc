@@ -1,17 +1,22 @@
 #include "core/shm/state_file.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <unordered_set>
 #include <utility>
 
 #include "core/base/bytes.h"
 #include "core/base/check.h"
 #include "core/base/clock.h"
+#include "core/base/log.h"
 #include "core/shm/file_header.h"
 
 namespace vineyard::shm {
@@ -68,7 +73,35 @@ Result<std::unique_ptr<StateFile>> StateFile::Adopt(Fd fd) {
       header.reserved_lines > kMaxCommitLines || header.commit_lines > header.reserved_lines) {
     return Corrupt("state: its header names more than it can hold");
   }
+  // What is allocated is never given back: more than that no daemon has written down.
+  struct stat info;
+  if (fstat(state->fd(), &info) != 0) return ErrnoStatus("fstat", errno);
+  if (state->allocated_bytes() > static_cast<uint64_t>(info.st_blocks) * 512) {
+    return Corrupt("state: its header names more than is allocated");
+  }
+  if (header.instance == 0 || header.instance > kMaxInstance ||
+      header.instance != header.header.instance) {
+    return Corrupt("state: its header does not say which instance it is of");
+  }
+  // Only the origin of time stamps: any other serves as well.
+  int64_t now_ms = MonotonicNs() / 1'000'000;
+  if (header.first_start_ms < 0 || header.first_start_ms > now_ms) header.first_start_ms = now_ms;
+  state->DropDoubles();
   return state;
+}
+
+// Two entries of one descriptor: one of them is damaged, and to close it would close the other's.
+void StateFile::DropDoubles() {
+  std::unordered_set<int> seen;
+  uint64_t end = header().descriptors_end.load(std::memory_order_relaxed);
+  for (uint64_t i = 0; i < end; ++i) {
+    DescriptorEntry& entry = entries()[i];
+    uint32_t role = entry.role.load(std::memory_order_relaxed);
+    if (role == 0 || seen.insert(entry.fd).second) continue;
+    Log(LogLevel::kError, "state: descriptor %d is listed twice; role %u, number %llu is left out",
+        entry.fd, role, static_cast<unsigned long long>(entry.number));
+    entry.role.store(0, std::memory_order_release);
+  }
 }
 
 Result<DescriptorEntry*> StateFile::AllocateEntry() {
@@ -101,7 +134,7 @@ Status StateFile::List(Role role, int fd, uint64_t number, uint64_t size, uint32
   return OkStatus();
 }
 
-void StateFile::Forget(Role role, uint64_t number) {
+int StateFile::Unlist(Role role, uint64_t number) {
   uint64_t end = header().descriptors_end.load(std::memory_order_relaxed);
   for (uint64_t i = 0; i < end; ++i) {
     DescriptorEntry& entry = entries()[i];
@@ -113,9 +146,14 @@ void StateFile::Forget(Role role, uint64_t number) {
     entry.role.store(0, std::memory_order_release);
     CrashPoint();
     KeepOrder();  // a descriptor that is listed is open: unlisted first, then closed
-    close(fd);
-    return;
+    return fd;
   }
+  return -1;
+}
+
+void StateFile::Forget(Role role, uint64_t number) {
+  int fd = Unlist(role, number);
+  if (fd >= 0) close(fd);
 }
 
 std::vector<StateFile::Listed> StateFile::Descriptors() const {
@@ -209,35 +247,53 @@ void StateFile::Apply(const std::vector<CommitLine>& lines, char* index) {
   header().commit_lines.store(lines.size(), std::memory_order_release);  // valid from here on
   KeepOrder();
   CrashPoint();
-  PutInPlace(lines.size(), index);
+  for (uint64_t i = 0; i < lines.size(); ++i) PutInPlace(commit_area()[i], index);
   KeepOrder();
   header().commit_lines.store(0, std::memory_order_release);
   KeepOrder();  // the next commit's lines may not be written before this one is cleared
   CrashPoint();
 }
 
-void StateFile::Redo(char* index) {
-  uint64_t lines = header().commit_lines.load(std::memory_order_acquire);
-  PutInPlace(lines, index);
+uint64_t StateFile::Redo(char* index, uint64_t index_size) {
+  uint64_t lines = header().commit_lines.load(std::memory_order_acquire), left_out = 0;
+  for (uint64_t i = 0; i < lines; ++i) {
+    const CommitLine& line = commit_area()[i];
+    if (IsLine(line, index_size)) {
+      PutInPlace(line, index);
+    } else {
+      ++left_out;
+    }
+  }
   KeepOrder();
   header().commit_lines.store(0, std::memory_order_release);
   KeepOrder();
   CrashPoint();
+  return left_out;
 }
 
-void StateFile::PutInPlace(uint64_t lines, char* index) {
-  for (uint64_t i = 0; i < lines; ++i) {
-    const CommitLine& line = commit_area()[i];
-    char* file = line.target == static_cast<uint32_t>(Target::kIndex) ? index : mapping_.data();
-    auto* words = reinterpret_cast<std::atomic<uint64_t>*>(file + line.offset);
-    StoreWords(words + 1, line.words + 1, 7);
-    CrashPoint();
-    // seq_cst: for a slot this is the word. It publishes the fields (release), and it is D1 of the
-    // pin protocol, which must be ordered before the scan of the pins
-    // (docs/shared-memory-format.md).
-    words[0].store(line.words[0], std::memory_order_seq_cst);
-    CrashPoint();
+bool StateFile::IsLine(const CommitLine& line, uint64_t index_size) const {
+  if (line.offset % sizeof(line.words) != 0) return false;
+  if (line.target == static_cast<uint32_t>(Target::kIndex)) {
+    return line.offset >= kSlotsOffset && line.offset < index_size;
   }
+  if (line.target != static_cast<uint32_t>(Target::kState)) return false;
+  if (line.offset == kCountersOffset) return true;
+  if (line.offset < kSessionsOffset) return false;
+  uint64_t at = line.offset - kSessionsOffset, in_cell = at % sizeof(SessionCell);
+  return at / sizeof(SessionCell) < sessions_end() && in_cell >= offsetof(SessionCell, replies) &&
+         in_cell < offsetof(SessionCell, replies) + sizeof(SessionCell::replies);
+}
+
+void StateFile::PutInPlace(const CommitLine& line, char* index) {
+  char* file = line.target == static_cast<uint32_t>(Target::kIndex) ? index : mapping_.data();
+  auto* words = reinterpret_cast<std::atomic<uint64_t>*>(file + line.offset);
+  StoreWords(words + 1, line.words + 1, 7);
+  CrashPoint();
+  // seq_cst: for a slot this is the word. It publishes the fields (release), and it is D1 of the
+  // pin protocol, which must be ordered before the scan of the pins
+  // (docs/shared-memory-format.md).
+  words[0].store(line.words[0], std::memory_order_seq_cst);
+  CrashPoint();
 }
 
 uint64_t StateFile::allocated_bytes() const {

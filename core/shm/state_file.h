@@ -125,7 +125,8 @@ class StateFile {
  public:
   // A new, empty one, of a random instance number and cluster id; lists itself.
   static Result<std::unique_ptr<StateFile>> Create();
-  // What another daemon left. Bumps nothing, applies nothing.
+  // What another daemon left. Bumps nothing, applies nothing. kVersion, kCorrupt: its header can not be
+  // right, and nothing else can be believed then.
   static Result<std::unique_ptr<StateFile>> Adopt(Fd fd);
 
   int fd() const { return fd_.get(); }
@@ -141,6 +142,8 @@ class StateFile {
   Status List(Role role, int fd, uint64_t number = 0, uint64_t size = 0, uint32_t flags = 0);
   // Takes the entry out and closes the descriptor.
   void Forget(Role role, uint64_t number);
+  // Takes the entry out. Returns the descriptor, -1: there is no such entry.
+  int Unlist(Role role, uint64_t number);
   struct Listed {
     Role role;
     int fd;
@@ -174,15 +177,18 @@ class StateFile {
   // The lines are written, made valid, put in place in order, and cleared.
   // REQUIRES: lines.size() <= reserved_lines().
   void Apply(const std::vector<CommitLine>& lines, char* index);
-  // After a crash: applies what is valid.
-  void Redo(char* index);
+  // After a crash: applies what is valid. Returns how many lines were left out, since no commit writes
+  // where they would go: they are damaged.
+  uint64_t Redo(char* index, uint64_t index_size);
   uint64_t allocated_bytes() const;
 
  private:
   StateFile(Fd fd, Mapping mapping);
   DescriptorEntry* entries() const;
   CommitLine* commit_area() const;
-  void PutInPlace(uint64_t lines, char* index);
+  void PutInPlace(const CommitLine& line, char* index);
+  bool IsLine(const CommitLine& line, uint64_t index_size) const;
+  void DropDoubles();
   Result<DescriptorEntry*> AllocateEntry();
 
   Fd fd_;

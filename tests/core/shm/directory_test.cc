@@ -223,6 +223,80 @@ TEST_F(DirectoryTest, LargerThanTheIndexIsALimit) {
   EXPECT_EQ(directory_->cells(), kCells);
 }
 
+TEST_F(DirectoryTest, ThatIsAnothersOrNoneIsRefusedAndStaysOpen) {
+  int fd = directory_->fd().get();
+  directory_.reset();
+  auto mapping = Mapping::Map(Fd(dup(fd)), kPageSize, /*writable=*/true);
+  ASSERT_TRUE(mapping.ok());
+  auto& header = *reinterpret_cast<FileHeader*>(mapping->data());
+  const FileHeader good = header;
+  auto refused = [&](Code code) {
+    EXPECT_EQ(Directory::Open(state_.get()).status().code(), code);
+    header = good;
+  };
+  header.magic[0] = 'v';
+  refused(Code::kCorrupt);
+  header.layout_version = 9;
+  refused(Code::kVersion);
+  header.kind = FileKind::kIndex;
+  refused(Code::kCorrupt);
+  header.instance ^= 1;
+  refused(Code::kCorrupt);
+  EXPECT_TRUE(Directory::Open(state_.get()).ok());
+}
+
+TEST_F(DirectoryTest, TableThatCanNotBeIsNoTable) {
+  uint64_t size = directory_->file_size();
+  const uint64_t wrong[] = {
+      MakeDirectoryTable(0, 17),               // over the header
+      MakeDirectoryTable(kPageSize, 18),       // longer than the file
+      MakeDirectoryTable(2 * kPageSize, 17),   // ends behind it
+      MakeDirectoryTable(kPageSize, 17) | 64,  // with a shift of 81
+      UINT64_MAX,
+      uint64_t{1} << 60 | 17,  // an offset that overflows
+  };
+  for (uint64_t table : wrong) {
+    SCOPED_TRACE(table);
+    superblock().directory = table;
+    EXPECT_EQ(directory_->CellsInUse(superblock()), 0u);
+    ASSERT_TRUE(directory_->BeginTable(0, superblock()).ok());
+    hashes_.clear();
+    Insert(5, 7);
+    directory_->Publish(&superblock());
+    EXPECT_EQ(Published(), std::set<uint32_t>{7}) << "and nothing of it was punched";
+    EXPECT_EQ(directory_->file_size(), size);
+  }
+}
+
+TEST_F(DirectoryTest, TableThatOverlapsAnotherIsNotPunched) {
+  Insert(5, 7);
+  directory_->Publish(&superblock());
+  ASSERT_TRUE(directory_->BeginTable(kCells, superblock()).ok());  // twice as large, behind it
+  hashes_.clear();
+  for (uint32_t slot = 0; slot < 1000; ++slot) Insert(uint64_t{slot} << 20 | slot, slot);
+  // A place that no table of this size has: the first page of the other.
+  superblock().directory = MakeDirectoryTable(kPageSize + kCells * sizeof(Cell), 17);
+  directory_->Publish(&superblock());
+  EXPECT_EQ(Published().size(), 1000u);
+}
+
+TEST_F(DirectoryTest, WhatMeetsItsTagOnItsWayIsLeftToTheCaller) {
+  Insert(0x12345678'00000005, 1);
+  std::vector<Directory::Entry> twins;
+  const Directory::Entry entries[] = {{0x12345678'00000005, 2},  // the same key
+                                      {0x12345678'00000006, 3},  // the next cell, which is free
+                                      {0x12345678'00000005, 4},
+                                      {0x87654321'00000005, 5}};  // another tag: behind them
+  directory_->InsertAll(entries, 4, &twins);
+  ASSERT_EQ(twins.size(), 2u);
+  EXPECT_EQ(twins[0].slot, 2u);
+  EXPECT_EQ(twins[1].slot, 4u);
+  EXPECT_EQ(directory_->entries(), 3u);
+  EXPECT_TRUE(Has(0x12345678'00000006, 3));
+  EXPECT_TRUE(Has(0x87654321'00000005, 5));
+  EXPECT_FALSE(Has(0x12345678'00000005, 2));
+}
+
 TEST_F(DirectoryTest, SurvivesRestartsWithoutGrowing) {
   directory_->Publish(&superblock());
   for (int i = 0; i < 10; ++i) {

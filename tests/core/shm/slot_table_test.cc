@@ -123,6 +123,23 @@ TEST_F(SlotTableTest, ThatNamesMoreSlotsThanItHasIsCorrupt) {
   EXPECT_TRUE(SlotTable::Open(state_.get()).ok());
 }
 
+TEST_F(SlotTableTest, ThatNamesLessSlotsThanItHasIsCorrupt) {
+  ASSERT_TRUE(table_->Grow().ok());
+  ASSERT_TRUE(table_->Grow().ok());
+  for (uint64_t wrong : {uint64_t{0}, kSlotStep, 3 * kSlotStep - 1}) {
+    table_->superblock().capacity = wrong;
+    EXPECT_EQ(SlotTable::Open(state_.get()).status().code(), Code::kCorrupt) << wrong;
+  }
+  // As far as a growth that died before it was published.
+  table_->superblock().capacity = 2 * kSlotStep;
+  EXPECT_TRUE(SlotTable::Open(state_.get()).ok());
+}
+
+TEST_F(SlotTableTest, OfAnotherInstanceIsCorrupt) {
+  table_->superblock().header.instance ^= 1;
+  EXPECT_EQ(SlotTable::Open(state_.get()).status().code(), Code::kCorrupt);
+}
+
 TEST_F(SlotTableTest, OfAnotherVersionIsRefusedAndStaysOpen) {
   table_->superblock().header.layout_version = 2;
   EXPECT_EQ(SlotTable::Open(state_.get()).status().code(), Code::kVersion);

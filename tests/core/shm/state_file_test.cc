@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstring>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "core/base/clock.h"
 #include "state_fixture.h"
 
 namespace vineyard::shm {
@@ -64,7 +66,38 @@ TEST_F(StateFileTest, ThatNamesMoreThanItHoldsIsNotAdopted) {
   expect_corrupt(header.sessions_end, kMaxSessions + 1);
   expect_corrupt(header.reserved_lines, kMaxCommitLines + 1);
   expect_corrupt(header.commit_lines, header.reserved_lines + 1);
+  // Possible numbers, but of what was never allocated.
+  expect_corrupt(header.descriptors_end, kMaxDescriptors);
+  expect_corrupt(header.sessions_end, kMaxSessions);
+  expect_corrupt(header.reserved_lines, kMaxCommitLines);
   EXPECT_TRUE(StateFile::Adopt(Fd(dup(state_->fd()))).ok());
+}
+
+TEST_F(StateFileTest, OfNoInstanceOrOfAnotherThanItsHeaderIsNotAdopted) {
+  uint64_t instance = state_->header().instance;
+  for (uint64_t wrong : {uint64_t{0}, instance ^ 1, kMaxInstance + 1}) {
+    state_->header().instance = wrong;
+    EXPECT_EQ(StateFile::Adopt(Fd(dup(state_->fd()))).status().code(), Code::kCorrupt);
+  }
+  state_->header().instance = instance;
+}
+
+TEST_F(StateFileTest, ClockThatStartedNeverOrInTheFutureStartsAgain) {
+  for (int64_t wrong : {INT64_MIN, INT64_MAX}) {
+    state_->header().first_start_ms = wrong;
+    ASSERT_TRUE(Restart().ok());
+    EXPECT_GE(state_->header().first_start_ms, 0);
+    EXPECT_LE(state_->header().first_start_ms, MonotonicNs() / 1'000'000);
+  }
+}
+
+TEST_F(StateFileTest, DescriptorThatIsListedTwiceIsListedOnce) {
+  int fd = dup(0);
+  ASSERT_TRUE(state_->List(Role::kSegment, fd, 1).ok());
+  ASSERT_TRUE(state_->List(Role::kSegment, fd, 2).ok());
+  ASSERT_TRUE(Restart().ok());
+  EXPECT_TRUE(state_->Lookup(Role::kSegment, 1));
+  EXPECT_FALSE(state_->Lookup(Role::kSegment, 2));
 }
 
 TEST_F(StateFileTest, OfAnotherSizeIsNotAdopted) {
@@ -205,10 +238,11 @@ TEST_F(StateFileTest, WithoutAFreeCellThereIsNoSession) {
 
 // An index of a few slots in plain memory.
 struct Index {
-  alignas(64) char bytes[64 * 64] = {};
+  alignas(64) char bytes[kSlotsOffset + 64 * 64] = {};
+  char* slot(uint64_t number) { return bytes + kSlotsOffset + 64 * number; }
   uint64_t Word(uint64_t slot, int word) const {
     uint64_t value;
-    std::memcpy(&value, bytes + 64 * slot + 8 * word, 8);
+    std::memcpy(&value, bytes + kSlotsOffset + 64 * slot + 8 * word, 8);
     return value;
   }
   bool operator==(const Index& other) const {
@@ -219,7 +253,7 @@ struct Index {
 CommitLine SlotLine(uint64_t slot, uint64_t value) {
   CommitLine line{};
   line.target = static_cast<uint32_t>(Target::kIndex);
-  line.offset = 64 * slot;
+  line.offset = kSlotsOffset + 64 * slot;
   for (uint64_t i = 0; i < 8; ++i) line.words[i] = value * 10 + i;
   return line;
 }
@@ -299,7 +333,7 @@ TEST_F(StateFileTest, RedoWithoutAValidCommitChangesNothing) {
   state_->Apply({SlotLine(1, 1), CountersLine(5, 5, 5)}, index.bytes);
   Index other;
   state_->header().counters.next_id = 77;
-  state_->Redo(other.bytes);
+  state_->Redo(other.bytes, sizeof other.bytes);
   EXPECT_EQ(other, Index());
   EXPECT_EQ(state_->header().counters.next_id, 77u);
 }
@@ -344,13 +378,13 @@ TEST_F(StateFileTest, CrashAfterAnyStoreLeavesAllOrNothing) {
     state_->Apply({SlotLine(1, 1), SlotLine(2, 2), SlotLine(3, 3), CountersLine(1, 1, 1)},
                   before.bytes);
     Index after = before;
-    std::memcpy(after.bytes + 64, lines[2].words, 64);
-    std::memcpy(after.bytes + 128, lines[1].words, 64);
+    std::memcpy(after.slot(1), lines[2].words, 64);
+    std::memcpy(after.slot(2), lines[1].words, 64);
 
     Index index = before;
     DyingCommit commit(state_.get(), lines, &index, stores);
     ASSERT_TRUE(Restart().ok());
-    state_->Redo(index.bytes);
+    state_->Redo(index.bytes, sizeof index.bytes);
     bool happened = stores >= valid_at;
     EXPECT_EQ(index, happened ? after : before);
     EXPECT_EQ(state_->header().counters.next_id, happened ? 1000u : 1u);
@@ -358,17 +392,66 @@ TEST_F(StateFileTest, CrashAfterAnyStoreLeavesAllOrNothing) {
     EXPECT_EQ(state_->header().commit_lines, 0u);
     // Again: nothing more.
     Index again = index;
-    state_->Redo(again.bytes);
+    state_->Redo(again.bytes, sizeof again.bytes);
     EXPECT_EQ(again, index);
     if (commit.finished()) break;
   }
 }
 
+TEST_F(StateFileTest, DamagedLinesOfACommitAreLeftOut) {
+  ASSERT_NE(state_->AllocateSession(), nullptr);
+  auto state_line = [](uint64_t offset) {
+    CommitLine line = CountersLine(7, 7, 7);
+    line.offset = offset;
+    return line;
+  };
+  CommitLine no_target = SlotLine(2, 2);
+  no_target.target = 3;
+  CommitLine not_aligned = SlotLine(2, 2);
+  not_aligned.offset += 8;
+  CommitLine superblock = SlotLine(2, 2);
+  superblock.offset = 64;
+  const uint64_t replies = kSessionsOffset + offsetof(SessionCell, replies);
+  const std::vector<CommitLine> lines = {
+      no_target,
+      not_aligned,
+      superblock,
+      SlotLine(64, 2),           // behind the index
+      SlotLine(1u << 30, 2),     // far behind it
+      state_line(0),             // the header
+      state_line(kPageSize),     // a descriptor
+      state_line(replies - 64),  // what a session is granted
+      state_line(replies + sizeof(SessionCell::replies)),
+      state_line(replies + sizeof(SessionCell)),  // of a session that never was
+      state_line(kMaxStateFile),
+      state_line(UINT64_MAX - 63),
+      // These are good.
+      SlotLine(1, 1),
+      SlotLine(63, 1),
+      state_line(replies + 63 * sizeof(Reply)),
+      CountersLine(11, 12, 13),
+  };
+  char* base = reinterpret_cast<char*>(&state_->header());
+  std::memcpy(base + kCommitOffset, lines.data(), lines.size() * sizeof(CommitLine));
+  state_->header().commit_lines = lines.size();
+  Index index;
+  EXPECT_EQ(state_->Redo(index.bytes, sizeof index.bytes), 12u);
+  Index good;
+  std::memcpy(good.slot(1), SlotLine(1, 1).words, 64);
+  std::memcpy(good.slot(63), SlotLine(63, 1).words, 64);
+  EXPECT_EQ(index, good);
+  EXPECT_EQ(state_->header().counters.next_id, 11u);
+  EXPECT_EQ(state_->session(0).replies[63].number, 7u);
+  EXPECT_EQ(state_->session(0).replies[0].number, 0u);
+  EXPECT_EQ(state_->header().commit_lines, 0u);
+  EXPECT_TRUE(Restart().ok()) << "what else the file says is as it was";
+}
+
 TEST_F(StateFileTest, CrashDuringRedoIsRedoneAgain) {
   std::vector<CommitLine> lines = {SlotLine(1, 100), SlotLine(2, 200)};
   Index after;
-  std::memcpy(after.bytes + 64, lines[0].words, 64);
-  std::memcpy(after.bytes + 128, lines[1].words, 64);
+  std::memcpy(after.slot(1), lines[0].words, 64);
+  std::memcpy(after.slot(2), lines[1].words, 64);
   for (int stores = 0; stores <= 16; ++stores) {
     Index index;
     // Valid, and not in place at all.
@@ -381,7 +464,7 @@ TEST_F(StateFileTest, CrashDuringRedoIsRedoneAgain) {
       }
     }
     ASSERT_TRUE(Restart().ok());
-    state_->Redo(index.bytes);
+    state_->Redo(index.bytes, sizeof index.bytes);
     EXPECT_EQ(index, after) << stores;
     state_->header().commit_lines = 0;
   }
