@@ -62,7 +62,8 @@ void Store::Impl::CheckInvariants() const {
     end = location + units;
     allocated += units * kPayloadAlignment;
   }
-  CHECK(allocated == small_.extents().allocated() + large_.extents().allocated());
+  CHECK(allocated + quarantined_bytes_ ==
+        small_.extents().allocated() + large_.extents().allocated());
   for (const Pool* pool : {&small_, &large_}) {
     uint64_t total = 0;
     for (const auto& [number, entry] : pool->segments()) total += entry.data_size();

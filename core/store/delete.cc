@@ -112,14 +112,18 @@ bool Store::Impl::FreeSlot(uint32_t slot) {
   if (fields.kind == SlotKind::kObject) {
     auto record = DecodeRecord(StoredBytes(fields));
     if (!record.ok()) {
-      Log(LogLevel::kError, "object %s: its members keep their links: %s",
-          PrintId(fields.id).c_str(), record.status().text().c_str());
+      Log(LogLevel::kError, "object %s: its members are not known: %s", PrintId(fields.id).c_str(),
+          record.status().text().c_str());
+      links_doubted_ = true;
     } else {
       for (const Member& member : record->members) {
         auto found = FindSlot(member.id);
         if (!found) continue;  // of another instance, or the empty blob
         SlotImage& child = batch.Edit(*found);
-        CHECK(child.fields.links > 0);
+        if (child.fields.links == 0) {  // damaged memory said less than there were
+          links_doubted_ = true;
+          continue;
+        }
         --child.fields.links;
         if ((fields.flags & shm::kDeep) != 0) child.fields.flags |= shm::kReleased | shm::kDeep;
         if (child.fields.links == 0 && (child.fields.flags & shm::kReleased) != 0) {
@@ -202,8 +206,8 @@ Result<Mutation> Store::Impl::Delete(Request request, const std::vector<ObjectId
       continue;
     }
     auto inner = inner_links.find(id);
-    uint32_t outside = image.fields.links - (inner == inner_links.end() ? 0 : inner->second);
-    if (outside > 0 && !force) {
+    uint64_t inside = inner == inner_links.end() ? 0 : inner->second;
+    if (image.fields.links > inside && !force) {
       return Status(Code::kInUse, "delete of object " + PrintId(id) + ": " + FindReferrer(id) +
                                       " links to it; delete that first, or force it");
     }
@@ -217,11 +221,8 @@ Result<Mutation> Store::Impl::Delete(Request request, const std::vector<ObjectId
   return reply;
 }
 
-Result<Mutation> Store::Impl::Clear(Request request) {
-  ASSIGN_OR_RETURN(std::optional<Mutation> repeated, Repeated(request));
-  if (repeated) return *repeated;
-  Mutation reply{kInvalidId, statistics_.objects + statistics_.blobs, 0};
-  // Roots, in steps that a commit has room for; their members go with them.
+// Roots, in steps that a commit has room for; their members go with them.
+Status Store::Impl::ClearRoots() {
   uint64_t slot = 0;
   while (slot < slots_->capacity()) {
     Batch batch(slots_.get());
@@ -236,6 +237,20 @@ Result<Mutation> Store::Impl::Clear(Request request) {
     if (batch.size() == 0) continue;
     RETURN_IF_ERROR(Commit(batch, Request{}, nullptr));
     AfterDoom(batch.doomed);
+  }
+  return OkStatus();
+}
+
+Result<Mutation> Store::Impl::Clear(Request request) {
+  ASSIGN_OR_RETURN(std::optional<Mutation> repeated, Repeated(request));
+  if (repeated) return *repeated;
+  Mutation reply{kInvalidId, statistics_.objects + statistics_.blobs, 0};
+  RETURN_IF_ERROR(ClearRoots());
+  // Nothing is below something that waits for its pins: what is left has links too many.
+  bool left = deferred_.empty() && held_.empty() && statistics_.objects + statistics_.blobs > 0;
+  if (links_doubted_ || left) {
+    RETURN_IF_ERROR(Repair());
+    RETURN_IF_ERROR(ClearRoots());
   }
   Batch last(slots_.get());
   RETURN_IF_ERROR(Commit(last, request, &reply));

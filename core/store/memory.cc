@@ -64,6 +64,7 @@ bool Store::Impl::PlanGrowth(bool leasable, uint64_t size) {
     return growth_->leasable == leasable && growth_->size - shm::kSegmentHeaderSize >= size;
   }
   // Steps start small, so that a daemon starts fast, and double, so that segments stay few.
+  if (next_counters_.next_segment > shm::kMaxSegmentNumber) return false;
   uint64_t first = leasable ? std::clamp(options_.size_bytes / 4, kMiB, 64 * kMiB)
                             : std::clamp(options_.size_bytes / 16, 256 * kKiB, 8 * kMiB);
   uint64_t most = leasable ? kGiB : 256 * kMiB;
@@ -96,6 +97,11 @@ void Store::Impl::Retire(Pool* pool, uint32_t number) {
   (void)segment.ReleaseFd();
   state_->Forget(shm::Role::kSegment, number);
   if (still_open.valid()) shm::PunchRange(still_open, 0, file_size);
+  PublishOldestSegment();
+}
+
+void Store::Impl::PublishOldestSegment() {
+  if (segments_left_out_) return;
   uint64_t oldest = next_counters_.next_segment;
   for (const Pool* each : {&small_, &large_}) {
     if (!each->segments().empty()) {
@@ -104,6 +110,7 @@ void Store::Impl::Retire(Pool* pool, uint32_t number) {
   }
   // release: clients unmap what lies below it; nothing there is in use any more.
   slots_->superblock().oldest_segment.store(oldest, std::memory_order_release);
+  shm::CrashPoint();
 }
 
 bool Store::Impl::RetireFreeSegments(uint64_t bytes) {

@@ -48,6 +48,7 @@ Status Store::Impl::GrowDirectory(uint64_t entries) {
   }
   filler.Finish();
   CHECK(!filler.overfull());
+  SettleTwins(filler);
   directory_->Publish(&slots_->superblock());
   return OkStatus();
 }

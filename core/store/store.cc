@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/check.h"
+#include "core/base/log.h"
 #include "core/store/store_impl.h"
 
 namespace vineyard::store {
@@ -142,6 +143,9 @@ void Store::Tick(int64_t now_ms) {
   // relaxed: a time stamp, nothing is ordered by it.
   impl_->slots_->superblock().coarse_clock.store(impl_->coarse_clock_, std::memory_order_relaxed);
   impl_->FreeDeferred(10'000, 1000);
+  if (impl_->links_doubted_ && !impl_->Repair().ok()) {
+    Log(LogLevel::kError, "links are not counted again: the host has no memory");
+  }
   // Not at once: preparing memory that is not there costs the whole host.
   constexpr uint32_t kRetryTenths = 20;
   if (impl_->coarse_clock_ - impl_->growth_failed_at_ >= kRetryTenths)
@@ -154,6 +158,7 @@ void Store::Tick(int64_t now_ms) {
   }
 }
 
+Status Store::Repair() { return impl_->Repair(); }
 bool Store::has_deferred() const { return !impl_->deferred_.empty() || !impl_->held_.empty(); }
 void Store::CheckInvariants() const { impl_->CheckInvariants(); }
 

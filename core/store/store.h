@@ -183,6 +183,9 @@ class Store {
   void Tick(int64_t now_ms);
   // True: Tick() is worth calling soon (deleted objects wait for their pins).
   bool has_deferred() const;
+  // Counts the links of every object again and puts right what damaged memory got wrong, as the store
+  // does by itself once it sees damage. Slow.
+  Status Repair();
   // Ends with a CHECK when books and memory disagree. Slow; for tests and --fsck.
   void CheckInvariants() const;
 

@@ -3,7 +3,7 @@
 //
 // Invariants (CheckInvariants in check.cc):
 //  1. The extents of slots that are not EMPTY do not overlap; they and the free extents are all
-//  there is.
+//  there is, but for what QUARANTINE keeps from being used again.
 //  2. links of a slot = member entries of objects that are not EMPTY and name it.
 //  3. SEALED slots, and only slots that are not EMPTY or CREATED, are found through the directory.
 //  4. DELETING implies links = 0, and the slot is in deferred_ or held_.
@@ -98,6 +98,7 @@ class Store::Impl {
   bool PlanGrowth(bool leasable, uint64_t size);
   void Retire(Pool* pool, uint32_t number);  // REQUIRES: nothing of it is used
   bool RetireFreeSegments(uint64_t bytes);
+  void PublishOldestSegment();
   void RetireIdleSegments();
   // Small payloads and records: with less than this free, more is prepared.
   uint64_t LowWater() const { return std::min<uint64_t>(kMiB, options_.size_bytes / 32); }
@@ -117,6 +118,7 @@ class Store::Impl {
   // ---- delete.cc ----
   Result<Mutation> Delete(Request request, const std::vector<ObjectId>& ids, bool force, bool deep);
   Result<Mutation> Clear(Request request);
+  Status ClearRoots();
   // The slot becomes DELETING in this batch, and its names and labels with it.
   void Doom(Batch& batch, uint32_t slot, uint8_t flags);
   void DoomAttached(Batch& batch, ObjectId id);
@@ -169,7 +171,17 @@ class Store::Impl {
   Status AdoptSlots();
   // Books what the slot says. Whether the directory should have it.
   bool AdoptSlot(uint32_t slot, const shm::SlotImage& image, UsedMaps* used);
+  // What the slot says is wrong: it is never touched again.
   void Quarantine(uint32_t slot, const char* why);
+  // Inserts what a filler left out, or quarantines it, where two slots have one id.
+  void SettleTwins(const shm::DirectoryFiller& filler);
+
+  // ---- repair.cc ----
+  // Counts links again from the records, and puts right what does not add up.
+  Status Repair();
+  // A slot that was adopted and is no more what it was: out of the counts.
+  void Unbook(const shm::SlotImage& image);
+  void ForgetUndeferred();  // takes what is not DELETING (any more) out of deferred_ and held_
 
   // ---- list.cc ----
   Result<Page> List(std::string_view type_glob, std::string_view after, uint64_t limit);
@@ -200,6 +212,9 @@ class Store::Impl {
   std::unordered_map<uint32_t, std::vector<ObjectId>> lingering_;
   TypeIndex types_;
   bool types_ready_ = true;
+  uint64_t quarantined_bytes_ = 0;  // of extents that quarantined slots had
+  bool segments_left_out_ = false;  // damaged ones, which somebody may still read
+  bool links_doubted_ = false;      // some were seen to be wrong: Repair()
 
   // What the next commit writes as counters. An id that was planned and not committed is not used:
   // the planner takes it from here and moves it on in the same step that commits.
