@@ -4,13 +4,14 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+
+#include "core/wire/address.h"
 
 namespace vineyard::daemon {
 namespace {
@@ -34,15 +35,17 @@ Status MakeFolder(const std::string& path, const std::string& folder) {
   return OkStatus();
 }
 
-// In a folder that others may write to, a folder made by somebody else is a trap.
+// Whoever owns the folder can put another socket into the place of ours, sticky or not.
 Status CheckFolder(const std::string& path, const std::string& folder) {
   struct stat info;
   if (stat(folder.c_str(), &info) != 0) return SocketError(path, "folder " + folder, errno);
   if (!S_ISDIR(info.st_mode)) return SocketError(path, "folder " + folder, ENOTDIR);
-  bool sticky = (info.st_mode & S_ISVTX) != 0;
-  if (geteuid() != 0 && info.st_uid != geteuid() && info.st_uid != 0 && !sticky) {
-    return {Code::kPermission, Format("socket %s: folder %s belongs to uid %u", path.c_str(),
-                                      folder.c_str(), info.st_uid)};
+  if (info.st_uid != geteuid() && info.st_uid != 0) {
+    return {
+        Code::kPermission,
+        Format("socket %s: folder %s belongs to uid %u, which is neither this user (uid %u) nor "
+               "root; choose another --socket",
+               path.c_str(), folder.c_str(), info.st_uid, geteuid())};
   }
   return OkStatus();
 }
@@ -76,27 +79,6 @@ Result<Fd> TakeLock(const std::string& path) {
   }
 }
 
-// The address of a path. One that is too long goes through the descriptor of its folder, which must
-// stay open while the address is used.
-Status MakeAddress(const std::string& path, sockaddr_un* address, Fd* folder) {
-  address->sun_family = AF_UNIX;
-  std::string name = path;
-  if (name.size() >= sizeof address->sun_path) {
-    std::filesystem::path parts(path);
-    folder->Reset();
-    *folder = Fd(open(parts.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!folder->valid()) return SocketError(path, "open its folder", errno);
-    name = Format("/proc/self/fd/%d/%s", folder->get(), parts.filename().c_str());
-    if (name.size() >= sizeof address->sun_path) {
-      return Limit(Format(
-          "socket %s: its file name is too long, at most %zu bytes are allowed", path.c_str(),
-          sizeof address->sun_path - 1 - (name.size() - parts.filename().string().size())));
-    }
-  }
-  std::memcpy(address->sun_path, name.c_str(), name.size() + 1);
-  return OkStatus();
-}
-
 // What lies at the path is a socket that nobody listens to, and is gone now; or nothing.
 Status RemoveStale(const std::string& path, const sockaddr_un& address) {
   struct stat info;
@@ -109,9 +91,12 @@ Status RemoveStale(const std::string& path, const sockaddr_un& address) {
   Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe.valid()) return SocketError(path, "socket", errno);
   if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
-      errno == EAGAIN) {
+      errno == EAGAIN || errno == EPROTOTYPE) {  // full; a socket of datagrams
     return {Code::kInUse, "socket " + path + ": another program listens there"};
   }
+  if (errno == ENOENT) return OkStatus();
+  // Anything else does not say that nobody is there.
+  if (errno != ECONNREFUSED) return SocketError(path, "ask who listens there", errno);
   if (unlink(path.c_str()) != 0) return SocketError(path, "remove the stale one", errno);
   return OkStatus();
 }
@@ -124,7 +109,7 @@ Result<Endpoint> OpenEndpoint(const std::string& path) {
   RETURN_IF_ERROR(CheckFolder(path, folder_path));
   sockaddr_un address{};
   Fd folder;
-  RETURN_IF_ERROR(MakeAddress(path, &address, &folder));
+  RETURN_IF_ERROR(wire::MakeAddress("socket " + path, path, &address, &folder));
   Endpoint endpoint;
   ASSIGN_OR_RETURN(endpoint.lock, TakeLock(path));
   SignEndpoint(endpoint.lock.get());

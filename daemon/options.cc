@@ -10,6 +10,7 @@
 #include "core/base/bytes.h"
 #include "core/shm/layout.h"
 #include "core/shm/os.h"
+#include "core/wire/address.h"
 #include "core/wire/frame.h"
 #include "daemon/log.h"
 #include "daemon/size.h"
@@ -83,7 +84,7 @@ void Define(CLI::App* app, Said* said, std::vector<Unavailable>* unavailable) {
   };
   add("socket", &said->socket, "PATH",
       "Where clients connect. Default: /var/run/vineyard.sock for root, else "
-      "$XDG_RUNTIME_DIR/vineyard.sock");
+      "$XDG_RUNTIME_DIR/vineyard.sock, where that is not set /tmp/vineyard-UID/vineyard.sock");
   add("size", &said->size, "SIZE", "Memory for objects. Default: half of this machine's memory");
   add("prefault", &said->prefault, "SIZE", "Free memory kept ready for writing. Default: 0");
   add("evict", &said->evict, "POLICY",
@@ -234,10 +235,8 @@ Result<Command> ParseCommand(const std::vector<std::string>& arguments,
 }
 
 std::string DefaultSocket(uint32_t uid, const std::vector<std::string>& environment) {
-  if (uid == 0) return "/var/run/vineyard.sock";
   std::optional<std::string> runtime = Lookup(environment, "XDG_RUNTIME_DIR");
-  if (runtime && !runtime->empty()) return *runtime + "/vineyard.sock";
-  return Format("/tmp/vineyard-%u/vineyard.sock", uid);
+  return wire::DefaultSocketPath(uid, runtime ? runtime->c_str() : nullptr);
 }
 
 std::string_view EvictionName(store::Eviction eviction) {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "core/client/find_slow.h"
+#include "core/wire/address.h"
 
 namespace vineyard::client {
 namespace {
@@ -37,15 +38,10 @@ View* EmptyBlobView() {
 
 }  // namespace
 
-Result<std::string> DefaultSocketPath() {
+std::string DefaultSocketPath() {
   const char* path = std::getenv("VINEYARD_IPC_SOCKET");
-  if (path != nullptr && *path != '\0') return std::string(path);
-  if (geteuid() == 0) return std::string("/var/run/vineyard.sock");
-  const char* folder = std::getenv("XDG_RUNTIME_DIR");
-  if (folder != nullptr && *folder != '\0') return std::string(folder) + "/vineyard.sock";
-  return Status(Code::kUnavailable,
-                "connect: no socket was named, and neither VINEYARD_IPC_SOCKET nor XDG_RUNTIME_DIR "
-                "is set");
+  if (path != nullptr && *path != '\0') return path;
+  return wire::DefaultSocketPath(geteuid(), std::getenv("XDG_RUNTIME_DIR"));
 }
 
 // ---- life ----------------------------------------------------------------------------------------
@@ -71,9 +67,7 @@ Result<Client*> Client::Connect(const ConnectOptions& options) {
   WatchForks();
   if (!MayRead()) return Status(Code::kForked, "connect: this process was forked unseen");
   ConnectOptions complete = options;
-  if (complete.path.empty()) {
-    ASSIGN_OR_RETURN(complete.path, DefaultSocketPath());
-  }
+  if (complete.path.empty()) complete.path = DefaultSocketPath();
   std::shared_ptr<Client> client(new Client(complete));
   {
     std::lock_guard lock(ProcessMutex());

@@ -39,7 +39,7 @@ struct ConnectOptions {
 };
 
 // VINEYARD_IPC_SOCKET, else where the daemon of this user listens.
-Result<std::string> DefaultSocketPath();
+std::string DefaultSocketPath();
 
 struct NamedObject {
   std::string name;

@@ -12,7 +12,25 @@
 
 namespace vineyard::client {
 namespace {
+
 constexpr int kMaxGreetings = 5;
+
+// Whoever listens says what lies in memory, pickles too: another user may not, though the path may be his.
+Status CheckDaemon(const Socket& socket, const std::string& path) {
+  ASSIGN_OR_RETURN(uint32_t uid, socket.PeerUid());
+  if (uid == 0 || uid == geteuid()) return OkStatus();
+  return {Code::kPermission, Format("connect %s: its daemon runs as uid %u, which is neither this "
+                                    "user (uid %u) nor root",
+                                    path.c_str(), uid, geteuid())};
+}
+
+Status ReadWelcome(Reply* reply, wire::Welcome* welcome) {
+  ASSIGN_OR_RETURN(reply->answer, wire::DecodeAnswer(reply->frame.body, &reply->arena));
+  ASSIGN_OR_RETURN(*welcome, wire::Welcome::Decode(reply->answer));
+  welcome->version = {};  // it points into the reply
+  return OkStatus();
+}
+
 }  // namespace
 
 Connection::Connection(Options options, OnSession on_session, OnLateLease on_late_lease)
@@ -58,6 +76,7 @@ Result<Socket> Connection::Handshake(const Patience& patience, wire::Welcome* we
 Result<Socket> Connection::Greet(const Patience& patience, wire::Welcome* welcome,
                                  bool* worth_another_try) {
   ASSIGN_OR_RETURN(Socket socket, Socket::Connect(options_.path, patience));
+  RETURN_IF_ERROR(CheckDaemon(socket, options_.path));
   wire::Hello hello;
   hello.layout = shm::kLayoutVersion;
   hello.incompatible = shm::kKnownIncompatible;
@@ -68,13 +87,18 @@ Result<Socket> Connection::Greet(const Patience& patience, wire::Welcome* welcom
   hello.client = options_.client_name;
   Request request(wire::MessageType::kHello, hello);
   request.WriteHeader(/*correlation=*/0, /*number=*/0);
+  // Whoever reads the error knows this path, and may not know that there is a hello.
+  auto named = [this](const Status& status) {
+    return Status(status.code(), "connect " + options_.path + ": " + status.text());
+  };
   uint64_t sent = 0;
   Status status = SendAll(&socket, request.frame, patience, &sent);
 
   Reply reply;
   while (status.ok()) {
-    ASSIGN_OR_RETURN(bool whole, socket.Next(&reply.frame));
-    if (whole) break;
+    Result<bool> whole = socket.Next(&reply.frame);
+    if (!whole.ok()) return named(whole.status());
+    if (*whole) break;
     if (patience.deadline.passed()) {
       return Status(Code::kTimeout, "connect " + options_.path + ": no answer to hello");
     }
@@ -87,11 +111,10 @@ Result<Socket> Connection::Greet(const Patience& patience, wire::Welcome* welcom
   }
   if (!status.ok()) {
     *worth_another_try = status.code() == Code::kUnavailable;
-    return Status(status.code(), "connect " + options_.path + ": " + status.text());
+    return named(status);
   }
-  ASSIGN_OR_RETURN(reply.answer, wire::DecodeAnswer(reply.frame.body, &reply.arena));
-  ASSIGN_OR_RETURN(*welcome, wire::Welcome::Decode(reply.answer));
-  welcome->version = {};  // it points into the reply
+  status = ReadWelcome(&reply, welcome);
+  if (!status.ok()) return named(status);
   if (welcome->resumed) return socket;
   bool has_session = false;
   AtEnd done([&] {
@@ -100,7 +123,7 @@ Result<Socket> Connection::Greet(const Patience& patience, wire::Welcome* welcom
   });
   status = on_session_(*welcome, reply.frame.descriptors);
   has_session = status.ok();
-  return has_session ? Result<Socket>(std::move(socket)) : status;
+  return has_session ? Result<Socket>(std::move(socket)) : named(status);
 }
 
 void Connection::NewSessionId() {

@@ -1,49 +1,26 @@
 #include "core/client/socket.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "core/wire/address.h"
+
 namespace vineyard::client {
 namespace {
 
 constexpr size_t kReadSize = 64 * 1024;
-
-// The address of `path`; `folder` is kept open for as long as the address is used.
-Status MakeAddress(const std::string& path, sockaddr_un* address, Fd* folder) {
-  std::memset(address, 0, sizeof *address);
-  address->sun_family = AF_UNIX;
-  std::string text = path;
-  if (text.size() >= sizeof address->sun_path) {
-    size_t slash = text.rfind('/');
-    std::string name = slash == std::string::npos ? text : text.substr(slash + 1);
-    std::string parent = slash == std::string::npos ? "." : text.substr(0, slash + 1);
-    *folder = Fd(open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!folder->valid()) return ErrnoStatus("connect " + path, errno);
-    text = Format("/proc/self/fd/%d/", folder->get()) + name;
-    if (text.size() >= sizeof address->sun_path) {
-      return Invalid("connect " + path + ": the file name is too long for a socket");
-    }
-  }
-  if (text.empty() || text.find('\0') != std::string::npos) {
-    return Invalid("connect: the path is empty or holds a NUL character");
-  }
-  std::memcpy(address->sun_path, text.c_str(), text.size() + 1);
-  return OkStatus();
-}
 
 }  // namespace
 
 Result<Socket> Socket::Connect(const std::string& path, const Patience& patience) {
   sockaddr_un address;
   Fd folder;
-  RETURN_IF_ERROR(MakeAddress(path, &address, &folder));
+  RETURN_IF_ERROR(wire::MakeAddress("connect " + path, path, &address, &folder));
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return ErrnoStatus("socket", errno);
   while (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
@@ -59,6 +36,15 @@ Result<Socket> Socket::Connect(const std::string& path, const Patience& patience
     RETURN_IF_ERROR(patience.Ask(signalled));
   }
   return Socket(std::move(fd));
+}
+
+Result<uint32_t> Socket::PeerUid() const {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    return ErrnoStatus("peer credentials", errno);
+  }
+  return credentials.uid;
 }
 
 Result<uint64_t> Socket::Send(std::string_view bytes) {

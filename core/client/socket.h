@@ -34,6 +34,8 @@ class Socket {
   static Result<Socket> Connect(const std::string& path, const Patience& patience);
 
   int fd() const { return fd_.get(); }
+  // Who has called listen() on the other side.
+  Result<uint32_t> PeerUid() const;
   // Sends what fits. Returns bytes sent, 0 when there is no room; kUnavailable: the peer is gone.
   Result<uint64_t> Send(std::string_view bytes);
   // Reads what is there. False: nothing. kUnavailable: the peer is gone.

@@ -144,6 +144,32 @@ TEST(StartStop, SocketOfAnotherProgramIsRefused) {
   EXPECT_FALSE(Exists(path + ".lock"));
 }
 
+TEST(StartStop, SocketOfDatagramsInUseIsRefused) {
+  TempFolder folder;
+  std::string path = folder / "v.sock";
+  Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  ASSERT_EQ(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  int code = 0;
+  EXPECT_THAT(OnlyLine({Vineyardd::Defaults(path)}, &code), HasSubstr("another program"));
+  EXPECT_EQ(code, 1);
+  EXPECT_TRUE(Exists(path));
+}
+
+// Its owner could put another socket into the place of the daemon's, and sets the sticky bit himself.
+TEST(StartStop, FolderOfAStrangerIsRefused) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
+  TempFolder folder;
+  ASSERT_EQ(chown(folder.path().c_str(), kStranger, kStranger), 0);
+  ASSERT_EQ(chmod(folder.path().c_str(), 01777), 0);
+  int code = 0;
+  EXPECT_THAT(OnlyLine({Vineyardd::Defaults(folder / "v.sock")}, &code),
+              HasSubstr("folder " + folder.path() + " belongs to uid 65533"));
+  EXPECT_EQ(code, 1);
+}
+
 TEST(StartStop, StaleSocketIsReplaced) {
   TempFolder folder;
   LeaveStaleSocket(folder / "v.sock");

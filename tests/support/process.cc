@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +31,14 @@ TempFolder::~TempFolder() {
 bool Exists(const std::string& path) {
   std::error_code error;
   return std::filesystem::exists(std::filesystem::symlink_status(path, error));
+}
+
+void AsUser(unsigned uid, const std::function<void()>& what) {
+  std::thread([&] {
+    // Not seteuid(), which changes every thread.
+    if (syscall(SYS_setresuid, -1, uid, -1) != 0) std::abort();
+    what();
+  }).join();
 }
 
 std::vector<std::string> Vineyardd::Defaults(const std::string& socket) {

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -33,6 +34,11 @@ class TempFolder {
 };
 
 bool Exists(const std::string& path);
+
+// A user that is neither root nor the one who has no number.
+inline constexpr unsigned kStranger = 65533;
+// Runs it in a thread of this effective user; root only.
+void AsUser(unsigned uid, const std::function<void()>& what);
 
 // One run of the program: its keeper and daemons, as long as any of them lives.
 class Vineyardd {

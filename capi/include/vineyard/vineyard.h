@@ -161,10 +161,11 @@ typedef struct vineyard_connect_options {
   { sizeof(vineyard_connect_options), 0, 0, 0, 0 }
 
 /* Connects to the socket at `path`; NULL: environment VINEYARD_IPC_SOCKET, else the default socket
- * (/var/run/vineyard.sock for root, $XDG_RUNTIME_DIR/vineyard.sock for others). `options` may be NULL.
- * The client is given back with vineyard_client_release. A daemon that restarts is reconnected to by the
- * next call that needs it. UNAVAILABLE: nobody listens there. PERMISSION. VERSION: the daemon
- * was built to another layout or protocol. */
+ * (/var/run/vineyard.sock for root, for others $XDG_RUNTIME_DIR/vineyard.sock, or where that is not set
+ * /tmp/vineyard-UID/vineyard.sock). `options` may be NULL. The client is given back with
+ * vineyard_client_release. A daemon that restarts is reconnected to by the next call that needs it.
+ * UNAVAILABLE: nobody listens there. PERMISSION: the daemon does not serve this user, or runs as another
+ * user that is not root. VERSION: the daemon was built to another layout or protocol. */
 VINEYARD_API int32_t vineyard_client_connect(const char* path,
                                              const vineyard_connect_options* options,
                                              vineyard_client** client);

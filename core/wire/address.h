@@ -1,0 +1,24 @@
+// This file is the only place that knows where a daemon is found: the default path of its socket, and
+// the kernel's address of a path.
+#pragma once
+
+#include <sys/un.h>
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/fd.h"
+#include "core/base/status.h"
+
+namespace vineyard::wire {
+
+// The socket of this user's daemon when nobody names one. `runtime_folder`: XDG_RUNTIME_DIR, null or
+// empty when it is not set. Makes no folder.
+std::string DefaultSocketPath(uint32_t uid, const char* runtime_folder);
+
+// The address of a path. One that is too long goes through the descriptor of its folder, which must
+// stay open while the address is used. `action` begins the text of an error: "connect /run/x.sock".
+Status MakeAddress(const std::string& action, const std::string& path, sockaddr_un* address,
+                   Fd* folder);
+
+}  // namespace vineyard::wire
