@@ -25,7 +25,7 @@ struct Process {
   std::mutex mutex;
   uint32_t epoch = kFirstEpoch;        // the same as *fork_epoch, where it is not wiped
   uint32_t first_epoch = kFirstEpoch;  // of this process
-  std::vector<Child> children;
+  std::vector<Child> children;         // by stamp
   std::vector<ForkListener*> listeners;
   int pipe[2] = {-1, -1};  // of the fork under way
 };
@@ -114,11 +114,14 @@ std::mutex& ProcessMutex() { return TheProcess().mutex; }
 
 bool IsInherited(uint32_t stamp) { return stamp < TheProcess().first_epoch; }
 
-bool ChildrenHold(uint32_t stamp) {
-  Process& process = TheProcess();
-  ForgetGoneChildren(process);
-  return std::any_of(process.children.begin(), process.children.end(),
-                     [&](const Child& child) { return child.stamp >= stamp; });
+uint32_t HeldByChildren() {
+  std::vector<Child>& children = TheProcess().children;
+  // The last one's stamp is the highest, and says it all for as long as it lives.
+  while (!children.empty() && IsGone(children.back().pipe)) {
+    close(children.back().pipe);
+    children.pop_back();
+  }
+  return children.empty() ? 0 : children.back().stamp;
 }
 
 void AddForkListener(ForkListener* listener) { TheProcess().listeners.push_back(listener); }

@@ -37,9 +37,10 @@ std::mutex& ProcessMutex();
 
 // The stamp is of a time before this process was forked off: what it stamps belongs to an ancestor.
 bool IsInherited(uint32_t stamp);
-// Some child that was forked since the stamp may still live.
+// Children that may still live hold what has this stamp or a lower one; 0: nothing. One system call, and
+// one more for each child that is found gone.
 // REQUIRES: ProcessMutex() is held.
-bool ChildrenHold(uint32_t stamp);
+uint32_t HeldByChildren();
 
 // Told in a child, before anything else runs there.
 class ForkListener {

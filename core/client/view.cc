@@ -1,5 +1,6 @@
 #include "core/client/view.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <vector>
@@ -11,12 +12,14 @@ struct DeferredPin {
   uint32_t stamp;
   Session* session;
   uint64_t slot;
+  bool operator<(const DeferredPin& other) const { return stamp < other.stamp; }
 };
 
 // What threads do not keep for themselves. Guarded by ProcessMutex(), never destroyed.
 struct Pool final : ForkListener {
   View* head = nullptr;
   std::vector<std::unique_ptr<View[]>> slabs;
+  // A heap, the highest stamp first: what becomes free is in front of what stays held.
   std::vector<DeferredPin> deferred;
 
   // They are the parent's to give back.
@@ -52,13 +55,16 @@ struct ThreadEnd {
 thread_local ThreadEnd thread_end;
 
 std::vector<DeferredPin> TakeFreeDeferred() {
-  std::vector<DeferredPin> free, held;
+  std::vector<DeferredPin> free;
   std::lock_guard lock(ProcessMutex());
-  for (const DeferredPin& pin : ThePool().deferred) {
-    (ChildrenHold(pin.stamp) ? held : free).push_back(pin);
+  std::vector<DeferredPin>& deferred = ThePool().deferred;
+  uint32_t held = HeldByChildren();
+  while (!deferred.empty() && deferred.front().stamp > held) {
+    free.push_back(deferred.front());
+    std::pop_heap(deferred.begin(), deferred.end());
+    deferred.pop_back();
   }
-  ThePool().deferred = std::move(held);
-  any_deferred.store(!ThePool().deferred.empty(), std::memory_order_relaxed);
+  any_deferred.store(!deferred.empty(), std::memory_order_relaxed);
   return free;
 }
 
@@ -111,7 +117,9 @@ void ReleaseViewSlow(View* view) {
   if (pin.session == nullptr || epoch == kForkedUnseen || IsInherited(pin.stamp)) return;
   {
     std::lock_guard lock(ProcessMutex());
-    ThePool().deferred.push_back(pin);
+    std::vector<DeferredPin>& deferred = ThePool().deferred;
+    deferred.push_back(pin);
+    std::push_heap(deferred.begin(), deferred.end());
     any_deferred.store(true, std::memory_order_relaxed);
   }
   ReleaseDeferred();
