@@ -151,7 +151,6 @@ int32_t vineyard_object_put(vineyard_client* client, vineyard_meta* meta,
     }
     wanted.replace = known.replace != 0;
     wanted.persist = known.persist != 0;
-    ASSIGN_OR_RETURN(*id, client::PutTree(Of(client)->shared_from_this(), meta->builder, wanted));
-    return OkStatus();
+    return client::PutTree(Of(client)->shared_from_this(), meta->builder, wanted, id);
   });
 }

@@ -110,6 +110,7 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   Result<Labels> GetLabels(ObjectId id);
 
   // ---- lists ----
+  static constexpr uint64_t kMaxPage = wire::kMaxPage;
   struct Page {
     std::vector<ObjectId> ids;
     std::string cursor;  // empty: that was all

@@ -15,15 +15,19 @@ namespace {
 constexpr uint32_t kMaxLevels = 64;
 // Payloads that travel in one message, together: the daemon copies them while it does nothing else.
 constexpr uint64_t kMaxInlineTogether = 16 * kMiB;
-// A payload below this travels in the message all the same: a lease takes longer.
-constexpr uint64_t kAlwaysInline = 4 * kKiB;
+// A payload up to this size travels in the message all the same, for a lease takes longer; as many as
+// leave room for metadata.
+constexpr uint64_t kSmall = 4 * kKiB;
+constexpr uint64_t kMaxSmallTogether = 48 * kMiB;
+// What a leased node takes in the message, at most.
+constexpr uint64_t kLeasedNode = 32;
 
 // One put: the tree's nodes, members before parents.
 class TreePut {
  public:
   explicit TreePut(const std::shared_ptr<Client>& client) : client_(client) {}
 
-  Result<ObjectId> Run(const std::shared_ptr<MetaBuilder>& root, const PutOptions& options);
+  Status Run(const std::shared_ptr<MetaBuilder>& root, const PutOptions& options, ObjectId* id);
 
  private:
   struct Place {
@@ -35,6 +39,7 @@ class TreePut {
   Result<uint64_t> AddBytes(const MetaBuilder::Bytes& bytes);
   Result<uint64_t> AddWriter(const std::shared_ptr<BlobWriter>& writer);
   uint64_t AddNode(TreeNode node);
+  Status MoveOut(uint64_t excess);
   void Succeeded(const wire::MutationAnswer& answer);
 
   const std::shared_ptr<Client>& client_;
@@ -46,6 +51,24 @@ class TreePut {
   uint64_t inline_bytes_ = 0, metadata_bytes_ = 0;
 };
 
+// What is too much for one message goes into leases, as large payloads do.
+Status TreePut::MoveOut(uint64_t excess) {
+  for (TreeNode& node : tree_.nodes) {
+    if (excess == 0) return OkStatus();
+    if (node.type != TreeNode::Type::kInlineBlob || node.bytes.size() <= 2 * kLeasedNode) continue;
+    ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer,
+                     BlobWriter::Create(client_, node.bytes.size(), node.kind));
+    shm::CopyPayload(writer->memory(), node.bytes.data(), node.bytes.size());
+    RETURN_IF_ERROR(writer->Prepare());
+    writers_.push_back(writer);
+    excess -= std::min<uint64_t>(excess, node.bytes.size() - kLeasedNode);
+    node.type = TreeNode::Type::kLeasedBlob;
+    node.lease = writer->id();
+    node.value_size = writer->size();
+  }
+  return OkStatus();
+}
+
 uint64_t TreePut::AddNode(TreeNode node) {
   tree_.nodes.push_back(std::move(node));
   return tree_.nodes.size() - 1;
@@ -53,7 +76,8 @@ uint64_t TreePut::AddNode(TreeNode node) {
 
 Result<uint64_t> TreePut::AddBytes(const MetaBuilder::Bytes& bytes) {
   client_->AddCopied(bytes.size);
-  bool fits = inline_bytes_ + bytes.size <= kMaxInlineTogether || bytes.size <= kAlwaysInline;
+  uint64_t room = bytes.size <= kSmall ? kMaxSmallTogether : kMaxInlineTogether;
+  bool fits = inline_bytes_ + bytes.size <= room;
   if (bytes.size <= kMaxInlinePayload && fits) {
     inline_bytes_ += bytes.size;
     TreeNode node;
@@ -143,7 +167,8 @@ void TreePut::Succeeded(const wire::MutationAnswer& answer) {
   }
 }
 
-Result<ObjectId> TreePut::Run(const std::shared_ptr<MetaBuilder>& root, const PutOptions& options) {
+Status TreePut::Run(const std::shared_ptr<MetaBuilder>& root, const PutOptions& options,
+                    ObjectId* id) {
   if (root->id() != kInvalidId) return Invalid("put: the builder was put already");
   if (!options.name.empty()) RETURN_IF_ERROR(CheckText("name", options.name, kMaxName));
   RETURN_IF_ERROR(AddBuilder(root.get(), 1).status());
@@ -151,17 +176,23 @@ Result<ObjectId> TreePut::Run(const std::shared_ptr<MetaBuilder>& root, const Pu
   tree_.replace_name = options.replace;
   Request request(wire::MessageType::kPut);
   wire::EncodeTree(tree_, &request.frame);
+  uint64_t body = request.frame.size() - sizeof(wire::FrameHeader);
+  if (body > wire::kMaxBody) {
+    RETURN_IF_ERROR(MoveOut(body - wire::kMaxBody));
+    request = Request(wire::MessageType::kPut);
+    wire::EncodeTree(tree_, &request.frame);
+  }
   ASSIGN_OR_RETURN(wire::MutationAnswer answer, client_->Change(&request));
   Succeeded(answer);
-  if (options.persist) RETURN_IF_ERROR(client_->Persist({answer.id}));
-  return answer.id;
+  *id = answer.id;
+  return options.persist ? client_->Persist({answer.id}) : OkStatus();
 }
 
 }  // namespace
 
-Result<ObjectId> PutTree(const std::shared_ptr<Client>& client,
-                         const std::shared_ptr<MetaBuilder>& root, const PutOptions& options) {
-  return TreePut(client).Run(root, options);
+Status PutTree(const std::shared_ptr<Client>& client, const std::shared_ptr<MetaBuilder>& root,
+               const PutOptions& options, ObjectId* id) {
+  return TreePut(client).Run(root, options, id);
 }
 
 }  // namespace vineyard::client

@@ -17,8 +17,9 @@ struct PutOptions {
 };
 
 // Stores everything below `root`, or nothing. Builders that were put before count as links to what they
-// became. Afterwards every builder knows its id.
-Result<ObjectId> PutTree(const std::shared_ptr<Client>& client,
-                         const std::shared_ptr<MetaBuilder>& root, const PutOptions& options);
+// became. Afterwards every builder knows its id. `id` is set once the tree is stored, also when it could
+// not be persisted then: that is a message of its own.
+Status PutTree(const std::shared_ptr<Client>& client, const std::shared_ptr<MetaBuilder>& root,
+               const PutOptions& options, ObjectId* id);
 
 }  // namespace vineyard::client

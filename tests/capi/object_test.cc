@@ -252,6 +252,53 @@ TEST_F(Object, SixtyFourLevelsFitAndNoMore) {
   }
 }
 
+// With `field` bytes in a field; the same bytes for each member.
+void PutMany(const std::string& socket, uint64_t members, uint64_t size, uint64_t field) {
+  vineyard_client* client = ConnectTo(socket);
+  std::string bytes(size, 'x'), name;
+  vineyard_meta* meta = nullptr;
+  ASSERT_OK(vineyard_meta_create("t::Many", &meta));
+  if (field > 0) {
+    std::string text(field, 'f');
+    ASSERT_OK(vineyard_meta_set_string(meta, "field", text.data(), text.size()));
+  }
+  for (uint64_t i = 0; i < members; ++i) {
+    name = std::to_string(i);
+    ASSERT_OK(vineyard_meta_add_bytes(meta, name.c_str(), bytes.data(), bytes.size(),
+                                      VINEYARD_BLOB_BUFFER));
+  }
+  vineyard_id id = VINEYARD_ID_INVALID;
+  ASSERT_OK(vineyard_object_put(client, meta, nullptr, &id));
+  vineyard_meta_release(meta);
+  vineyard_object* object = nullptr;
+  ASSERT_OK(vineyard_object_get(client, id, &object));
+  ASSERT_EQ(vineyard_object_member_count(object), members);
+  EXPECT_EQ(vineyard_object_nbytes(object), members * size);
+  for (uint64_t i : {uint64_t{0}, members / 2, members - 1}) {
+    vineyard_blob* blob = nullptr;
+    ASSERT_OK(vineyard_object_member_blob(object, std::to_string(i).c_str(), &blob));
+    EXPECT_TRUE(BytesOf(blob) == bytes) << i;
+    vineyard_blob_release(blob);
+  }
+  vineyard_object_release(object);
+  EXPECT_EQ(Number(client, "leases"), 0u);
+  vineyard_client_release(client);
+}
+
+TEST(ManyPayloads, AreStoredThoughTheyDoNotFitIntoOneMessage) {
+  TempFolder folder;
+  Vineyardd daemon(folder / "v.sock", {"--size=256Mi"});
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  PutMany(folder / "v.sock", 21'000, 4 << 10, 0);
+}
+
+TEST(ManyPayloads, MakeRoomInTheMessageForMetadata) {
+  TempFolder folder;
+  Vineyardd daemon(folder / "v.sock", {"--size=256Mi"});
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  PutMany(folder / "v.sock", 11'500, 4 << 10, 40 << 20);
+}
+
 TEST_F(Object, ABuilderPutBeforeIsALink) {
   vineyard_meta *first = NewMeta(), *second = NewMeta();
   vineyard_id id = 0, parent = 0;

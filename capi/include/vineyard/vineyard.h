@@ -322,10 +322,12 @@ typedef struct vineyard_put_options {
 #define VINEYARD_PUT_OPTIONS_INIT \
   { sizeof(vineyard_put_options), 0, 0, 0, 0 }
 
-/* Stores the whole tree below `meta`: one message, whatever its depth, beside what large payloads need.
- * All of it is stored or nothing. A builder is put once. `options` may be NULL. NOT_FOUND: a member does
- * not exist; EXISTS: the name is taken; OUT_OF_MEMORY; LIMIT: more than 64 levels or 64 MiB of
- * metadata; INVALID: it was put already. */
+/* Stores the whole tree below `meta`: one message, whatever its depth, beside what large or very many
+ * payloads need. All of it is stored or nothing. A builder is put once. `options` may be NULL. With
+ * `persist`, an error after the tree was stored is returned with `id` set: it exists, and
+ * vineyard_object_persist may be called again. NOT_FOUND: a member does not exist; EXISTS: the name is
+ * taken; OUT_OF_MEMORY; LIMIT: more than 64 levels, 64 MiB of metadata, or a message of 80 MiB or 16
+ * million values; INVALID: it was put already. */
 VINEYARD_API int32_t vineyard_object_put(vineyard_client* client, vineyard_meta* meta,
                                          const vineyard_put_options* options, vineyard_id* id);
 
