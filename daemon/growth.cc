@@ -4,10 +4,28 @@
 
 #include <algorithm>
 
+#include "core/base/bytes.h"
 #include "core/base/log.h"
 #include "daemon/size.h"
 
 namespace vineyard::daemon {
+namespace {
+
+// Of one client; the request that passes it is kept as well.
+constexpr uint64_t kMaxPostponedBytes = 64 * kMiB;
+
+}  // namespace
+
+void Growth::Postpone(Postponed request) {
+  Count(request);
+  postponed_.push_back(std::move(request));
+}
+
+void Growth::Count(const Postponed& request) {
+  uint64_t& bytes = bytes_[request.session.get()];
+  bytes += sizeof request + request.body.size();
+  if (bytes > kMaxPostponedBytes) request.session->Pause();
+}
 
 void Growth::Check() {
   if (busy_) return;
@@ -50,13 +68,28 @@ void Growth::OnPrepared(Result<shm::Segment> segment) {
     Log(LogLevel::kWarning, "no more memory: %s", added.ToString().c_str());
     store_->GrowthFailed(added);
   }
+  RetryAll();
+  Check();
+}
+
+void Growth::RetryAll() {
   std::deque<Postponed> waiting;
   waiting.swap(postponed_);
+  bytes_.clear();
+  std::vector<std::shared_ptr<Session>> sessions;
+  for (const Postponed& request : waiting) {
+    if (request.session->paused()) sessions.push_back(request.session);
+  }
   while (!waiting.empty() && retry_(waiting.front())) waiting.pop_front();
   // What is left goes before requests that were postponed meanwhile.
   postponed_.insert(postponed_.begin(), std::make_move_iterator(waiting.begin()),
                     std::make_move_iterator(waiting.end()));
-  Check();
+  bytes_.clear();
+  for (const Postponed& request : postponed_) Count(request);
+  for (const std::shared_ptr<Session>& session : sessions) {
+    auto left = bytes_.find(session.get());
+    if (left == bytes_.end() || left->second <= kMaxPostponedBytes) session->Resume();
+  }
 }
 
 void Growth::Drop(const Session& session) {
@@ -65,6 +98,7 @@ void Growth::Drop(const Session& session) {
                                     return request.session.get() == &session;
                                   }),
                    postponed_.end());
+  bytes_.erase(&session);
 }
 
 void Growth::Stop() {

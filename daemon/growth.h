@@ -1,6 +1,7 @@
 // This file is the only place with a second thread: it prepares segments, which takes long (every
 // page is touched), and posts them to the loop. Requests that need the memory wait here meanwhile,
-// in order.
+// in order; a client that has postponed much is not read from until they are done, so that it can not
+// fill the daemon's memory meanwhile.
 //
 // Everything but the helper's own function is confined to the daemon's loop.
 #pragma once
@@ -13,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_map>
 
 #include "core/store/store.h"
 #include "daemon/asio.h"
@@ -38,7 +40,7 @@ class Growth {
 
   // Starts the helper on what the store wants, unless it is busy.
   void Check();
-  void Postpone(Postponed request) { postponed_.push_back(std::move(request)); }
+  void Postpone(Postponed request);
   // The session is gone.
   void Drop(const Session& session);
   bool has_postponed() const { return !postponed_.empty(); }
@@ -48,11 +50,14 @@ class Growth {
  private:
   void RunHelper();
   void OnPrepared(Result<shm::Segment> segment);
+  void RetryAll();
+  void Count(const Postponed& request);
 
   asio::io_context* const loop_;
   store::Store* const store_;
   const Retry retry_;
   std::deque<Postponed> postponed_;
+  std::unordered_map<const Session*, uint64_t> bytes_;  // of postponed_
   bool busy_ = false;
 
   std::thread helper_;  // started with the first growth

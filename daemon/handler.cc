@@ -3,11 +3,15 @@
 #include "core/base/clock.h"
 #include "core/object/pack.h"
 #include "core/object/types.h"
+#include "core/shm/state_file.h"
 
 namespace vineyard::daemon {
 namespace {
 
 using wire::MessageType;
+
+// A repeat is answered from the stored reply: there is one for each request that may be repeated.
+static_assert(wire::kRequestWindow == shm::kReplies);
 
 Reply Failed(const vineyard::Status& error) {
   Reply reply;
@@ -37,7 +41,10 @@ Reply Empty() {
 
 Reply Handler::Handle(uint64_t session, const wire::FrameHeader& header, std::string_view body) {
   Arena arena;
-  Result<Value> value = Unpack(body, &arena);
+  Result<Value> value = Unpack(body, &arena, kMaxDepth, wire::kMaxValues);
+  if (value.status().code() == Code::kLimit) {
+    return Failed(Limit("request: its body holds " + value.status().text()));
+  }
   if (!value.ok()) return Failed(Protocol("body: " + value.status().text()));
   return Dispatch(session, header, *value);
 }

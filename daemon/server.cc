@@ -22,6 +22,7 @@ constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr auto kFastTick = std::chrono::milliseconds(10);
 constexpr int64_t kDrainNs = int64_t{5} * 1'000'000'000;
 constexpr int kAcceptAtOnce = 64;
+constexpr uint64_t kMaxHelloValues = 1024;  // of who is not known yet
 // The number of who has no number in this user namespace: it could be anybody.
 constexpr uint32_t kOverflowUid = 65534;
 
@@ -210,7 +211,7 @@ bool Server::AnswerWait(const Wait& wait) {
 
 void Server::OnHello(Session& session, const wire::FrameHeader& header, std::string_view body) {
   Arena arena;
-  Result<Value> value = Unpack(body, &arena);
+  Result<Value> value = Unpack(body, &arena, kMaxDepth, kMaxHelloValues);
   if (!value.ok()) return session.Refuse(header, Protocol("hello: " + value.status().text()));
   Result<wire::Hello> hello = wire::Hello::Decode(*value);
   if (!hello.ok()) return session.Refuse(header, hello.status());

@@ -45,7 +45,7 @@ void Session::Start() { Read(); }
 // ---- reading -----------------------------------------------------------------------------------
 
 void Session::Read() {
-  if (closed_ || finishing_ || reading_ || is_full()) return;
+  if (closed_ || finishing_ || reading_ || stands_still()) return;
   size_t needed = kHeaderSize;
   if (end_ - begin_ >= kHeaderSize) {
     needed += HeaderAt(buffer_.get() + begin_).body_size;  // checked when it came
@@ -89,15 +89,21 @@ void Session::OnRead(const ErrorCode& error, size_t size) {
   TakeFramesAndRead();
 }
 
+void Session::Resume() {
+  if (!paused_) return;
+  paused_ = false;
+  TakeFramesAndRead();
+}
+
 void Session::TakeFramesAndRead() {
   TakeFrames();
   if (closed_ || finishing_) return;
-  if (id_ != 0) waiting_since_ns_ = begin_ == end_ || is_full() ? 0 : MonotonicNs();
+  if (id_ != 0) waiting_since_ns_ = begin_ == end_ || stands_still() ? 0 : MonotonicNs();
   Read();
 }
 
 void Session::TakeFrames() {
-  while (!closed_ && !finishing_ && !is_full() && end_ - begin_ >= kHeaderSize) {
+  while (!closed_ && !finishing_ && !stands_still() && end_ - begin_ >= kHeaderSize) {
     wire::FrameHeader header = HeaderAt(buffer_.get() + begin_);
     Status checked = wire::CheckHeader(header);
     if (checked.ok() && header.descriptors != 0) {

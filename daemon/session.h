@@ -53,6 +53,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void Answer(const wire::FrameHeader& request, std::string body, std::vector<Fd> descriptors = {});
   // Answers with the error, reads nothing more, and closes when it is sent.
   void Refuse(const wire::FrameHeader& request, const Status& error);
+  // Takes no frame and reads nothing until it is resumed. Both may be called twice.
+  void Pause() { paused_ = true; }
+  void Resume();
+  bool paused() const { return paused_; }
   // Reads nothing more, and closes when everything is sent.
   void Finish();
   // At once. OnClosed is called before this returns.
@@ -83,6 +87,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void TakeFrames();
   void TakeFramesAndRead();
   bool is_full() const { return outgoing_bytes_ > kMaxOutgoing; }
+  // Neither takes frames nor reads.
+  bool stands_still() const { return paused_ || is_full(); }
   void MakeRoom(size_t frame_size);
   void Flush();
   ssize_t Send(Outgoing* outgoing);
@@ -91,7 +97,7 @@ class Session : public std::enable_shared_from_this<Session> {
   const Peer peer_;
   Owner* const owner_;
   uint64_t id_ = 0;
-  bool closed_ = false, finishing_ = false, reading_ = false, writing_ = false;
+  bool closed_ = false, finishing_ = false, paused_ = false, reading_ = false, writing_ = false;
   int64_t waiting_since_ns_;  // for a hello, the rest of a frame, or the last answers to be taken
 
   std::unique_ptr<char[]> buffer_;

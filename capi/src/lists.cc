@@ -8,7 +8,7 @@ using namespace vineyard;        // NOLINT(google-build-using-namespace)
 using namespace vineyard::capi;  // NOLINT(google-build-using-namespace)
 
 namespace {
-constexpr uint64_t kDefaultPage = 1000, kMaxPage = 10000;
+constexpr uint64_t kDefaultPage = 1000;
 }
 
 // ---- objects -------------------------------------------------------------------------------------
@@ -33,7 +33,7 @@ int32_t vineyard_list_open(vineyard_client* client, const char* type_pattern, ui
     auto made = std::make_unique<vineyard_list>();
     made->client = Of(client)->shared_from_this();
     made->pattern = type_pattern;
-    if (page != 0) made->page = std::min(page, kMaxPage);
+    if (page != 0) made->page = std::min(page, client::Client::kMaxPage);
     *list = made.release();
     return OkStatus();
   });

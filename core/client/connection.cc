@@ -312,6 +312,7 @@ void Connection::RepeatGivenUp() {
 }
 
 void Connection::Answered(uint64_t number) {
+  static_assert(wire::kRequestWindow <= 8 * sizeof done_);
   if (number < lowest_) return;  // 0: it changes nothing
   done_ |= uint64_t{1} << (number - lowest_);
   if ((done_ & 1) == 0) return;

@@ -311,7 +311,8 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
-Result<Value> Unpack(std::string_view bytes, Arena* arena, uint32_t max_depth) {
+Result<Value> Unpack(std::string_view bytes, Arena* arena, uint32_t max_depth,
+                     uint64_t max_values) {
   // What is being filled: the root, then a list or map within a list or map.
   struct Level {
     Value* next;
@@ -347,6 +348,9 @@ Result<Value> Unpack(std::string_view bytes, Arena* arena, uint32_t max_depth) {
     if (depth == max_depth) return Corrupt("nested too deep");
     if (items == 0) continue;
     budget -= items;
+    if (bytes.size() - budget > max_values) {
+      return Limit(Format("more than %llu values", static_cast<unsigned long long>(max_values)));
+    }
     Value* block = arena->New(items);
     value->as.items = block;
     level = &levels[++depth];

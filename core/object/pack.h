@@ -50,9 +50,11 @@ bool IsUtf8(std::string_view text);
 // One value that fills `bytes` exactly. Text and bytes of the result point into `bytes`; lists and
 // maps into `arena`. Counts are checked against the bytes that are left before anything is
 // allocated, so values taken from the arena are fewer than bytes of input. Text is not checked for
-// UTF-8 (CheckValue). Lists and maps may be nested `max_depth` deep.
+// UTF-8 (CheckValue). Lists and maps may be nested `max_depth` deep; kLimit when they hold more than
+// `max_values` together, also before anything is allocated for the one too many.
 // REQUIRES: max_depth <= kMaxDepth + 1.
-Result<Value> Unpack(std::string_view bytes, Arena* arena, uint32_t max_depth = kMaxDepth);
+Result<Value> Unpack(std::string_view bytes, Arena* arena, uint32_t max_depth = kMaxDepth,
+                     uint64_t max_values = UINT64_MAX);
 
 // The value of one key of a map, found without reading on: null when a list or map comes before it, or
 // anything is wrong.

@@ -49,6 +49,9 @@ bool IsMutating(MessageType type);
 
 inline constexpr uint64_t kRequestWindow = 64;
 
+// In the body of a request: a value of one byte takes 24 in memory.
+inline constexpr uint64_t kMaxValues = 16u << 20;
+
 // ---- answers ----
 
 // Every answer's body is [code, text, payload...]: payload only when code is 0.

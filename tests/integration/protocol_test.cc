@@ -103,6 +103,18 @@ TEST_F(ProtocolErrors, BodyThatIsNoMessageIsRefused) {
   }
 }
 
+// Each takes 24 times as much memory as it takes of the message.
+TEST_F(ProtocolErrors, TooManyValuesAreAnsweredAndTheConnectionGoesOn) {
+  RawClient client(socket_);
+  ASSERT_TRUE(client.Hello(1).ok());
+  std::string body;
+  Packer(&body).Array(wire::kMaxValues + 1);
+  body.append(wire::kMaxValues + 1, '\xc0');
+  Received answer = client.CallRaw(MessageType::kList, body);
+  EXPECT_EQ(answer.status().code(), Code::kLimit);
+  EXPECT_TRUE(client.CallRaw(MessageType::kStatus).status().ok());
+}
+
 TEST_F(ProtocolErrors, WrongItemIsNamedAndClosed) {
   RawClient client(socket_);
   ASSERT_TRUE(client.Hello(1).ok());

@@ -325,5 +325,15 @@ TEST(CheckValue, TypesAndBoolsOutsideTheirRangeAreInvalid) {
   EXPECT_EQ(CheckValue(value).code(), Code::kInvalid);
 }
 
+TEST(Unpack, HoldsNoMoreValuesThanAllowed) {
+  std::string bytes;
+  Packer(&bytes).Array(2).Array(3).Int(1).Int(2).Int(3).Map(1).String("k").Null();
+  Arena arena;
+  EXPECT_TRUE(Unpack(bytes, &arena, kMaxDepth, 7).ok());
+  Status status = Unpack(bytes, &arena, kMaxDepth, 6).status();
+  EXPECT_EQ(status.code(), Code::kLimit);
+  EXPECT_EQ(status.text(), "more than 6 values");
+}
+
 }  // namespace
 }  // namespace vineyard
