@@ -92,8 +92,9 @@ void Define(CLI::App* app, Said* said, std::vector<Unavailable>* unavailable) {
       "recently used first). Default: none");
   add("meta", &said->meta, "WHERE", "Where metadata is kept: local. Default: local");
   add("log-level", &said->log_level, "LEVEL", "debug, info, warning or error. Default: info");
-  add("lifeline", &said->lifeline, "FD", "")->group("");
-  add("keeper-state", &said->keeper_state, "FD", "")->group("");
+  // Descriptors, which only the program that starts this one can know.
+  add("lifeline", &said->lifeline, "FD", "")->group("")->configurable(false);
+  add("keeper-state", &said->keeper_state, "FD", "")->group("")->configurable(false);
   for (Unavailable& option : *unavailable) add(option.name, &option.said, "", "")->group("");
   app->set_config(Names("config"), "", "Reads options from this file")->type_name("FILE");
   app->allow_config_extras(CLI::config_extras_mode::error);
@@ -127,6 +128,8 @@ void AddEnvironment(const CLI::App& app, const std::vector<std::string>& environ
   for (const CLI::Option* option : app.get_options()) {
     std::string name = option->get_lnames().empty() ? "" : option->get_lnames().front();
     if (name.empty() || name == "help" || name == "version" || name == "config") continue;
+    if (option->get_group().empty() && !option->get_configurable())
+      continue;  // for our own programs
     std::string upper = "VINEYARD_" + Replaced(name, '-', '_');
     for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     std::optional<std::string> value = Lookup(environment, upper);

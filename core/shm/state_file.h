@@ -53,8 +53,7 @@ inline constexpr uint32_t kMaxDescriptors = 65536;
 
 struct Reply {  // 64 bytes: one line of a commit
   uint64_t number;
-  int32_t code;
-  uint32_t type;  // of the request, so that a number reused for another request is noticed
+  uint64_t unused0;
   uint64_t id;
   uint64_t value;
   uint64_t revision;

@@ -186,7 +186,7 @@ class Store {
   // Counts the links of every object again and puts right what damaged memory got wrong, as the store
   // does by itself once it sees damage. Slow.
   Status Repair();
-  // Ends with a CHECK when books and memory disagree. Slow; for tests and --fsck.
+  // Ends with a CHECK when books and memory disagree. Slow; for tests.
   void CheckInvariants() const;
 
   class Impl;  // core/store/store_impl.h

@@ -180,7 +180,6 @@ VY_ANSWERS_NUMBER(vineyard_abi_version)
 VY_ANSWERS_NUMBER(vineyard_status_is_retryable)
 VY_ANSWERS_NUMBER(vineyard_id_is_blob)
 VY_ANSWERS_NUMBER(vineyard_client_is_connected)
-VY_ANSWERS_NUMBER(vineyard_element_size)
 
 // None stands for NULL, where the header allows it.
 %typemap(in) const char* {

@@ -87,6 +87,15 @@ TEST(Options, FlagWinsOverEnvironmentWinsOverFile) {
   EXPECT_EQ(Parsed({config, "--size", "3Gi"}, {"VINEYARD_SIZE=2Gi"}).size_bytes, 3 * kGiB);
 }
 
+// Descriptors of the program that starts this one: an environment that is handed on must not name them.
+TEST(Options, WhatIsForOurOwnProgramsComesByFlagsOnly) {
+  Options options = Parsed({"--socket=/s"}, {"VINEYARD_LIFELINE=0", "VINEYARD_KEEPER_STATE=0"});
+  EXPECT_EQ(options.lifeline, -1);
+  EXPECT_EQ(options.keeper_state, -1);
+  ConfigFile file("lifeline = 0\n");
+  EXPECT_NE(Error({"--config=" + file.path()}).find("lifeline"), std::string::npos);
+}
+
 TEST(Options, UnknownKeyInTheFileIsAnError) {
   ConfigFile file("sise = 1Gi\n");
   EXPECT_NE(Error({"--config=" + file.path()}).find("sise"), std::string::npos);

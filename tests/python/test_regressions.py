@@ -157,3 +157,8 @@ def test_a_daemon_that_did_not_start_leaves_nothing(monkeypatch: pytest.MonkeyPa
     with pytest.raises(KeyboardInterrupt), start_vineyardd(size="64Mi"):
         pass
     assert started[0].process.poll() is not None
+
+
+def test_too_long_a_list_is_refused_at_once(client: vineyard.Client) -> None:
+    with pytest.raises(vineyard.LimitExceeded, match="use an array"):
+        client.put([None] * ((4 << 20) + 1))

@@ -7,7 +7,7 @@ import contextvars
 from vineyard import _native
 from vineyard.core.leaves import is_leaf, scalar_fields
 from vineyard.core.registry import Registry, accepted, load_plugins
-from vineyard.errors import TypeMismatch
+from vineyard.errors import LimitExceeded, TypeMismatch
 from vineyard.ids import ObjectID
 from vineyard.meta import ObjectMeta
 from vineyard.objects import Object
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Containers deeper than this are pickled whole. The C interface takes 64 levels.
 MAX_DEPTH = 60
+MAX_ELEMENTS = 4 << 20  # of one container: as many as an object may have members
 
 
 class BuilderContext(Registry[type]):
@@ -205,6 +206,10 @@ class Building:
 
     def elements(self, builder: _native.Builder, prefix: str, values: Sequence[Any]) -> None:
         """All elements of a container, named ``prefix`` and a number."""
+        if len(values) > MAX_ELEMENTS:  # before anything is built
+            raise LimitExceeded(
+                f"put: a container of {len(values)} elements; at most {MAX_ELEMENTS} are allowed, use an array"
+            )
         if self.context.plain:
             rest = builder.leaves(prefix, values)
         else:
