@@ -4,6 +4,8 @@
 //
 // The end is an exception thrown by shm::crash_hook: nothing between the store and the test writes into
 // shared memory on the way out, and the heap is dropped with the store, as by a SIGKILL.
+#include <unistd.h>
+
 #include <functional>
 
 #include "tests/core/store/store_fixture.h"
@@ -34,6 +36,7 @@ class CrashPoints : public StoreTest {
     int64_t point = 0;
     while (true) {
       ++point;
+      if (!looks_at_(point)) continue;
       TearDown();
       SetUp();
       client_ = std::make_unique<FakeClient>(store_.get(), 7);
@@ -67,6 +70,24 @@ class CrashPoints : public StoreTest {
     EXPECT_GT(point, 3) << "the operation stores nothing: what is tested here?";
     client_.reset();
   }
+  // Whether it ends at the given point.
+  static bool Dies(int64_t point, const std::function<void()>& operation) {
+    points_left = point;
+    shm::crash_hook = CountDown;
+    bool died = false;
+    try {
+      operation();
+    } catch (const Crash&) {
+      died = true;
+    }
+    shm::crash_hook = nullptr;
+    return died;
+  }
+  uint64_t OldestSegment() {
+    auto index = shm::Mapping::Map(Fd(dup(state_->Lookup(shm::Role::kIndex)->fd)), shm::kPageSize,
+                                   /*writable=*/false);
+    return reinterpret_cast<shm::Superblock*>(index->data())->oldest_segment;
+  }
   void EndDeadSessions() {
     for (uint64_t id : store_->Sessions()) {
       if (!store_->SessionAlive(id)) store_->EndSession(id);
@@ -77,7 +98,10 @@ class CrashPoints : public StoreTest {
     StoreTest::TearDown();
   }
 
+  // Which points an Enumerate tries: all.
+  std::function<bool(int64_t)> looks_at_ = [](int64_t) { return true; };
   std::unique_ptr<FakeClient> client_;
+  std::unique_ptr<TreeMaker> full_;
   TreeMaker maker_;
   std::vector<ObjectId> ids_;
 };
@@ -234,6 +258,170 @@ TEST_F(CrashPoints, Eviction) {
                     },
                     [](const Mutation&) {}};
   });
+}
+
+TEST_F(CrashPoints, Clear) {
+  looks_at_ = [](int64_t point) { return point < 30 || point % 7 == 0; };
+  Enumerate([this] {
+    ids_.clear();
+    return Scenario{[this] {
+                      // More roots than one commit takes, one of them with members and a name.
+                      for (int i = 0; i < 70; ++i) ids_.push_back(PutBlob("x"));
+                      TreeMaker maker;
+                      maker.Object("t", {maker.Blob("y")}, {ids_[0]});
+                      maker.Name("n");
+                      Put(maker);
+                    },
+                    [this] {
+                      return store_->Clear({7, 1});
+                    },
+                    [this](const Mutation&) {
+                      store_->Tick(0);
+                      EXPECT_EQ(Used(), 0u);
+                      EXPECT_FALSE(store_->FindName("n").ok());
+                    }};
+  });
+}
+
+TEST_F(CrashPoints, Trim) {
+  Enumerate([this] {
+    ids_.clear();
+    return Scenario{[this] {
+                      ids_.push_back(PutBlob("x"));
+                      auto lease = [this] {
+                        return store_->Lease({7, 0}, BlobKind::kBuffer, 10 * kMiB);
+                      };
+                      auto first = Retry(lease);
+                      auto second = Retry(lease);
+                      ASSERT_TRUE(store_->DropLease({7, 0}, first->id).ok());
+                      ASSERT_TRUE(store_->DropLease({7, 0}, second->id).ok());
+                    },
+                    [this]() -> Result<Mutation> {
+                      store_->Trim();
+                      return Mutation{};
+                    },
+                    [this](const Mutation&) {
+                      EXPECT_EQ(store_->Stats().segments, 1u) << "that of the blob";
+                      EXPECT_TRUE(Exists(ids_[0]));
+                      EXPECT_EQ(OldestSegment(), 1u);
+                    }};
+  });
+}
+
+TEST_F(CrashPoints, TickThatFreesWhatPinsLetGo) {
+  Enumerate([this] {
+    ids_.clear();
+    return Scenario{[this] {
+                      for (int i = 0; i < 3; ++i) {
+                        TreeMaker maker;
+                        maker.Object("t", {maker.Blob("x"), maker.Blob("y")});
+                        ids_.push_back(Put(maker));
+                      }
+                      std::vector<uint32_t> slots;
+                      for (ObjectId id : ids_) slots.push_back(SlotOf(id));
+                      for (uint32_t slot : slots) client_->Pin(slot);
+                      ASSERT_TRUE(store_->Delete({}, ids_, false, true).ok());
+                      EXPECT_TRUE(store_->has_deferred());
+                      for (uint32_t slot : slots) client_->Unpin(slot);
+                    },
+                    [this]() -> Result<Mutation> {
+                      store_->Tick(0);
+                      return Mutation{};
+                    },
+                    [this](const Mutation&) {
+                      EXPECT_EQ(Used(), 0u);
+                      EXPECT_FALSE(store_->has_deferred());
+                    }};
+  });
+}
+
+TEST_F(CrashPoints, GrowthOfIndexAndDirectory) {
+  // Most of its points are cells of the new directory, one like the other: it is enough to look at the
+  // first ones, some in the middle and some of the last.
+  looks_at_ = [](int64_t point) {
+    return point < 8 || point % 30'011 == 0 || (point > 65'536 && point % 5 == 0);
+  };
+  Enumerate([this] {
+    ids_.clear();
+    return Scenario{[this] {
+                      if (full_ == nullptr) full_ = std::make_unique<TreeMaker>();
+                      if (full_->tree().nodes.empty()) {
+                        std::vector<uint64_t> members;
+                        for (uint64_t i = 0; i + 3 < shm::kSlotStep; ++i) {
+                          members.push_back(full_->Blob("x"));
+                        }
+                        full_->Object("t", members);
+                      }
+                      ids_.push_back(Put(*full_));
+                      ids_.push_back(PutBlob("last but one"));
+                    },
+                    [this]() -> Result<Mutation> {
+                      TreeMaker maker;
+                      maker.Object("t", {maker.Blob("y")}, {ids_[0]});
+                      return store_->Put({7, 1}, maker.tree());
+                    },
+                    [this](const Mutation& reply) {
+                      EXPECT_EQ(store_->Stats().slots, 2 * shm::kSlotStep);
+                      EXPECT_TRUE(Exists(reply.id));
+                      EXPECT_TRUE(Exists(ids_[0]));
+                      EXPECT_TRUE(Exists(ids_[1]));
+                    }};
+  });
+}
+
+// A daemon dies at any store of a put, a delete or an eviction, its successor at any store of its
+// adoption; the third finds everything in order.
+TEST_F(CrashPoints, Adoption) {
+  options_.eviction = Eviction::kDrop;
+  int64_t first = 0, adoptions = 0;
+  // Every point of the first, a third of those of the second, in turns.
+  for (bool died = true; died;) {
+    ++first;
+    for (int64_t second = 1 + first % 3;; second += 3) {
+      TearDown();
+      SetUp();
+      client_ = std::make_unique<FakeClient>(store_.get(), 7);
+      ObjectId old = PutBlob("old");
+      ASSERT_TRUE(Retry([&] { return store_->Lease({7, 0}, BlobKind::kBuffer, 1000); }).ok());
+      {
+        // Its lease and its pin table go with it.
+        FakeClient dead(store_.get(), 8);
+        ASSERT_TRUE(Retry([&] { return store_->Lease({8, 0}, BlobKind::kBuffer, 1000); }).ok());
+        client_->Pin(SlotOf(old));
+      }
+      while (Grow()) {
+      }
+      TreeMaker maker;
+      maker.Object("t", {maker.Blob("leaf")}, {old});
+      maker.Name("n");
+      auto operation = [&]() -> Result<Mutation> {
+        ASSIGN_OR_RETURN(Mutation put, store_->Put({7, 1}, maker.tree()));
+        store_->EndSession(8);
+        // No room for it: what can go is evicted.
+        (void)store_->Lease({7, 0}, BlobKind::kBuffer, 63 * kMiB).ok();
+        return store_->Delete({7, 2}, {put.id}, false, /*deep=*/false);
+      };
+      died = Dies(first, [&] { (void)Retry(operation).ok(); });
+      store_.reset();
+      bool adopted = !Dies(second, [&] {
+        auto store = Store::Open(state_.get(), options_);
+        ASSERT_TRUE(store.ok());
+      });
+      ++adoptions;
+      SCOPED_TRACE("crash points " + std::to_string(first) + " and " + std::to_string(second));
+      Restart();  // checks the invariants
+      client_->Reconnect(store_.get());
+      EndDeadSessions();
+      EXPECT_EQ(store_->Stats().quarantined, 0u);
+      EXPECT_TRUE(Exists(old));
+      EXPECT_EQ(store_->Sessions(), std::vector<uint64_t>{7});
+      EXPECT_GE(store_->Stats().leases, 1u);
+      store_->CheckInvariants();
+      if (HasFatalFailure() || adopted) break;
+    }
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GT(adoptions, 2 * first) << "adoption stores nothing: what is tested here?";
 }
 
 }  // namespace

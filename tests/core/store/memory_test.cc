@@ -1,4 +1,9 @@
 // A full store, growth, eviction.
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "core/shm/slot_table.h"
 #include "core/store/store.h"
 #include "tests/core/store/store_fixture.h"
 
@@ -26,6 +31,125 @@ TEST_F(StoreTest, AFullStoreSaysWhatUsesIt) {
   EXPECT_TRUE(Retry([&] { return store_->Lease({}, BlobKind::kBuffer, 4 * kMiB); }).ok());
   store_.reset();
   Start();
+}
+
+TEST_F(StoreTest, AFullStoreSaysHowManyObjectsWhatReadersHoldAndWhatToDo) {
+  FakeClient client(store_.get(), 1);
+  std::vector<ObjectId> ids;
+  Result<Mutation> last = Mutation{};
+  while (true) {
+    last = Retry([&] { return store_->Lease({1, 0}, BlobKind::kBuffer, 4 * kMiB); });
+    if (!last.ok()) break;
+    if (ids.size() == 3) break;  // this one stays a lease
+    TreeMaker maker;
+    maker.Leased(last->id, 4 * kMiB);
+    ids.push_back(Put(maker, {1, 0}));
+  }
+  client.Pin(SlotOf(ids[0]));
+  // One that is deleted and still read counts as well.
+  client.Pin(SlotOf(ids[1]));
+  ASSERT_TRUE(store_->Delete({}, {ids[1]}, false, false).ok());
+  auto full = Retry([&] { return store_->Lease({1, 0}, BlobKind::kBuffer, 60 * kMiB); });
+  ASSERT_EQ(full.status().code(), Code::kOutOfMemory);
+  EXPECT_THAT(full.status().text(), HasSubstr("no memory for 62914560 bytes"));
+  EXPECT_THAT(full.status().text(), HasSubstr("16.0 MiB of 64.0 MiB are used by 2 objects"));
+  EXPECT_THAT(full.status().text(), HasSubstr("and 1 unsealed blobs"));
+  EXPECT_THAT(full.status().text(), HasSubstr("8.0 MiB are held by readers"));
+  EXPECT_THAT(full.status().text(), HasSubstr("--evict drop"));
+  client.Unpin(SlotOf(ids[0]));
+  client.Die();
+  store_->EndSession(1);
+}
+
+// ---- warm memory ----
+
+TEST_F(StoreTest, MemoryIsPreparedBeforeAnybodyAsks) {
+  store_.reset();
+  options_.prefault_bytes = 20 * kMiB;
+  Start();
+  int64_t now = state_->header().first_start_ms;
+  for (int i = 0; i < 30; ++i) {
+    store_->Tick(now += 100);
+    Grow();
+  }
+  EXPECT_GE(store_->Stats().memory_allocated, 20 * kMiB);
+  FakeClient client(store_.get(), 1);
+  EXPECT_TRUE(store_->Lease({1, 0}, BlobKind::kBuffer, 10 * kMiB).ok()) << "without growing";
+  // What was taken is made up for.
+  for (int i = 0; i < 30; ++i) {
+    store_->Tick(now += 100);
+    Grow();
+  }
+  EXPECT_GE(store_->Stats().memory_allocated, 30 * kMiB);
+  EXPECT_FALSE(store_->GrowthWanted());
+}
+
+TEST_F(StoreTest, NoMoreIsPreparedThanTheStoreMayHave) {
+  store_.reset();
+  options_.prefault_bytes = kGiB;
+  Start();
+  for (int i = 0; i < 100; ++i) {
+    store_->Tick(0);
+    Grow();
+  }
+  EXPECT_GE(store_->Stats().memory_allocated, 60 * kMiB);
+  EXPECT_LE(store_->Stats().memory_allocated, 64 * kMiB);
+}
+
+TEST_F(StoreTest, TheMemoryFreedLastIsGivenOutFirst) {
+  FakeClient client(store_.get(), 1);
+  // Of the pool that sessions write, then of the daemon's own.
+  std::vector<Mutation> leases;
+  for (int i = 0; i < 7; ++i) {
+    auto lease = Retry([&] { return store_->Lease({1, 0}, BlobKind::kBuffer, 100'000); });
+    ASSERT_TRUE(lease.ok());
+    leases.push_back(*lease);
+  }
+  for (int i : {3, 1, 5}) ASSERT_TRUE(store_->DropLease({1, 0}, leases[i].id).ok());
+  for (int i : {5, 1, 3}) {
+    auto lease = store_->Lease({1, 0}, BlobKind::kBuffer, 100'000);
+    ASSERT_TRUE(lease.ok());
+    EXPECT_EQ(lease->value, leases[i].value) << i;
+  }
+  auto location = [this](ObjectId id) {
+    auto table = shm::SlotTable::Open(state_.get());
+    return (*table)->Read(SlotOf(id)).fields.location;
+  };
+  std::vector<std::pair<ObjectId, uint64_t>> blobs;
+  for (int i = 0; i < 7; ++i) {
+    ObjectId id = PutBlob(std::string(1000, 'x'));
+    blobs.emplace_back(id, location(id));
+  }
+  for (int i : {3, 1, 5}) ASSERT_TRUE(store_->Delete({}, {blobs[i].first}, false, false).ok());
+  for (int i : {5, 1, 3}) {
+    EXPECT_EQ(location(PutBlob(std::string(1000, 'y'))), blobs[i].second) << i;
+  }
+}
+
+// As the kernel says it: a second look at the same pages.
+uint64_t HugeBytesOfSegments() {
+  std::ifstream smaps("/proc/self/smaps");
+  std::string line;
+  bool inside = false;
+  uint64_t bytes = 0;
+  while (std::getline(smaps, line)) {
+    unsigned long long kib = 0;
+    if (line.find("-") != std::string::npos && line.find(" rw-s ") != std::string::npos) {
+      inside = line.find("vineyard.segment") != std::string::npos;
+    } else if (inside && std::sscanf(line.c_str(), "ShmemPmdMapped: %llu kB", &kib) == 1) {
+      bytes += kib * kKiB;
+    }
+  }
+  return bytes;
+}
+
+TEST_F(StoreTest, HugePagesAreCounted) {
+  FakeClient client(store_.get(), 1);
+  ASSERT_TRUE(Retry([&] { return store_->Lease({1, 0}, BlobKind::kBuffer, 16 * kMiB); }).ok());
+  uint64_t huge = HugeBytesOfSegments();
+  EXPECT_EQ(store_->Stats().memory_huge_pages, huge);
+  if (huge == 0) GTEST_SKIP() << "the kernel gives no huge pages";
+  EXPECT_LE(huge, store_->Stats().memory_allocated);
 }
 
 TEST_F(StoreTest, LargerThanTheStoreIsRefusedAtOnce) {
