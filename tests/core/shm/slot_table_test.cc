@@ -130,9 +130,16 @@ TEST_F(SlotTableTest, ThatNamesLessSlotsThanItHasIsCorrupt) {
     table_->superblock().capacity = wrong;
     EXPECT_EQ(SlotTable::Open(state_.get()).status().code(), Code::kCorrupt) << wrong;
   }
-  // As far as a growth that died before it was published.
+  // As far as a growth that died before it was published; but then nothing is there yet.
   table_->superblock().capacity = 2 * kSlotStep;
   EXPECT_TRUE(SlotTable::Open(state_.get()).ok());
+  state_->Apply({Image(5, 7).Line(3 * kSlotStep - 1)}, table_->data());
+  EXPECT_EQ(SlotTable::Open(state_.get()).status().code(), Code::kCorrupt);
+}
+
+TEST_F(SlotTableTest, WithoutSlotsIsCorrupt) {
+  table_->superblock().capacity = 0;
+  EXPECT_EQ(SlotTable::Open(state_.get()).status().code(), Code::kCorrupt);
 }
 
 TEST_F(SlotTableTest, OfAnotherInstanceIsCorrupt) {
