@@ -21,6 +21,11 @@ constexpr int kBacklog = 4096;  // connections that wait while a daemon is repla
 std::string LockPath(const std::string& path) { return path + ".lock"; }
 
 Status SocketError(const std::string& path, const std::string& what, int error_number) {
+  // Elsewhere "no space" means memory; here it is a disk.
+  if (error_number == ENOSPC || error_number == EDQUOT) {
+    Status reason = ErrnoStatus("socket " + path + ": " + what, error_number);
+    return {Code::kIo, reason.text() + "; free some, or choose a --socket on another disk"};
+  }
   return ErrnoStatus("socket " + path + ": " + what, error_number);
 }
 

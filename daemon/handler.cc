@@ -54,7 +54,7 @@ Reply Handler::Dispatch(uint64_t session, const wire::FrameHeader& header, const
   if (wire::IsMutating(type)) return Change(session, header, body);
   switch (type) {
     case MessageType::kSegment:
-      return Segment(body);
+      return Segment(session, body);
     case MessageType::kGrant: {
       auto grant = wire::Grant::Decode(body);
       if (!grant.ok()) return Failed(grant.status());
@@ -204,11 +204,12 @@ Reply Handler::Wait(uint64_t session, const Value& body) {
   return reply;
 }
 
-Reply Handler::Segment(const Value& body) {
+Reply Handler::Segment(uint64_t session, const Value& body) {
   auto request = wire::SegmentRequest::Decode(body);
   if (!request.ok()) return Failed(request.status());
   wire::SegmentAnswer answer;
-  Result<Fd> segment = store_->OpenSegment(request->number, request->writable, &answer.size);
+  Result<Fd> segment =
+      store_->OpenSegment(session, request->number, request->writable, &answer.size);
   if (!segment.ok()) return Failed(segment.status());
   Reply reply = Succeeded(answer);
   reply.descriptors.push_back(std::move(segment).value());

@@ -46,7 +46,7 @@ class Handler {
   Reply Dispatch(uint64_t session, const wire::FrameHeader& header, const Value& body);
   Reply Change(uint64_t session, const wire::FrameHeader& header, const Value& body);
   Result<store::Mutation> Apply(store::Request request, wire::MessageType type, const Value& body);
-  Reply Segment(const Value& body);
+  Reply Segment(uint64_t session, const Value& body);
   Reply Wait(uint64_t session, const Value& body);
   Reply Status();
 

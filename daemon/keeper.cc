@@ -110,6 +110,8 @@ Status Keeper::OpenOwnDescriptors() {
   if (sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return ErrnoStatus("sigprocmask", errno);
   // Whoever reads standard error may go away; that must not end the store.
   signal(SIGPIPE, SIG_IGN);
+  // Nor must a limit of file sizes (ulimit -f), which holds for memory, too: growing fails then.
+  signal(SIGXFSZ, SIG_IGN);
   signals_ = Fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_.valid()) return ErrnoStatus("signalfd", errno);
   executable_ = Fd(open("/proc/self/exe", O_PATH | O_CLOEXEC));

@@ -34,8 +34,11 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (command->text) {
-    std::fputs(command->text->c_str(), stdout);
-    return EXIT_SUCCESS;
+    if (std::fputs(command->text->c_str(), stdout) >= 0 && std::fflush(stdout) == 0) {
+      return EXIT_SUCCESS;
+    }
+    std::perror("vineyardd: standard output");
+    return EXIT_FAILURE;
   }
   daemon::StartLog(command->options.log_level);
   for (const std::string& warning : command->options.warnings) {

@@ -147,20 +147,33 @@ Result<uint64_t> SizeOf(const char* flag, const std::string& text) {
   return size;
 }
 
-Status Interpret(const Said& said, const std::vector<std::string>& environment, Options* options) {
+Status CheckSize(const Options& options, uint64_t memory_limit) {
+  if (options.size_bytes < kMinSize || options.size_bytes > kMaxSize) {
+    return Limit("--size: " + PrintSize(options.size_bytes) + ": it must be between " +
+                 PrintSize(kMinSize) + " and " + PrintSize(kMaxSize));
+  }
+  // Memory that nobody has would be given out all the same, until the kernel kills somebody. A daemon
+  // that becomes its own keeper has its size already, whatever its cgroup says today.
+  if (options.size_bytes > memory_limit && options.keeper_state < 0) {
+    return Limit("--size: " + PrintSize(options.size_bytes) + ": this machine (or cgroup) has " +
+                 PrintSize(memory_limit) +
+                 " of memory; choose less, or leave --size out for half of it");
+  }
+  return OkStatus();
+}
+
+Status Interpret(const Said& said, const std::vector<std::string>& environment,
+                 uint64_t memory_limit, Options* options) {
   options->lifeline = said.lifeline;
   options->keeper_state = said.keeper_state;
   options->socket = said.socket.empty() ? DefaultSocket(geteuid(), environment) : said.socket;
   options->socket = std::filesystem::absolute(options->socket).lexically_normal().string();
   if (said.size.empty()) {
-    options->size_bytes = shm::DefaultStoreSize();
+    options->size_bytes = RoundDown(memory_limit / 2, 2 * kMiB);
   } else {
     ASSIGN_OR_RETURN(options->size_bytes, SizeOf("--size", said.size));
   }
-  if (options->size_bytes < kMinSize || options->size_bytes > kMaxSize) {
-    return Limit("--size: " + PrintSize(options->size_bytes) + ": it must be between " +
-                 PrintSize(kMinSize) + " and " + PrintSize(kMaxSize));
-  }
+  RETURN_IF_ERROR(CheckSize(*options, memory_limit));
   if (!said.prefault.empty()) {
     ASSIGN_OR_RETURN(options->prefault_bytes, SizeOf("--prefault", said.prefault));
   }
@@ -193,7 +206,7 @@ bool IsOff(const std::string& value) {
 }  // namespace
 
 Result<Command> ParseCommand(const std::vector<std::string>& arguments,
-                             const std::vector<std::string>& environment) {
+                             const std::vector<std::string>& environment, uint64_t memory_limit) {
   CLI::App app("vineyardd keeps immutable objects in shared memory for the processes of this host.",
                "vineyardd");
   app.formatter(std::make_shared<OneName>());
@@ -233,7 +246,7 @@ Result<Command> ParseCommand(const std::vector<std::string>& arguments,
     if (option.fatal) return Status(Code::kUnsupported, text);
     command.options.warnings.push_back(text + "; ignored");
   }
-  RETURN_IF_ERROR(Interpret(said, environment, &command.options));
+  RETURN_IF_ERROR(Interpret(said, environment, memory_limit, &command.options));
   return command;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/base/log.h"
 #include "core/base/result.h"
+#include "core/shm/os.h"
 #include "core/store/store.h"
 
 namespace vineyard::daemon {
@@ -38,9 +39,10 @@ struct Command {
 };
 
 // Flags win over the environment (VINEYARD_<FLAG>), that over the file named by --config.
-// `environment`: "NAME=value", as in environ.
+// `environment`: "NAME=value", as in environ. `memory_limit`: what --size may be at most.
 Result<Command> ParseCommand(const std::vector<std::string>& arguments,
-                             const std::vector<std::string>& environment);
+                             const std::vector<std::string>& environment,
+                             uint64_t memory_limit = shm::MemoryLimit());
 
 // The socket when nobody names one. Makes no folder.
 std::string DefaultSocket(uint32_t uid, const std::vector<std::string>& environment);

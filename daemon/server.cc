@@ -44,10 +44,19 @@ Result<Peer> PeerOf(const Fd& socket) {
   return Peer{credentials.uid, static_cast<uint32_t>(credentials.pid)};
 }
 
-Status CheckPeer(const Peer& peer) {
-  if (peer.uid != kOverflowUid && (peer.uid == 0 || peer.uid == geteuid())) return OkStatus();
+Status CheckPeer(const Peer& peer, const std::string& socket) {
+  if (peer.uid == kOverflowUid) {
+    return {
+        Code::kPermission,
+        Format("connect %s: the peer's uid is %u, which stands for every user that has no number "
+               "here; use a user that has one",
+               socket.c_str(), peer.uid)};
+  }
+  if (peer.uid == 0 || peer.uid == geteuid()) return OkStatus();
   return {Code::kPermission,
-          Format("this daemon serves uid %u and root, not uid %u", geteuid(), peer.uid)};
+          Format("connect %s: this daemon serves uid %u and root, not uid %u; start a vineyardd of "
+                 "your own with another --socket",
+                 socket.c_str(), geteuid(), peer.uid)};
 }
 
 }  // namespace
@@ -118,7 +127,7 @@ void Server::Open(Fd socket) {
   Result<Peer> peer = PeerOf(socket);
   if (!peer.ok()) return;
   Connection connection;
-  connection.refusal = CheckPeer(*peer);
+  connection.refusal = CheckPeer(*peer, options_->socket);
   if (socket.get() >= descriptor_limit_ - Reserve(descriptor_limit_)) {
     if (socket.get() >= descriptor_limit_ - Reserve(descriptor_limit_) / 2) return;
     connection.refusal = {Code::kHostMemory,
@@ -228,15 +237,16 @@ Status Server::Greet(Session& session, const wire::Hello& hello, wire::Welcome* 
                      std::vector<Fd>* descriptors) {
   if (session.id() != 0) return Protocol("hello: it was said already");
   if (stop_ns_ != 0) return {Code::kUnavailable, "the daemon is stopping"};
-  if (hello.layout != shm::kLayoutVersion) {
-    return {Code::kVersion, Format("hello: the client knows memory layout %u, this daemon uses %u",
-                                   hello.layout, shm::kLayoutVersion)};
-  }
-  uint64_t unknown = shm::kKnownIncompatible & ~hello.incompatible;
-  if (unknown != 0) {
-    return {Code::kVersion,
-            Format("hello: the daemon uses features of memory that the client does not know: %#llx",
-                   static_cast<unsigned long long>(unknown))};
+  // Also who knows more than this daemon is refused: only it could tell whether it can do without.
+  if (hello.layout != shm::kLayoutVersion || hello.incompatible != shm::kKnownIncompatible) {
+    return {
+        Code::kVersion,
+        Format("connect %s: the client knows memory layout %u with features %#llx, the daemon "
+               "(vineyardd %s) uses layout %u with features %#llx; use a library and a daemon of "
+               "one release",
+               options_->socket.c_str(), hello.layout,
+               static_cast<unsigned long long>(hello.incompatible), VINEYARD_BUILD_VERSION,
+               shm::kLayoutVersion, static_cast<unsigned long long>(shm::kKnownIncompatible))};
   }
   store::SessionInfo info;
   info.id = hello.session;

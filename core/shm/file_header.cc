@@ -56,8 +56,10 @@ Status CheckFileHeader(const FileHeader& header, FileKind kind, bool writer) {
   if (writer) unknown |= header.compatible & ~kKnownCompatible;
   if (unknown != 0) {
     return {Code::kVersion,
-            Format("shared memory (%s): features %#llx are in use that this build does not know",
-                   name, static_cast<unsigned long long>(unknown))};
+            Format("shared memory (%s): features %#llx are in use, this build knows %#llx; use "
+                   "a library and a daemon of one release",
+                   name, static_cast<unsigned long long>(header.incompatible | header.compatible),
+                   static_cast<unsigned long long>(kKnownIncompatible | kKnownCompatible))};
   }
   if (header.kind != kind)
     return Corrupt(Format("shared memory: it is not a file of kind %s", name));

@@ -24,10 +24,11 @@ inline constexpr uint64_t kPageSize = 4096;  // of the format, not of the machin
 
 enum class FileKind : uint32_t { kIndex = 1, kDirectory = 2, kSegment = 3, kState = 4 };
 
-// Features. A reader refuses a file with an incompatible bit it does not know, a writer also one
-// with an unknown compatible bit.
-inline constexpr uint64_t kKnownIncompatible = 0;
-inline constexpr uint64_t kKnownCompatible = 0;
+// Features of this build (features.cc). A reader refuses a file with an incompatible bit it does not
+// know, a writer also one with an unknown compatible bit; client and daemon refuse each other unless
+// they know the same incompatible ones.
+extern const uint64_t kKnownIncompatible;
+extern const uint64_t kKnownCompatible;
 
 inline constexpr uint64_t kMaxInstance = (uint64_t{1} << 23) - 1;  // numbers of instances: from 1
 

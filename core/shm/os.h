@@ -67,8 +67,8 @@ Status Populate(char* data, uint64_t size);
 // pages must be allocated.
 uint64_t HugePageBytes(char* data, uint64_t size);
 
-// Half of what the cgroup or the machine has.
-uint64_t DefaultStoreSize();
+// What the machine has, or less where a cgroup says so. `root`: in front of /proc and /sys, for tests.
+uint64_t MemoryLimit(const std::string& root = "");
 
 // Stands behind every store that another process, or a successor, can see. Tests set the hook, to end
 // the daemon there and look at what is left; else it is a load and a branch never taken.

@@ -36,8 +36,8 @@ Status MapError(uint64_t size) {
 std::string SelfFdPath(int fd) { return Format("/proc/self/fd/%d", fd); }
 
 // A number alone in a file; false when there is none ("max").
-bool ReadNumber(const char* path, uint64_t* out) {
-  std::FILE* file = std::fopen(path, "re");
+bool ReadNumber(const std::string& path, uint64_t* out) {
+  std::FILE* file = std::fopen(path.c_str(), "re");
   if (file == nullptr) return false;
   unsigned long long number = 0;
   bool found = std::fscanf(file, "%llu", &number) == 1;
@@ -46,21 +46,26 @@ bool ReadNumber(const char* path, uint64_t* out) {
   return found;
 }
 
-// The tightest memory.max from this process's cgroup up to the root (cgroup v2), or the v1 limit.
-uint64_t CgroupLimit() {
+// The tightest limit from this process's cgroup up to the root, of either version of cgroups. A line of
+// /proc/self/cgroup is hierarchy:controllers:path; version 2 is hierarchy 0 without controllers.
+uint64_t CgroupLimit(const std::string& root) {
   uint64_t limit = UINT64_MAX, number = 0;
-  if (ReadNumber("/sys/fs/cgroup/memory/memory.limit_in_bytes", &number)) limit = number;
-  std::FILE* file = std::fopen("/proc/self/cgroup", "re");
+  std::FILE* file = std::fopen((root + "/proc/self/cgroup").c_str(), "re");
   if (file == nullptr) return limit;
-  char line[4096];
-  while (std::fgets(line, sizeof line, file) != nullptr) {
-    std::string path(line);
-    if (path.rfind("0::", 0) != 0) continue;
-    path = path.substr(3, path.find_last_not_of('\n') - 2);
+  char text[4096];
+  while (std::fgets(text, sizeof text, file) != nullptr) {
+    std::string line(text);
+    while (!line.empty() && line.back() == '\n') line.pop_back();
+    size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    bool newer = controllers == ",,";
+    if (!newer && controllers.find(",memory,") == std::string::npos) continue;
+    std::string folder = root + (newer ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory");
+    std::string file_name = newer ? "/memory.max" : "/memory.limit_in_bytes";
+    std::string path = line.substr(second + 1);
     while (true) {
-      if (ReadNumber(("/sys/fs/cgroup" + path + "/memory.max").c_str(), &number)) {
-        limit = std::min(limit, number);
-      }
+      if (ReadNumber(folder + path + file_name, &number)) limit = std::min(limit, number);
       size_t slash = path.rfind('/');
       if (slash == std::string::npos) break;
       path.resize(slash);
@@ -98,11 +103,13 @@ Status AllocateRange(const Fd& fd, uint64_t offset, uint64_t size) {
 }
 
 Status Resize(const Fd& fd, uint64_t size) {
-  if (ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
-    return ErrnoStatus(
-        Format("resize a memfd to %llu bytes", static_cast<unsigned long long>(size)), errno);
+  if (ftruncate(fd.get(), static_cast<off_t>(size)) == 0) return OkStatus();
+  int error_number = errno;
+  std::string what = Format("resize a memfd to %llu bytes", static_cast<unsigned long long>(size));
+  if (error_number == EFBIG) {
+    return {Code::kHostMemory, what + ": the limit of file sizes is lower; raise it (ulimit -f)"};
   }
-  return OkStatus();
+  return ErrnoStatus(what, error_number);
 }
 
 Result<uint64_t> FileSize(const Fd& fd) {
@@ -242,10 +249,10 @@ uint64_t HugePageBytes(char* data, uint64_t size) {
   return bytes;
 }
 
-uint64_t DefaultStoreSize() {
+uint64_t MemoryLimit(const std::string& root) {
   uint64_t machine =
       static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  return RoundDown(std::min(machine, CgroupLimit()) / 2, 2 * kMiB);
+  return std::min(machine, CgroupLimit(root));
 }
 
 uint64_t RandomNumber() {

@@ -80,6 +80,10 @@ bool Store::Impl::PlanGrowth(bool leasable, uint64_t size) {
   // A step that is not a multiple of what is asked for would leave a piece that the next one does not
   // fit into.
   if (size >= shm::kHugePage && size < step) step -= step % RoundUp(size, shm::kHugePage);
+  constexpr uint64_t kMost = shm::kMaxSegment - shm::kSegmentHeaderSize;
+  budget = std::min(budget, kMost);
+  // What the host did not have for somebody's large put it may have for a small one.
+  if (growth_failed_) budget = std::min(budget, growth_failed_size_ / 2);
   uint64_t planned = RoundDown(std::min(std::max(needed, step), budget), shm::kPageSize);
   if (planned < std::max(needed, shm::kPageSize)) return false;
   growth_ =
@@ -163,11 +167,9 @@ Result<uint64_t> Store::Impl::Allocate(bool leasable, uint64_t size, uint64_t hi
   FreeDeferred(UINT64_MAX, UINT64_MAX);
   if (auto location = pool.Allocate(size)) return *location;
   const Status being_prepared(Code::kOutOfMemory, "memory is being prepared");
-  if (!growth_failed_) {
-    if (PlanGrowth(leasable, std::max(size, hint)) || PlanGrowth(leasable, size))
-      return being_prepared;
-    if (growth_) return being_prepared;  // for the other pool: once it is there, ask again
-  }
+  if (PlanGrowth(leasable, std::max(size, hint)) || PlanGrowth(leasable, size))
+    return being_prepared;
+  if (growth_) return being_prepared;  // for the other pool: once it is there, ask again
   while (true) {
     // A segment of the other kind, or several small ones, may stand in the way of one that fits.
     if (RetireFreeSegments(size)) {

@@ -1,4 +1,6 @@
 // Sessions: their pin tables, who is alive, what comes back when they are not.
+#include <algorithm>
+
 #include "core/base/log.h"
 #include "core/store/store_impl.h"
 
@@ -90,6 +92,13 @@ bool Store::Impl::ResumeSession(const SessionInfo& info) {
 bool Store::Impl::SessionAlive(uint64_t session) const {
   auto found = sessions_.find(session);
   return found != sessions_.end() && !shm::IsUnlocked(found->second->pins_fd);
+}
+
+bool Store::Impl::HasLease(uint64_t session, uint32_t segment) const {
+  return std::any_of(leases_.begin(), leases_.end(), [&](const auto& lease) {
+    shm::SlotFields fields = slots_->Read(lease.second).fields;
+    return fields.owner == session && shm::SegmentOf(fields.location) == segment;
+  });
 }
 
 void Store::Impl::EndSession(uint64_t id) {

@@ -38,12 +38,17 @@ std::vector<uint64_t> Store::Sessions() const {
 
 Status Store::Grant(uint64_t session, uint64_t piece) { return impl_->Grant(session, piece); }
 
-Result<Fd> Store::OpenSegment(uint32_t number, bool writable, uint64_t* size_bytes) {
+Result<Fd> Store::OpenSegment(uint64_t session, uint32_t number, bool writable,
+                              uint64_t* size_bytes) {
   const Pool::Entry* entry = impl_->large_.Find(number);
-  if (entry == nullptr && !writable) entry = impl_->small_.Find(number);
-  if (entry == nullptr) {
-    return NotFound(
-        Format("segment %u: there is no such %ssegment", number, writable ? "leasable " : ""));
+  if (entry == nullptr) entry = impl_->small_.Find(number);
+  if (entry == nullptr) return NotFound(Format("segment %u: there is no such segment", number));
+  if (writable && !impl_->HasLease(session, number)) {
+    return Status(
+        Code::kPermission,
+        Format("segment %u: this session has no lease in it and may only read it; create a "
+               "blob first",
+               number));
   }
   *size_bytes = entry->segment.size();
   return shm::Reopen(entry->segment.fd(), writable);
@@ -131,6 +136,8 @@ Result<shm::Segment> Store::PrepareSegment(const GrowthPlan& plan) {
 }
 Status Store::AddSegment(shm::Segment segment) { return impl_->AddSegment(std::move(segment)); }
 void Store::GrowthFailed(const Status& status) {
+  // Without a plan it was not the size.
+  impl_->growth_failed_size_ = impl_->growth_ ? impl_->growth_->size : 0;
   impl_->growth_.reset();
   impl_->growth_failed_ = status;
   impl_->growth_failed_at_ = impl_->coarse_clock_;

@@ -125,8 +125,9 @@ class Store {
 
   // ---- memory of sessions ----
   Status Grant(uint64_t session, uint64_t piece);
-  // A descriptor of the segment that the caller sends and closes. Writable: only leasable ones.
-  Result<Fd> OpenSegment(uint32_t number, bool writable, uint64_t* size_bytes);
+  // A descriptor of the segment that the caller sends and closes. Writable: only where the session
+  // has a lease.
+  Result<Fd> OpenSegment(uint64_t session, uint32_t number, bool writable, uint64_t* size_bytes);
 
   // ---- changes: each is one commit; a repeated request is answered from the stored reply ----
   // kOutOfMemory with GrowthWanted(): not applied; grow and call again.
@@ -172,8 +173,8 @@ class Store {
   // Any thread, no store needed: makes the memory and touches every page of it.
   static Result<shm::Segment> PrepareSegment(const GrowthPlan& plan);
   Status AddSegment(shm::Segment segment);
-  // The host has no more memory: changes fail with this status instead of asking for growth, until
-  // the next Tick().
+  // The host does not have the memory that was wanted: for some seconds at most half of it is asked for,
+  // and changes that need more fail with this status.
   void GrowthFailed(const Status& status);
   // Gives wholly free segments back to the host. Returns bytes.
   uint64_t Trim();

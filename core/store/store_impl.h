@@ -63,6 +63,7 @@ class Store::Impl {
   bool SessionAlive(uint64_t session) const;
   void EndSession(uint64_t session);
   Status Grant(uint64_t session, uint64_t piece);
+  bool HasLease(uint64_t session, uint32_t segment) const;
   bool Pinned(uint32_t slot) const;
   uint32_t LastUsed(uint32_t slot) const;
 
@@ -227,7 +228,8 @@ class Store::Impl {
   std::vector<std::pair<uint32_t, uint32_t>> victims_;  // (last used, slot), oldest at the end
   std::optional<GrowthPlan> growth_;
   std::optional<Status> growth_failed_;
-  uint32_t growth_failed_at_ = 0;  // coarse time
+  uint64_t growth_failed_size_ = 0;  // of the segment that could not be made; less may be tried
+  uint32_t growth_failed_at_ = 0;    // coarse time
   Statistics statistics_;
   uint32_t coarse_clock_ = 0;
 };

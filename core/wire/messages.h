@@ -74,7 +74,7 @@ Result<Answer> DecodeAnswer(std::string_view body, Arena* arena);
 // directory (read-only), pins (read-write, its flock held by this open file description).
 struct Hello {
   uint32_t layout = 0;        // shm::kLayoutVersion
-  uint64_t incompatible = 0;  // shm::kKnownIncompatible: features that this client understands
+  uint64_t incompatible = 0;  // shm::kKnownIncompatible: the daemon has the same or refuses
   uint64_t session = 0;
   uint64_t token[2] = {0, 0};
   uint64_t pid = 0;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "tests/support/process.h"
 #include "tests/support/raw_client.h"
@@ -85,7 +86,11 @@ TEST_F(Deaths, OfTheKeeper) {
   EXPECT_EQ(daemon_.keeper(), survivor);  // the daemon became it, with its pid
   EXPECT_NE(daemon_.daemon(), survivor);
   ExpectAllIsWell(2);
+  std::set<uint64_t> memory = daemon_.MemoryFiles();
+  EXPECT_EQ(InUse(memory), memory);
   EXPECT_EQ(daemon_.Terminate(), -SIGKILL);  // of the first one
+  client_.reset();
+  EXPECT_THAT(InUse(memory), ::testing::IsEmpty());
   EXPECT_FALSE(IsRunning(daemon_.keeper()));
   EXPECT_FALSE(IsRunning(daemon_.daemon()));
   EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));

@@ -14,7 +14,7 @@ namespace {
 
 Result<Command> Parse(const std::vector<std::string>& arguments,
                       const std::vector<std::string>& environment = {}) {
-  return ParseCommand(arguments, environment);
+  return ParseCommand(arguments, environment, /*memory_limit=*/8 * kGiB);
 }
 
 Options Parsed(const std::vector<std::string>& arguments,
@@ -50,7 +50,7 @@ class ConfigFile {
 
 TEST(Options, DefaultsAreUsable) {
   Options options = Parsed({});
-  EXPECT_EQ(options.size_bytes, shm::DefaultStoreSize());
+  EXPECT_EQ(options.size_bytes, 4 * kGiB);
   EXPECT_EQ(options.meta, "local");
   EXPECT_EQ(options.eviction, store::Eviction::kNone);
   EXPECT_EQ(options.log_level, LogLevel::kInfo);
@@ -129,6 +129,25 @@ TEST(Options, WhatIsNotAvailableYetIsSaidSo) {
   EXPECT_TRUE(Parsed({"--rpc=false"}).warnings.empty());
   EXPECT_EQ(Parsed({"--stream_threshold=80"}).warnings.size(), 1u);
   EXPECT_EQ(Parsed({"--spill_lower_rate=0.3", "--spill_upper_rate=0.8"}).warnings.size(), 2u);
+}
+
+TEST(Options, MoreThanTheMachineHasIsRefusedWithBothFigures) {
+  std::string text = Error({"--size=9Gi"});
+  EXPECT_NE(text.find("--size: 9 GiB"), std::string::npos) << text;
+  EXPECT_NE(text.find("has 8 GiB of memory"), std::string::npos) << text;
+  EXPECT_NE(text.find("choose less"), std::string::npos) << text;
+  EXPECT_EQ(Parse({"--size=9Gi"}).status().code(), Code::kLimit);
+  EXPECT_EQ(Parsed({"--size=8Gi"}).size_bytes, 8 * kGiB);
+  EXPECT_EQ(Parsed({"--size=9Gi", "--keeper-state=7"}).size_bytes, 9 * kGiB)
+      << "a daemon that runs is not ended by a cgroup that became smaller";
+  EXPECT_EQ(ParseCommand({}, {}, kMiB).status().code(), Code::kLimit) << "half of it is too little";
+}
+
+TEST(Options, TheLimitIsThatOfThisMachine) {
+  ASSERT_LT(shm::MemoryLimit(), uint64_t{1} << 47);
+  std::string more = std::to_string(shm::MemoryLimit() + 1);
+  EXPECT_EQ(ParseCommand({"--size=" + more}, {}).status().code(), Code::kLimit);
+  EXPECT_TRUE(ParseCommand({"--size=" + std::to_string(shm::MemoryLimit())}, {}).ok());
 }
 
 TEST(Options, HelpAndVersionAreTexts) {

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "tests/support/process.h"
 #include "tests/support/raw_client.h"
@@ -56,7 +57,15 @@ TEST(StartStop, SigtermLeavesNothing) {
   ASSERT_TRUE(daemon.WaitUntilReady());
   RawClient client(folder / "v.sock");
   ASSERT_TRUE(client.Hello(1).ok());
+  ASSERT_TRUE(client.PutBytes("x", 1).status().ok());
+  std::set<uint64_t> memory = daemon.MemoryFiles();
+  EXPECT_GE(memory.size(), 5u) << "state, index, directory, pins, a segment";
+  EXPECT_EQ(InUse(memory), memory);
   EXPECT_EQ(daemon.Terminate(), 0);
+  // What a client was handed lives as long as the client, and no longer.
+  EXPECT_EQ(InUse(memory).size(), 3u) << "index, directory, pins";
+  client.files.clear();
+  EXPECT_THAT(InUse(memory), ::testing::IsEmpty());
   EXPECT_FALSE(IsRunning(daemon.keeper()));
   EXPECT_FALSE(IsRunning(daemon.daemon()));
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
@@ -183,8 +192,11 @@ TEST(StartStop, WhatTwoDeathsLeftIsReplaced) {
   {
     Vineyardd killed(folder / "v.sock");
     ASSERT_TRUE(killed.WaitUntilReady());
+    std::set<uint64_t> memory = killed.MemoryFiles();
+    EXPECT_GE(memory.size(), 4u);
     killed.KillAll();
     killed.WaitForEnd();
+    EXPECT_THAT(InUse(memory), ::testing::IsEmpty());
   }
   ASSERT_TRUE(Exists(folder / "v.sock"));
   Vineyardd daemon(folder / "v.sock");
@@ -266,6 +278,16 @@ TEST(StartStop, BadOptionIsOneLineAndCodeTwo) {
   EXPECT_EQ(code, 2);
   OnlyLine({{"--lifeline=999", "--socket=/tmp/never.sock"}}, &code);
   EXPECT_EQ(code, 1);
+}
+
+TEST(StartStop, MoreMemoryThanThereIsIsRefusedAtTheStart) {
+  TempFolder folder;
+  int code = 0;
+  std::string log = OnlyLine({{"--size=100Ti", "--socket=" + (folder / "v.sock")}}, &code);
+  EXPECT_EQ(code, 2);
+  EXPECT_THAT(log, HasSubstr("--size: 100 TiB: this machine (or cgroup) has "));
+  EXPECT_THAT(log, HasSubstr("choose less"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST(StartStop, HelpAndVersionNeedNothing) {

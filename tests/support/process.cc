@@ -5,15 +5,20 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 
 namespace vineyard::testing {
 
@@ -79,6 +84,7 @@ void Vineyardd::Start(const Bare& bare) {
     }
     dup2(output[1], STDERR_FILENO);
     dup2(output[1], STDOUT_FILENO);
+    if (bare.in_child && !bare.in_child()) _exit(126);
     execve(program, const_cast<char**>(argv.data()), const_cast<char**>(envp.data()));
     _exit(127);
   }
@@ -181,6 +187,53 @@ Vineyardd::~Vineyardd() {
   reader_.join();
   if (::testing::Test::HasFailure()) std::fprintf(stderr, "vineyardd said:\n%s", log().c_str());
 }
+
+namespace {
+
+constexpr char kMemory[] = "/memfd:vineyard.";
+
+// Of a process, by its open descriptors and by its map.
+void AddMemoryFiles(const std::string& process, std::set<uint64_t>* files) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(process + "/fd", error)) {
+    std::string target = std::filesystem::read_symlink(entry.path(), error).string();
+    struct stat info;
+    if (target.rfind(kMemory, 0) == 0 && stat(entry.path().c_str(), &info) == 0) {
+      files->insert(info.st_ino);
+    }
+  }
+  // address perms offset device inode path
+  std::ifstream maps(process + "/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find(kMemory) == std::string::npos) continue;
+    std::istringstream words(line);
+    std::string word;
+    for (int i = 0; i < 5; ++i) words >> word;
+    files->insert(std::strtoull(word.c_str(), nullptr, 10));
+  }
+}
+
+}  // namespace
+
+std::set<uint64_t> Vineyardd::MemoryFiles() const {
+  std::set<uint64_t> files;
+  AddMemoryFiles("/proc/" + std::to_string(daemon_), &files);
+  return files;
+}
+
+std::set<uint64_t> InUse(const std::set<uint64_t>& files) {
+  std::set<uint64_t> all, found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    if (std::isdigit(static_cast<unsigned char>(entry.path().filename().c_str()[0])) != 0) {
+      AddMemoryFiles(entry.path().string(), &all);
+    }
+  }
+  std::set_intersection(files.begin(), files.end(), all.begin(), all.end(),
+                        std::inserter(found, found.end()));
+  return found;
+}
+
+std::string OtherVineyardd() { return std::string(std::getenv("VINEYARDD")) + "_other"; }
 
 bool IsRunning(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");

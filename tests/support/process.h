@@ -9,8 +9,10 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,6 +54,8 @@ class Vineyardd {
     std::vector<std::string> environment = {};  // added
     unsigned descriptor_limit = 0;              // hard; 0: as here
     std::string program = {};                   // empty: VINEYARDD
+    // Called in the child before the program begins: limits, another user. False: nothing begins.
+    std::function<bool()> in_child = {};
   };
   explicit Vineyardd(const Bare& bare);
   // Kills whatever is left.
@@ -68,6 +72,8 @@ class Vineyardd {
   int WaitForEnd();
   // The exit code of the process that was started, or minus the signal that killed it.
   int WaitForFirst();
+  // Numbers of the files (inodes) of its shared memory: state, index, directory, pins, segments.
+  std::set<uint64_t> MemoryFiles() const;
   int Terminate();  // SIGTERM to the keeper, then WaitForEnd
   // All lines so far.
   std::string log();
@@ -92,6 +98,12 @@ class Vineyardd {
   size_t next_line_ = 0;
   bool ended_ = false;
 };
+
+// The program of VINEYARDD, linked with one feature more (tests/integration/other_features.cc).
+std::string OtherVineyardd();
+
+// Those of these files that any process has open or mapped.
+std::set<uint64_t> InUse(const std::set<uint64_t>& files);
 
 // Of a process: whether it exists and is no zombie.
 bool IsRunning(pid_t pid);

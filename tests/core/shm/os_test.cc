@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <set>
 #include <utility>
@@ -334,12 +337,57 @@ TEST(Populate, BeyondTheFileIsAnErrorAndNoSignal) {
   EXPECT_EQ(status.code(), Code::kHostMemory);
 }
 
-TEST(DefaultStoreSize, IsHalfOfSomethingThatTheMachineHas) {
-  uint64_t machine =
-      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  EXPECT_LE(DefaultStoreSize(), machine / 2);
-  EXPECT_GE(DefaultStoreSize(), 2 * kMiB);
-  EXPECT_EQ(DefaultStoreSize() % (2 * kMiB), 0u);
+// A root folder with a /proc and a /sys as a kernel with cgroups would show them.
+class MemoryLimitTest : public ::testing::Test {
+ protected:
+  MemoryLimitTest() {
+    char name[] = "/tmp/vy-cgroup-XXXXXX";
+    if (mkdtemp(name) == nullptr) std::abort();
+    root_ = name;
+  }
+  ~MemoryLimitTest() override { std::filesystem::remove_all(root_); }
+  void Write(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories(std::filesystem::path(root_ + path).parent_path());
+    std::ofstream(root_ + path) << text << "\n";
+  }
+  static uint64_t Machine() {
+    return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+           static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  }
+
+  std::string root_;
+};
+
+TEST_F(MemoryLimitTest, IsWhatTheMachineHasWithoutACgroup) {
+  EXPECT_EQ(MemoryLimit(root_), Machine());
+  EXPECT_LE(MemoryLimit(), Machine());
+}
+
+TEST_F(MemoryLimitTest, IsTheTightestFromTheCgroupUpToTheRoot) {
+  Write("/proc/self/cgroup", "0::/outer/inner");
+  Write("/sys/fs/cgroup/outer/inner/memory.max", "max");
+  Write("/sys/fs/cgroup/outer/memory.max", "73400320");
+  EXPECT_EQ(MemoryLimit(root_), 70 * kMiB);
+  Write("/sys/fs/cgroup/outer/inner/memory.max", "52428800");
+  EXPECT_EQ(MemoryLimit(root_), 50 * kMiB);
+  Write("/sys/fs/cgroup/memory.max", "31457280");
+  EXPECT_EQ(MemoryLimit(root_), 30 * kMiB);
+}
+
+TEST_F(MemoryLimitTest, IsNotWhatOtherGroupsOrControllersMay) {
+  Write("/proc/self/cgroup", "4:cpu,cpuacct:/outer\n0::/outer");
+  Write("/sys/fs/cgroup/outer/memory.max", "max");
+  Write("/sys/fs/cgroup/other/memory.max", "10485760");
+  Write("/sys/fs/cgroup/memory/outer/memory.limit_in_bytes", "10485760");
+  EXPECT_EQ(MemoryLimit(root_), Machine());
+}
+
+TEST_F(MemoryLimitTest, ReadsTheOlderVersion) {
+  Write("/proc/self/cgroup", "9:name=systemd:/\n4:hugetlb,memory:/outer/inner\n0::/");
+  Write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712");
+  EXPECT_EQ(MemoryLimit(root_), Machine());
+  Write("/sys/fs/cgroup/memory/outer/memory.limit_in_bytes", "41943040");
+  EXPECT_EQ(MemoryLimit(root_), 40 * kMiB);
 }
 
 TEST(RandomNumber, IsNotTheSameTwice) {

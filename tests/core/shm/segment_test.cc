@@ -104,7 +104,7 @@ TEST(Segment, WithoutRoomOrTooLargeForALocationIsALimit) {
   for (uint64_t size : {uint64_t{0}, kSegmentHeaderSize, kMaxSegment + kPageSize, UINT64_MAX}) {
     EXPECT_EQ(Segment::Create(7, 3, size, true).status().code(), Code::kLimit) << size;
   }
-  EXPECT_EQ(Segment::Create(7, 3, 2 * kMiB, true).status().code(), Code::kIo);
+  EXPECT_EQ(Segment::Create(7, 3, 2 * kMiB, true).status().code(), Code::kHostMemory);
 }
 
 TEST(Segment, ReleasedDescriptorStaysOpen) {

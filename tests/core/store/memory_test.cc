@@ -159,6 +159,51 @@ TEST_F(StoreTest, LargerThanTheStoreIsRefusedAtOnce) {
   EXPECT_FALSE(store_->GrowthWanted());
 }
 
+// Nothing of it is ever allocated: only plans are looked at.
+TEST_F(StoreTest, NoPlanIsLargerThanTheLargestSegment) {
+  store_.reset();
+  options_.size_bytes = 4 * shm::kMaxSegment;
+  Start();
+  FakeClient client(store_.get(), 1);
+  const uint64_t most = shm::kMaxSegment - shm::kSegmentHeaderSize;
+  auto lease = store_->Lease({1, 0}, BlobKind::kBuffer, most + 1);
+  EXPECT_EQ(lease.status().code(), Code::kLimit) << lease.status().ToString();
+  EXPECT_THAT(lease.status().text(), HasSubstr(std::to_string(most)));
+  EXPECT_FALSE(store_->GrowthWanted());
+  // The envelope of bytes counts, too.
+  EXPECT_EQ(store_->Lease({1, 0}, BlobKind::kBytes, most - 10).status().code(), Code::kLimit);
+  EXPECT_EQ(store_->Lease({1, 0}, BlobKind::kBuffer, most).status().code(), Code::kOutOfMemory);
+  ASSERT_TRUE(store_->GrowthWanted());
+  EXPECT_EQ(store_->GrowthWanted()->size, shm::kMaxSegment);
+}
+
+TEST_F(StoreTest, GrowthThatFailedIsTriedWithLessAndSmallPutsGoOn) {
+  const Status kFailure(Code::kHostMemory, "the host has no memory for that");
+  store_.reset();
+  options_.size_bytes = 4 * kGiB;
+  Start();
+  FakeClient client(store_.get(), 1);
+  // What the daemon does, on a host that makes no segment above `host`.
+  auto lease = [&](uint64_t size, uint64_t host) {
+    while (true) {
+      auto lease = store_->Lease({1, 0}, BlobKind::kBuffer, size);
+      auto plan = store_->GrowthWanted();
+      if (lease.ok() || !plan) return lease;
+      plan->size > host ? store_->GrowthFailed(kFailure) : (void)Grow();
+    }
+  };
+  auto failed = lease(3 * kGiB, 20 * kMiB);
+  EXPECT_EQ(failed.status().code(), Code::kHostMemory);
+  EXPECT_THAT(failed.status().text(), HasSubstr("create of a blob: the host has no memory"));
+  EXPECT_NE(PutBlob("small"), kInvalidId) << "at once";
+  EXPECT_TRUE(lease(kMiB, 20 * kMiB).ok()) << "a step of 64 MiB is not there, half of it neither";
+  EXPECT_LE(store_->Stats().memory_allocated, 32 * kMiB);
+  EXPECT_EQ(lease(30 * kMiB, 20 * kMiB).status().code(), Code::kHostMemory);
+  // Later it is asked for anew.
+  store_->Tick(state_->header().first_start_ms + 10'000);
+  EXPECT_TRUE(lease(30 * kMiB, 100 * kMiB).ok());
+}
+
 TEST_F(StoreTest, FreeSegmentsOfTheWrongSizeGiveWay) {
   FakeClient client(store_.get(), 1);
   std::vector<ObjectId> leases;

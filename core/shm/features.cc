@@ -1,0 +1,10 @@
+// The features of this build, in a file of their own: a test links another one instead, and has a build
+// of another release (tests/integration/other_features.cc).
+#include "core/shm/layout.h"
+
+namespace vineyard::shm {
+
+const uint64_t kKnownIncompatible = 0;
+const uint64_t kKnownCompatible = 0;
+
+}  // namespace vineyard::shm
