@@ -65,7 +65,9 @@ int32_t Fail(Code code, std::string_view text) noexcept {
   // Cut where a character of UTF-8 begins.
   size_t size = std::min(text.size(), sizeof error_text - 1);
   while (size < text.size() && size > 0 && (text[size] & 0xc0) == 0x80) --size;
-  std::memcpy(error_text, text.data(), size);
+  // One line, whatever the caller's names hold.
+  auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  std::replace_copy_if(text.begin(), text.begin() + size, error_text, is_control, '?');
   error_text[size] = '\0';
   return static_cast<int32_t>(code);
 }

@@ -3,16 +3,18 @@
 
     abi.py dialects --cc CC --cxx CXX
     abi.py symbols  --library LIB [--instrumented]
-    abi.py needed   --library LIB
+    abi.py constants                           numbers mean what they meant in the first header
+    abi.py needed   --library LIB --daemon DAEMON
     abi.py diff     --library LIB --cc CC      against a library of nothing but the first header
     abi.py old      --library LIB --cc CC [--sanitize WHAT]   a client of the first header runs today
 
-Standard library only; uses nm, ldd, abidiff.
+Standard library only; uses nm, ldd, readelf, abidiff.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import re
 import shutil
@@ -26,13 +28,18 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 INCLUDE = ROOT / "capi" / "include"
 FIRST = HERE / "v0"  # the first header: never changed, the baseline of everything
+FROZEN = {
+    "client.c": "6030299cb3d3511c91334f936ea7ebfd21872a58b54f2a96e3d41149555b28d3",
+    "vineyard/vineyard.h": "0eaa0c3535e4c3147580172c8d49169cc56cb778028c887b9542c566fb7431a3",
+}
 
 C_DIALECTS = ["c90", "c99", "c11", "c17"]
 CXX_DIALECTS = ["c++98", "c++11", "c++14", "c++17", "c++20"]
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-# libc, libm, libstdc++, libgcc, and what the kernel and the loader add by themselves.
-MAY_NEED = re.compile(
-    r"(linux-vdso|linux-gate|ld-linux[\w-]*|libc|libm|libstdc\+\+|libgcc_s|libpthread|libdl)\.so")
+# What the kernel and the loader add by themselves, libc and libm; the library also those of C++.
+DAEMON_MAY_NEED = re.compile(r"^\s*(/\S*/)?(linux-vdso|linux-gate|ld-linux[\w-]*|libc|libm)\.so")
+LIBRARY_MAY_NEED = re.compile(
+    r"^\s*(/\S*/)?(linux-vdso|linux-gate|ld-linux[\w-]*|libc|libm|libstdc\+\+|libgcc_s)\.so")
 
 
 def run(*command: object, **keywords: object) -> str:
@@ -71,9 +78,7 @@ def complain(what: str, names: set[str]) -> None:
 
 def symbols(library: Path, instrumented: bool) -> None:
     """Header, version script, frozen list and library name the same functions."""
-    header = re.findall(r"\b(vineyard_\w+)\(", " ".join(
-        re.findall(r"^VINEYARD_API[^;]*;", (INCLUDE / "vineyard" / "vineyard.h").read_text(),
-                   re.MULTILINE)))
+    header = functions_in(INCLUDE)
     script = names_in(ROOT / "capi" / "vineyard.map", r"^\s+(\w+);")
     frozen = names_in(HERE / "symbols.txt", r"^(vineyard_\w+)$")
     exported = {line.split()[-1].partition("@")[0]
@@ -85,17 +90,62 @@ def symbols(library: Path, instrumented: bool) -> None:
         complain(f"{what}: twice", {name for name in names if names.count(name) > 1})
     complain("in symbols.txt, not in the version script", set(frozen) - set(script))
     complain("in the version script, not in symbols.txt", set(script) - set(frozen))
-    complain("in the header, not in the version script", set(header) - set(script))
-    complain("in the version script, not in the header", set(script) - set(header))
+    complain("in the header, not in the version script", header - set(script))
+    complain("in the version script, not in the header", set(script) - header)
     complain("exported, not in the version script", exported - set(script))
     complain("in the version script, not exported", set(script) - exported)
 
 
-def needed(library: Path) -> None:
-    """The library depends on libc, libm, libstdc++ and libgcc, nothing else."""
-    for line in run("ldd", library).splitlines():
-        if not MAY_NEED.search(line):
-            sys.exit(f"{library.name} needs {line.strip()}")
+def constants() -> None:
+    """Each number that the first header defines means the same today, and no status is used twice."""
+    for name, digest in FROZEN.items():
+        if hashlib.sha256((FIRST / name).read_bytes()).hexdigest() != digest:
+            sys.exit(f"{FIRST / name} was changed: programs that were compiled against it are not")
+    first, today = defined_in(FIRST), defined_in(INCLUDE)
+    if len(first) < 50:
+        sys.exit(f"only {len(first)} constants were found in the first header")
+    complain("changed or gone since the first header",
+             {name for name, value in first.items() if today.get(name) != value})
+    for kind in ("E", "VALUE", "BLOB", "ELEMENT"):
+        numbers = [value for name, value in today.items() if name.startswith(f"VINEYARD_{kind}_")]
+        complain(f"a number of VINEYARD_{kind}_* is used twice",
+                 {value for value in numbers if numbers.count(value) > 1})
+    complain("in the first header, not in symbols.txt",
+             functions_in(FIRST) - set(names_in(HERE / "symbols.txt", r"^(vineyard_\w+)$")))
+
+
+def defined_in(include: Path) -> dict[str, str]:
+    """Constants (not versions, not initializers) and their text."""
+    text = (include / "vineyard" / "vineyard.h").read_text()
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL).replace("\\\n", " ")
+    defines = dict(re.findall(r"^#define[ \t]+(VINEYARD_\w+)[ \t]+(\S.*?)[ \t]*$", text, re.MULTILINE))
+    return {name: value for name, value in defines.items()
+            if not re.search(r"_INIT$|_ABI_M\w+$|^VINEYARD_API$", name)}
+
+
+def functions_in(include: Path) -> set[str]:
+    text = (include / "vineyard" / "vineyard.h").read_text()
+    return set(re.findall(r"\b(vineyard_\w+)\(", " ".join(
+        re.findall(r"^VINEYARD_API[^;]*;", text, re.MULTILINE))))
+
+
+def needed(library: Path, daemon: Path) -> None:
+    """Library and daemon depend on libc, libm and (the library) libstdc++ and libgcc, nothing else; the
+    library is never unloaded, and its name carries the major number."""
+    for program, may_need in ((library, LIBRARY_MAY_NEED), (daemon, DAEMON_MAY_NEED)):
+        lines = run("ldd", program).splitlines()
+        if not any("libc.so" in line for line in lines):
+            sys.exit(f"{program.name} does not even need libc: what did ldd look at?")
+        for line in lines:
+            if not may_need.search(line):
+                sys.exit(f"{program.name} needs {line.strip()}")
+    # Threads and handlers of fork() run its code until the end of the process.
+    if not re.search(r"FLAGS_1\).*\bNODELETE\b", run("readelf", "-d", library)):
+        sys.exit(f"{library.name} can be unloaded: it was linked without -z nodelete")
+    major = re.search(r"^#define VINEYARD_ABI_MAJOR[ \t]+(\d+)",
+                      (INCLUDE / "vineyard" / "vineyard.h").read_text(), re.MULTILINE)[1]  # type: ignore
+    if soname(library) != f"libvineyard.so.{major}":
+        sys.exit(f"SONAME is {soname(library)}, the major number of the ABI is {major}")
 
 
 def diff(library: Path, cc: str) -> None:
@@ -142,8 +192,9 @@ def old(library: Path, cc: str, sanitize: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("check", choices=["dialects", "symbols", "needed", "diff", "old"])
+    parser.add_argument("check", choices=["dialects", "symbols", "constants", "needed", "diff", "old"])
     parser.add_argument("--library", type=Path)
+    parser.add_argument("--daemon", type=Path)
     parser.add_argument("--cc", default="cc")
     parser.add_argument("--cxx", default="c++")
     parser.add_argument("--sanitize", default="")
@@ -153,8 +204,10 @@ def main() -> None:
         dialects(options.cc, options.cxx)
     elif options.check == "symbols":
         symbols(options.library, options.instrumented)
+    elif options.check == "constants":
+        constants()
     elif options.check == "needed":
-        needed(options.library)
+        needed(options.library, options.daemon)
     elif options.check == "diff":
         if shutil.which("abidiff") is None:
             sys.exit("abidiff is missing (package abigail-tools)")

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Installs a build into a temporary prefix, moves it, and builds examples/c against what is there:
 once with find_package(Vineyard), once with pkg-config. If the examples register tests, they run
-with VINEYARDD naming the installed daemon. Standard library only.
+with VINEYARDD naming the installed daemon. The README's tour in C is compiled and run, too.
+Standard library only.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "c"
@@ -31,6 +34,20 @@ def one(prefix: Path, pattern: str) -> Path:
     if len(found) != 1:
         sys.exit(f"{pattern}: expected one file in the installed tree, found {found}")
     return found[0]
+
+
+def tour(readme: Path) -> str:
+    """The block of C in the README as a program: its socket is the first argument, failures end it."""
+    blocks = re.findall(r"^```c\n(.*?)^```", readme.read_text(), re.MULTILINE | re.DOTALL)
+    if len(blocks) != 1:
+        sys.exit(f"{readme}: expected one block of C, found {len(blocks)}")
+    includes = [line for line in blocks[0].splitlines() if line.startswith("#")]
+    body = [line for line in blocks[0].splitlines() if not line.startswith("#")]
+    checked = re.sub(r"^(vineyard_\w+_(?:connect|put|get)\(.*\));", r"if (\1 != VINEYARD_OK) return 1;",
+                     "\n".join(body), flags=re.MULTILINE)
+    return "\n".join([*includes, "#include <stdio.h>", "int main(int argc, char** argv) {",
+                      "if (argc != 2) return 2;",
+                      checked.replace('"/tmp/vineyard.sock"', "argv[1]"), "return 0;", "}", ""])
 
 
 def main() -> None:
@@ -70,6 +87,20 @@ def main() -> None:
             run(arguments.cc, "-Wall", "-Wextra", "-Werror", *sanitize, source,
                 "-o", work / source.stem, *flags)
         run(daemon, "--version", env=environment)
+
+        source, socket = work / "tour.c", work / "s"
+        source.write_text(tour(EXAMPLES.parents[1] / "README.md"))
+        run(arguments.cc, "-Wall", "-Wextra", "-Werror", *sanitize, source, "-o", work / "tour", *flags)
+        running = subprocess.Popen([daemon, "--socket", socket, "--size", "64Mi"], env=environment)
+        try:
+            while not socket.exists() and running.poll() is None:
+                time.sleep(0.01)
+            said = run(work / "tour", socket, env=environment)
+        finally:
+            running.terminate()
+            running.wait()
+        if said != "Hello, World!":
+            sys.exit(f"the README's tour printed {said!r}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 // What a caller may get wrong, and what two sides of different age see in each other's structs.
+#include <cstddef>
 #include <cstring>
+#include <thread>
 
 #include "tests/capi/fixture.h"
 
@@ -130,6 +132,37 @@ TEST_F(Misuse, ErrorTextsBelongToTheThreadAndStay) {
   EXPECT_EQ(vineyard_abi_version(), VINEYARD_ABI_MAJOR * 1000 + VINEYARD_ABI_MINOR);
 }
 
+TEST_F(Misuse, ErrorTextsOfOtherThreadsAreNotSeen) {
+  vineyard_id id = 0;
+  EXPECT_EQ(vineyard_id_parse("bad", &id), VINEYARD_E_INVALID);
+  std::string mine = vineyard_error_text();
+  std::thread other([&] {
+    EXPECT_STREQ(vineyard_error_text(), "") << "this thread has had no failure";
+    EXPECT_EQ(vineyard_name_get(client_, "other", 0, &id, nullptr), VINEYARD_E_NOT_FOUND);
+    EXPECT_NE(std::string(vineyard_error_text()).find("'other'"), std::string::npos);
+  });
+  other.join();
+  EXPECT_EQ(vineyard_error_text(), mine);
+}
+
+TEST_F(Misuse, ErrorTextsAreOneLineOfAtMost511BytesAndWholeCharacters) {
+  vineyard_id id = 0;
+  const std::string before = "name '";
+  for (size_t shift = 0; shift < 3; ++shift) {
+    std::string name(shift, 'x');
+    for (int i = 0; i < 300; ++i) name += "\xe2\x82\xac";  // three bytes each
+    EXPECT_EQ(vineyard_name_get(client_, name.c_str(), 0, &id, nullptr), VINEYARD_E_NOT_FOUND);
+    std::string text = vineyard_error_text();
+    EXPECT_LE(text.size(), 511u);
+    EXPECT_GT(text.size(), 508u);
+    EXPECT_EQ(text.compare(0, before.size() + shift, before + name.substr(0, shift)), 0) << text;
+    EXPECT_EQ((text.size() - before.size() - shift) % 3, 0u) << "cut within a character";
+  }
+  EXPECT_EQ(vineyard_name_get(client_, "two\nlines\r\x01", 0, &id, nullptr), VINEYARD_E_NOT_FOUND);
+  EXPECT_NE(std::string(vineyard_error_text()).find("'two?lines??'"), std::string::npos)
+      << vineyard_error_text();
+}
+
 // ---- structs of other versions -----------------------------------------------------------------------
 
 TEST_F(Misuse, AnOlderCallersStructIsFilledUpWithDefaults) {
@@ -148,25 +181,103 @@ TEST_F(Misuse, AnOlderCallersStructIsFilledUpWithDefaults) {
   vineyard_client_release(other);
 }
 
-TEST_F(Misuse, ANewerCallersStructIsRefusedOnlyIfItSaysSomethingUnknown) {
+// `call` passes options of every age on and answers the status.
+template <typename Options, typename Call>
+void ExpectTheRulesOfSkew(const char* what, const Options& init, Call call) {
   struct {
-    vineyard_put_options known;
+    Options known;
     uint64_t later;
-  } newer = {VINEYARD_PUT_OPTIONS_INIT, 0};
+  } newer = {init, 1};
   newer.known.struct_size = sizeof newer;
-  vineyard_meta* meta = nullptr;
-  ASSERT_OK(vineyard_meta_create("test::Thing", &meta));
-  vineyard_id id = 0;
-  newer.later = 1;
-  EXPECT_EQ(vineyard_object_put(client_, meta, &newer.known, &id), VINEYARD_E_VERSION);
+  EXPECT_EQ(call(&newer.known), VINEYARD_E_VERSION) << what << ": something unknown is set";
   newer.later = 0;
+  EXPECT_EQ(call(&newer.known), VINEYARD_OK) << what << ": " << vineyard_error_text();
   newer.known.reserved = 1;
-  EXPECT_EQ(vineyard_object_put(client_, meta, &newer.known, &id), VINEYARD_E_VERSION);
+  EXPECT_EQ(call(&newer.known), VINEYARD_E_VERSION) << what << ": reserved";
   newer.known.reserved = 0;
-  EXPECT_OK(vineyard_object_put(client_, meta, &newer.known, &id));
   newer.known.struct_size = 0;
-  EXPECT_EQ(vineyard_object_put(client_, meta, &newer.known, &id), VINEYARD_E_INVALID);
+  EXPECT_EQ(call(&newer.known), VINEYARD_E_INVALID) << what << ": no size";
+  Options older;
+  std::memset(&older, 0xee, sizeof older);  // what lies behind the struct of an older caller
+  older.struct_size = sizeof older.struct_size;
+  EXPECT_EQ(call(&older), VINEYARD_OK) << what << ": " << vineyard_error_text();
+}
+
+TEST_F(Misuse, OptionsOfOlderAndNewerCallersAreUnderstoodOrRefused) {
+  vineyard_id target = Put(client_, "x");
+  ExpectTheRulesOfSkew("connect", vineyard_connect_options VINEYARD_CONNECT_OPTIONS_INIT,
+                       [&](const vineyard_connect_options* options) {
+                         vineyard_client* other = nullptr;
+                         int32_t status = vineyard_client_connect(socket_.c_str(), options, &other);
+                         vineyard_client_release(other);
+                         return status;
+                       });
+  ExpectTheRulesOfSkew("put", vineyard_put_options VINEYARD_PUT_OPTIONS_INIT,
+                       [&](const vineyard_put_options* options) {
+                         vineyard_meta* meta = nullptr;
+                         EXPECT_OK(vineyard_meta_create("test::Thing", &meta));
+                         vineyard_id id = 0;
+                         int32_t status = vineyard_object_put(client_, meta, options, &id);
+                         vineyard_meta_release(meta);
+                         return status;
+                       });
+  ExpectTheRulesOfSkew("delete", vineyard_delete_options VINEYARD_DELETE_OPTIONS_INIT,
+                       [&](const vineyard_delete_options* options) {
+                         vineyard_id id = Put(client_, "goes");
+                         return vineyard_object_delete(client_, &id, 1, options);
+                       });
+  int names = 0;
+  ExpectTheRulesOfSkew("name", vineyard_name_options VINEYARD_NAME_OPTIONS_INIT,
+                       [&](const vineyard_name_options* options) {
+                         std::string name = "n" + std::to_string(++names);
+                         return vineyard_name_put(client_, name.c_str(), target, options, nullptr);
+                       });
+  EXPECT_EQ(Number(client_, "names"), 2u) << "nothing of what was refused was done";
+}
+
+TEST_F(Misuse, StructsToFillTakeAsMuchAsTheirCallersKnow) {
+  struct {
+    vineyard_client_statistics known;
+    uint64_t later;
+  } newer = {VINEYARD_CLIENT_STATISTICS_INIT, 4711};
+  newer.known.struct_size = sizeof newer;
+  ASSERT_OK(vineyard_client_get_statistics(client_, &newer.known));
+  EXPECT_EQ(newer.later, 4711u);
+  EXPECT_EQ(newer.known.struct_size, sizeof newer);
+
+  vineyard_meta* meta = nullptr;
+  ASSERT_OK(vineyard_meta_create("vineyard::Tensor", &meta));
+  vineyard_value three = {VINEYARD_VALUE_INT64, 0, 0, {0}};
+  three.as.int64 = 3;
+  vineyard_value shape = {VINEYARD_VALUE_LIST, 0, 1, {0}};
+  shape.as.items = &three;
+  ASSERT_OK(vineyard_meta_set_value(meta, "shape_", &shape));
+  ASSERT_OK(vineyard_meta_set_string(meta, "value_type_", "int8", 4));
+  ASSERT_OK(vineyard_meta_set_string(meta, "order_", "C", 1));
+  ASSERT_OK(vineyard_meta_add_bytes(meta, "buffer_", "abc", 3, VINEYARD_BLOB_BUFFER));
+  vineyard_id id = 0;
+  vineyard_object* object = nullptr;
+  ASSERT_OK(vineyard_object_put(client_, meta, nullptr, &id));
   vineyard_meta_release(meta);
+  ASSERT_OK(vineyard_object_get(client_, id, &object));
+  struct {
+    vineyard_tensor known;
+    uint64_t later;
+  } larger = {VINEYARD_TENSOR_INIT, 4711};
+  larger.known.struct_size = sizeof larger;
+  ASSERT_OK(vineyard_object_tensor(object, &larger.known));
+  EXPECT_EQ(larger.known.data_size, 3u);
+  EXPECT_EQ(larger.later, 4711u);
+  vineyard_tensor older = VINEYARD_TENSOR_INIT;
+  older.struct_size = offsetof(vineyard_tensor, shape);
+  older.data_size = 4711;
+  ASSERT_OK(vineyard_object_tensor(object, &older));
+  EXPECT_EQ(older.dimensions, 1);
+  EXPECT_EQ(older.shape, nullptr);
+  EXPECT_EQ(older.data_size, 4711u) << "behind the caller's struct";
+  older.struct_size = 0;
+  EXPECT_EQ(vineyard_object_tensor(object, &older), VINEYARD_E_INVALID);
+  vineyard_object_release(object);
 }
 
 }  // namespace

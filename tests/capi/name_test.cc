@@ -1,3 +1,8 @@
+#include <poll.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <csignal>
 #include <set>
 #include <thread>
 
@@ -105,6 +110,84 @@ TEST_F(Name, AnObjectIsWaitedForUntilItIsSealed) {
   ASSERT_OK(vineyard_blob_writer_seal(writer));
   waiter.join();
   vineyard_blob_writer_release(writer);
+  vineyard_client_release(other);
+}
+
+// ---- how waits end ---------------------------------------------------------------------------------
+
+TEST_F(Name, AWaitOfMinusOneEndsAtTheClientsDefault) {
+  vineyard_client* hurried = Connect(/*timeout_ms=*/50);
+  vineyard_id id = 0;
+  EXPECT_EQ(vineyard_name_get(hurried, "never", -1, &id, nullptr), VINEYARD_E_TIMEOUT);
+  EXPECT_NE(std::string(vineyard_error_text()).find("'never'"), std::string::npos);
+  EXPECT_EQ(vineyard_object_wait(hurried, 4711, -1), VINEYARD_E_TIMEOUT);
+  EXPECT_EQ(vineyard_object_wait(hurried, 4711, 0), VINEYARD_E_TIMEOUT);
+  vineyard_client_release(hurried);
+}
+
+constexpr int64_t kLongMs = int64_t{24} * 3600 * 1000;
+
+// Runs `wait` in a thread, and sends it signals once the daemon knows of the wait; its status.
+template <typename Wait>
+int32_t Signalled(vineyard_client* observer, Wait wait) {
+  struct sigaction action = {}, before = {};
+  action.sa_handler = [](int) {};
+  sigaction(SIGUSR1, &action, &before);
+  std::atomic<bool> done{false};
+  int32_t status = VINEYARD_OK;
+  std::thread waiter([&] {
+    status = wait();
+    done = true;
+  });
+  WaitForNumber(observer, "waits", 1);
+  while (!done) {  // one that comes just before the sleep is not noticed
+    pthread_kill(waiter.native_handle(), SIGUSR1);
+    poll(nullptr, 0, 1);
+  }
+  waiter.join();
+  sigaction(SIGUSR1, &before, nullptr);
+  return status;
+}
+
+TEST_F(Name, ASignalEndsAWait) {
+  vineyard_client* other = Connect();
+  vineyard_id id = 4711;
+  EXPECT_EQ(
+      Signalled(client_, [&] { return vineyard_name_get(other, "never", kLongMs, &id, nullptr); }),
+      VINEYARD_E_INTERRUPTED);
+  EXPECT_EQ(id, 4711u);
+  WaitForNumber(client_, "waits", 1);  // the daemon still waits for it; the connection goes on
+  vineyard_client_release(other);
+  WaitForNumber(client_, "waits", 0);
+  other = Connect();
+  EXPECT_EQ(Signalled(client_, [&] { return vineyard_object_wait(other, 12345, kLongMs); }),
+            VINEYARD_E_INTERRUPTED);
+  vineyard_client_release(other);
+}
+
+std::atomic<int> asked, patience;
+
+TEST_F(Name, TheCallersHookDecidesWhetherAWaitGoesOn) {
+  asked = 0;
+  patience = 3;
+  vineyard_connect_options options = VINEYARD_CONNECT_OPTIONS_INIT;
+  options.keep_waiting = [] { return ++asked < patience ? 1 : 0; };
+  vineyard_client* other = nullptr;
+  ASSERT_OK(vineyard_client_connect(socket_.c_str(), &options, &other));
+  vineyard_id id = 0;
+  EXPECT_EQ(vineyard_name_get(other, "never", kLongMs, &id, nullptr), VINEYARD_E_INTERRUPTED);
+  EXPECT_EQ(asked, 3) << "without any signal";
+  // Where there is a hook a signal alone ends nothing.
+  vineyard_client_release(other);
+  WaitForNumber(client_, "waits", 0);
+  patience = 1 << 30;
+  ASSERT_OK(vineyard_client_connect(socket_.c_str(), &options, &other));
+  asked = 0;
+  int32_t status = Signalled(client_, [&] {
+    int32_t first = vineyard_name_get(other, "never", 300, &id, nullptr);
+    return asked > 0 ? first : VINEYARD_E_INTERNAL;
+  });
+  EXPECT_EQ(status, VINEYARD_E_TIMEOUT);
   vineyard_client_release(other);
 }
 

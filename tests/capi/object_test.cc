@@ -179,6 +179,93 @@ TEST_F(Object, ATreeIsPutAtOnceAndReadWithoutAMessage) {
   vineyard_blob_release(blob);
 }
 
+uint64_t Requests(vineyard_client* client) {
+  vineyard_client_statistics statistics = VINEYARD_CLIENT_STATISTICS_INIT;
+  EXPECT_OK(vineyard_client_get_statistics(client, &statistics));
+  return statistics.requests;
+}
+
+TEST_F(Object, ATreeIsPutWithOneMessageWhateverItsDepthAndReadWithNone) {
+  constexpr int kLevels = 60;
+  vineyard_object_release(GetObject(PutObject(client_, "test::First", {})));  // maps what is there
+  std::vector<vineyard_meta*> metas;
+  for (int i = 0; i < kLevels; ++i) {
+    std::string bytes = "level " + std::to_string(i);
+    metas.push_back(NewMeta());
+    vineyard_meta* blob = nullptr;
+    ASSERT_OK(vineyard_meta_create_blob("twice", 5, VINEYARD_BLOB_BYTES, &blob));
+    ASSERT_OK(vineyard_meta_add_meta(metas.back(), "blob", blob));
+    ASSERT_OK(vineyard_meta_add_meta(metas.back(), "again", blob));
+    if (i > 0) ASSERT_OK(vineyard_meta_add_meta(metas.back(), "below", metas[metas.size() - 2]));
+    vineyard_meta_release(blob);
+  }
+  vineyard_put_options options = VINEYARD_PUT_OPTIONS_INIT;
+  options.name = "deep";
+  vineyard_id id = 0;
+  uint64_t before = Requests(client_);
+  ASSERT_OK(vineyard_object_put(client_, metas.back(), &options, &id));
+  EXPECT_EQ(Requests(client_), before + 1) << "its name included";
+  for (vineyard_meta* meta : metas) vineyard_meta_release(meta);
+
+  vineyard_object* object = GetObject(id);
+  for (int i = kLevels - 1; i >= 0; --i) {
+    vineyard_blob* blob = nullptr;
+    ASSERT_OK(vineyard_object_member_blob(object, "again", &blob));
+    EXPECT_EQ(BytesOf(blob), "twice");
+    vineyard_blob_release(blob);
+    vineyard_object* below = nullptr;
+    if (i > 0) ASSERT_OK(vineyard_object_member(object, "below", &below));
+    vineyard_object_release(object);
+    object = below;
+  }
+  EXPECT_EQ(Requests(client_), before + 1);
+}
+
+// ---- persist -----------------------------------------------------------------------------------------
+
+TEST_F(Object, PersistTakesTheWholeTreeAndIsSeenByTheNextGet) {
+  vineyard_id blob = Put(client_, "below"), other = Put(client_, "beside");
+  vineyard_id middle = PutObject(client_, "test::Middle", {{"x", blob}});
+  vineyard_id root = PutObject(client_, "test::Root", {{"m", middle}});
+  auto persisted = [&](vineyard_id id) {
+    vineyard_object* object = GetObject(id);
+    int32_t is = vineyard_object_is_persisted(object);
+    vineyard_object_release(object);
+    return is;
+  };
+  vineyard_object* early = GetObject(root);
+  vineyard_id ids[] = {root, 12345};
+  EXPECT_EQ(vineyard_object_persist(client_, ids, 2), VINEYARD_E_NOT_FOUND);
+  EXPECT_EQ(persisted(root), 0) << "all or nothing";
+  for (int times = 0; times < 2; ++times) {
+    ASSERT_OK(vineyard_object_persist(client_, ids, 1));
+    for (vineyard_id id : {root, middle, blob}) EXPECT_EQ(persisted(id), 1);
+    EXPECT_EQ(persisted(other), 0);
+  }
+  EXPECT_EQ(vineyard_object_is_persisted(early), 0) << "it was not when it was got";
+  vineyard_object_release(early);
+  EXPECT_EQ(vineyard_object_is_persisted(nullptr), 0);
+  EXPECT_OK(vineyard_object_persist(client_, nullptr, 0));
+}
+
+TEST_F(Object, APutMayPersist) {
+  vineyard_meta* meta = NewMeta();
+  ASSERT_OK(vineyard_meta_add_bytes(meta, "m", "member", 6, VINEYARD_BLOB_BYTES));
+  vineyard_put_options options = VINEYARD_PUT_OPTIONS_INIT;
+  options.persist = 1;
+  vineyard_id id = 0;
+  ASSERT_OK(vineyard_object_put(client_, meta, &options, &id));
+  vineyard_meta_release(meta);
+  vineyard_object *object = GetObject(id), *member = nullptr;
+  EXPECT_EQ(vineyard_object_is_persisted(object), 1);
+  ASSERT_OK(vineyard_object_member(object, "m", &member));
+  EXPECT_EQ(vineyard_object_is_persisted(member), 1);
+  vineyard_object_release(member);
+  vineyard_object_release(object);
+}
+
+// ---- deletes -----------------------------------------------------------------------------------------
+
 TEST_F(Object, ADeletedTreeIsReadableWhileItsRootIsPinned) {
   vineyard_id blob_id = Put(client_, "below");
   vineyard_id middle = PutObject(client_, "test::Middle", {{"x", blob_id}, {"y", blob_id}});

@@ -1,4 +1,5 @@
 // The deaths of clients, and what clients see of the deaths of others.
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstring>
@@ -255,6 +256,35 @@ TEST_F(DaemonDeath, APutWhoseReplyWasLostMakesOneObject) {
     objects += ids[t].size();
   }
   EXPECT_EQ(Number(client_, "blobs"), objects);
+}
+
+// By the counter in it, which blobs and objects share.
+uint64_t CounterOf(vineyard_id id) { return id & ((uint64_t{1} << 40) - 1); }
+
+TEST_F(DaemonDeath, NoIdIsUsedTwiceWhateverWasDeletedBeforeIt) {
+  uint64_t highest = 0;
+  auto put_all = [&] {
+    vineyard_blob_writer* writer = nullptr;
+    EXPECT_OK(vineyard_blob_writer_create(client_, 100000, VINEYARD_BLOB_BYTES, &writer));
+    std::vector<uint64_t> counters = {CounterOf(vineyard_blob_writer_id(writer))};
+    vineyard_blob_writer_release(writer);  // never sealed
+    vineyard_id blob = Put(client_, "blob");
+    counters.push_back(CounterOf(blob));
+    counters.push_back(CounterOf(PutObject(client_, "test::Thing", {{"m", blob}})));
+    for (uint64_t counter : counters) {
+      EXPECT_GT(counter, highest);
+      highest = std::max(highest, counter);
+    }
+  };
+  for (int round = 0; round < 3; ++round) {
+    put_all();
+    ASSERT_OK(vineyard_client_clear(client_, nullptr));
+    EXPECT_EQ(Number(client_, "objects") + Number(client_, "blobs") + Number(client_, "leases"),
+              0u);
+    KillDaemon();
+    put_all();
+    ASSERT_OK(vineyard_client_clear(client_, nullptr));
+  }
 }
 
 TEST_F(DaemonDeath, WithItsKeeperTakesTheObjectsButNotTheViews) {
