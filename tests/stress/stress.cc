@@ -1,14 +1,17 @@
 // Readers, writers and deleters in processes of their own, under a daemon, keeper and workers that are
-// killed at random; in the end an audit.
+// killed or stopped for a while at random; in the end an audit.
 //
-//   stress VINEYARDD [--seconds S] [--kills K] [--workers W] [--seed N]
+//   stress VINEYARDD [--seconds S] [--kills K] [--workers W] [--seed N] [--size MiB] [--evict 1]
 //
 // Every payload can be recomputed from its first 16 bytes, so that one wrong byte, read at any time, is
 // found. A worker may be told "not found" (somebody deleted it), "out of memory", and that two daemons in
-// a row died under its request; anything else is an error. The audit: nobody hangs, no object that was not
-// deleted is missing, and once everything is deleted not one byte is used, leased or waiting. The seed is
-// printed; it fixes who is killed and what workers try, not the timing.
+// a row died under its request; anything else is an error. Of daemon and keeper one at a time is killed:
+// the next when a daemon of a later epoch answers. The audit: nobody hangs, no object that was not deleted
+// (or, with --evict, evicted) is missing, once everything is deleted not one byte is used, leased or
+// waiting, and each kind of violence was done. The seed is printed; it fixes who is killed and what
+// workers try, not the timing.
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vineyard/vineyard.h>
@@ -32,7 +35,8 @@ constexpr int kMaxWorkers = 16;
 struct Board {
   std::atomic<int> stop;
   std::atomic<uint64_t> ring[kRing];
-  std::atomic<uint64_t> verified_gets, verified_bytes, puts, deletes, errors, misses, died_twice;
+  std::atomic<uint64_t> verified_gets, verified_bytes, puts, deletes, errors, misses, died_twice,
+      evictions;
   std::atomic<uint64_t> kept[kMaxWorkers][64];  // never deleted: must be there in the end
   std::atomic<uint32_t> kept_count[kMaxWorkers];
 };
@@ -214,17 +218,6 @@ class Worker {
 
 // ---- the one who kills ----
 
-pid_t DaemonOf(pid_t keeper) {
-  std::string path = "/proc/" + std::to_string(keeper) + "/task/" + std::to_string(keeper);
-  std::FILE* file = std::fopen((path + "/children").c_str(), "r");
-  int pid = 0;
-  if (file != nullptr) {
-    if (std::fscanf(file, "%d", &pid) != 1) pid = 0;
-    std::fclose(file);
-  }
-  return pid;
-}
-
 uint64_t Info(vineyard_client* client, const char* wanted) {
   vineyard_info* info = nullptr;
   uint64_t number = UINT64_MAX;
@@ -263,9 +256,47 @@ pid_t Spawn(const std::vector<std::string>& command) {
 
 struct Plan {
   std::string program;
-  int seconds = 5, kills = 20, workers = 3;
+  int seconds = 5, kills = 20, workers = 3, size_mib = 256;
+  bool evict = false;
   uint64_t seed = 1;
 };
+
+// Who runs now. False: nobody answers any more.
+struct Daemons {
+  uint64_t epoch = 0;
+  pid_t daemon = 0, keeper = 0;
+};
+bool Ask(vineyard_client* client, Daemons* daemons) {
+  daemons->epoch = Info(client, "epoch");
+  daemons->daemon = static_cast<pid_t>(Info(client, "pid"));
+  daemons->keeper = static_cast<pid_t>(Info(client, "keeper_pid"));
+  return daemons->epoch != UINT64_MAX;
+}
+
+// Until the death of one of them is repaired: another daemon answers, below a keeper that lives.
+bool AwaitNext(vineyard_client* client, Daemons* daemons) {
+  Daemons before = *daemons;
+  for (int tries = 0; tries < 600; ++tries) {
+    if (Ask(client, daemons) && daemons->epoch > before.epoch) return true;
+    usleep(20'000);
+  }
+  std::fprintf(stderr, "stress: no daemon follows the one of epoch %llu\n",
+               static_cast<unsigned long long>(before.epoch));
+  return false;
+}
+
+// What was done to whom.
+enum Violence {
+  kKillDaemon,
+  kKillKeeper,
+  kKillWorker,
+  kStopDaemon,
+  kStopKeeper,
+  kStopWorker,
+  kKinds
+};
+constexpr const char* kDone[kKinds] = {"daemon killed",  "keeper killed",  "worker killed",
+                                       "daemon stopped", "keeper stopped", "worker stopped"};
 
 int Audit(const char* socket, const Plan& plan) {
   vineyard_client* client = nullptr;
@@ -279,7 +310,9 @@ int Audit(const char* socket, const Plan& plan) {
     for (uint32_t i = 0; i < board->kept_count[w].load(); ++i) {
       vineyard_object* object = nullptr;
       vineyard_blob* blob = nullptr;
-      if (vineyard_object_get(client, board->kept[w][i].load(), &object) != VINEYARD_OK ||
+      int32_t got = vineyard_object_get(client, board->kept[w][i].load(), &object);
+      if (got == VINEYARD_E_NOT_FOUND && plan.evict) continue;
+      if (got != VINEYARD_OK ||
           vineyard_object_member_blob(object, "payload", &blob) != VINEYARD_OK ||
           !IsIntact(vineyard_blob_data(blob), vineyard_blob_length(blob))) {
         std::fprintf(stderr, "stress: a kept object is lost: %s\n", vineyard_error_text());
@@ -291,6 +324,10 @@ int Audit(const char* socket, const Plan& plan) {
     }
   }
   failures += Settles(client, "sessions", 1) ? 0 : 1;
+  if (plan.evict && board->evictions.load() == 0) {
+    std::fprintf(stderr, "stress: nothing was ever evicted; use a smaller --size\n");
+    ++failures;
+  }
   if (vineyard_client_clear(client, nullptr) != VINEYARD_OK) ++failures;
   failures += Settles(client, "leases", 0) ? 0 : 1;
   failures += Settles(client, "memory_used", 0) ? 0 : 1;
@@ -310,71 +347,116 @@ int Audit(const char* socket, const Plan& plan) {
   return failures + (board->errors.load() != 0 ? 1 : 0);
 }
 
-int Drive(const Plan& plan, const char* self, int board_fd) {
-  char folder[] = "/tmp/vineyard-stress-XXXXXX";
-  if (mkdtemp(folder) == nullptr) return 1;
-  std::string socket = std::string(folder) + "/s";
-  std::printf("stress: seed %llu\n", static_cast<unsigned long long>(plan.seed));
-  std::fflush(stdout);
-  pid_t keeper = Spawn({plan.program, "--socket", socket, "--size", "256Mi", "--meta", "local",
-                        "--log-level", "error"});
-  vineyard_client* probe = nullptr;
-  for (int tries = 0; vineyard_client_connect(socket.c_str(), nullptr, &probe) != VINEYARD_OK;
-       ++tries) {
-    if (tries == 1000) return 1;
-    usleep(10'000);
-  }
-  vineyard_client_release(probe);
+class Driver {
+ public:
+  Driver(const Plan& plan, const char* self, int board_fd)
+      : plan_(plan), self_(self), board_fd_(board_fd), random_(plan.seed) {}
 
-  std::mt19937_64 random(plan.seed);
-  std::vector<pid_t> workers;
-  auto start_worker = [&](int number) {
-    return Spawn({self, "--worker", std::to_string(number), socket, std::to_string(random()),
-                  std::to_string(board_fd)});
-  };
-  for (int w = 0; w < plan.workers; ++w) workers.push_back(start_worker(w));
-  uint64_t daemon_kills = 0, worker_kills = 0;
-  useconds_t pause = static_cast<useconds_t>(plan.seconds * 1'000'000LL / (plan.kills + 1));
-  for (int k = 0; k < plan.kills; ++k) {
-    usleep(static_cast<useconds_t>(pause / 2 + random() % pause));
-    if (random() % 2 == 0) {
-      pid_t daemon = DaemonOf(keeper);
-      if (daemon > 0) {
-        kill(daemon, SIGKILL);
-        ++daemon_kills;
-      }
-    } else {
-      size_t victim = random() % workers.size();
-      kill(workers[victim], SIGKILL);
-      waitpid(workers[victim], nullptr, 0);
-      workers[victim] = start_worker(static_cast<int>(victim));
-      ++worker_kills;
+  int Run() {
+    char folder[] = "/tmp/vineyard-stress-XXXXXX";
+    if (mkdtemp(folder) == nullptr) return 1;
+    socket_ = std::string(folder) + "/s";
+    std::printf("stress: seed %llu\n", static_cast<unsigned long long>(plan_.seed));
+    std::fflush(stdout);
+    if (!Start()) return 1;
+    int failures = 0;
+    for (int w = 0; w < plan_.workers; ++w) workers_.push_back(StartWorker(w));
+    auto pause = static_cast<useconds_t>(plan_.seconds * 1'000'000LL / (plan_.kills + 1));
+    for (int k = 0; k < plan_.kills && failures == 0; ++k) {
+      usleep(static_cast<useconds_t>(pause / 2 + random_() % pause));
+      // Each kind once, then as it comes.
+      Violence what = static_cast<Violence>(k < kKinds ? k : static_cast<int>(random_() % kKinds));
+      failures += Do(what, pause) ? 0 : 1;
     }
-  }
-  usleep(pause);
-  board->stop.store(1);
-  int failures = 0;
-  for (pid_t worker : workers) {
-    int status = 0;
-    waitpid(worker, &status, 0);
-    if (status != 0) {
-      std::fprintf(stderr, "stress: a worker ended with status %d\n", status);
+    usleep(pause);
+    board->evictions += Info(observer_, "evictions");
+    board->stop.store(1);
+    for (pid_t worker : workers_) {
+      int status = 0;
+      waitpid(worker, &status, 0);
+      if (status != 0) {
+        std::fprintf(stderr, "stress: a worker ended with status %d\n", status);
+        ++failures;
+      }
+    }
+    for (int kind = 0; kind < kKinds; ++kind) {
+      std::printf("stress: %s %llu times\n", kDone[kind],
+                  static_cast<unsigned long long>(done_[kind]));
+    }
+    vineyard_client_release(observer_);
+    failures += Audit(socket_.c_str(), plan_);
+    kill(now_.keeper, SIGTERM);
+    while (waitpid(-1, nullptr, 0) > 0) {  // orphans come to us: when all are gone nobody is left
+    }
+    if (rmdir(folder) != 0) {
+      std::fprintf(stderr, "stress: the daemon left something in %s\n", folder);
       ++failures;
     }
+    std::printf("stress: %s\n", failures == 0 ? "passed" : "FAILED");
+    return failures == 0 ? 0 : 1;
   }
-  std::printf("stress: killed the daemon %llu times, workers %llu times\n",
-              static_cast<unsigned long long>(daemon_kills),
-              static_cast<unsigned long long>(worker_kills));
-  failures += Audit(socket.c_str(), plan);
-  kill(keeper, SIGTERM);
-  waitpid(keeper, nullptr, 0);
-  if (rmdir(folder) != 0) {
-    std::fprintf(stderr, "stress: the daemon left something in %s\n", folder);
-    ++failures;
+
+ private:
+  bool Start() {
+    prctl(PR_SET_CHILD_SUBREAPER, 1);  // the daemon of a dead keeper comes to us
+    Spawn({plan_.program, "--socket", socket_, "--size", std::to_string(plan_.size_mib) + "Mi",
+           "--evict", plan_.evict ? "drop" : "none", "--log-level", "error"});
+    for (int tries = 0;
+         vineyard_client_connect(socket_.c_str(), nullptr, &observer_) != VINEYARD_OK; ++tries) {
+      if (tries == 1000) return false;
+      usleep(10'000);
+    }
+    return Ask(observer_, &now_);
   }
-  std::printf("stress: %s\n", failures == 0 ? "passed" : "FAILED");
-  return failures == 0 ? 0 : 1;
-}
+
+  pid_t StartWorker(int number) {
+    return Spawn({self_, "--worker", std::to_string(number), socket_, std::to_string(random_()),
+                  std::to_string(board_fd_)});
+  }
+
+  bool Do(Violence what, useconds_t pause) {
+    ++done_[what];
+    size_t victim = random_() % workers_.size();
+    switch (what) {
+      case kKillDaemon:
+      case kKillKeeper:
+        board->evictions += Info(observer_, "evictions");  // each daemon counts its own
+        kill(what == kKillDaemon ? now_.daemon : now_.keeper, SIGKILL);
+        return AwaitNext(observer_, &now_);
+      case kKillWorker:
+        kill(workers_[victim], SIGKILL);
+        waitpid(workers_[victim], nullptr, 0);
+        workers_[victim] = StartWorker(static_cast<int>(victim));
+        return true;
+      case kStopDaemon:
+        Stop(now_.daemon, pause);
+        return true;
+      case kStopKeeper:
+        Stop(now_.keeper, pause);
+        return true;
+      default:
+        Stop(workers_[victim], pause);
+        return true;
+    }
+  }
+
+  // Whoever stands still is not dead: the others wait for it, or go on without.
+  void Stop(pid_t pid, useconds_t pause) {
+    kill(pid, SIGSTOP);
+    usleep(static_cast<useconds_t>(random_() % pause));
+    kill(pid, SIGCONT);
+  }
+
+  const Plan& plan_;
+  const char* const self_;
+  const int board_fd_;
+  std::mt19937_64 random_;
+  std::string socket_;
+  vineyard_client* observer_ = nullptr;
+  Daemons now_;
+  std::vector<pid_t> workers_;
+  uint64_t done_[kKinds] = {};
+};
 
 }  // namespace
 
@@ -382,7 +464,8 @@ int main(int argc, char** argv) {
   bool worker = argc == 6 && std::strcmp(argv[1], "--worker") == 0;
   if (argc < 2) {
     std::fprintf(stderr,
-                 "usage: stress VINEYARDD [--seconds S] [--kills K] [--workers W] [--seed N]\n");
+                 "usage: stress VINEYARDD [--seconds S] [--kills K] [--workers W] [--seed N] "
+                 "[--size MiB] [--evict 1]\n");
     return 2;
   }
   int board_fd = worker ? std::atoi(argv[5]) : memfd_create("stress", 0);
@@ -405,6 +488,8 @@ int main(int argc, char** argv) {
       plan.workers = static_cast<int>(number < kMaxWorkers ? number : kMaxWorkers);
     }
     if (std::strcmp(argv[i], "--seed") == 0) plan.seed = number;
+    if (std::strcmp(argv[i], "--size") == 0) plan.size_mib = static_cast<int>(number);
+    if (std::strcmp(argv[i], "--evict") == 0) plan.evict = number != 0;
   }
-  return Drive(plan, "/proc/self/exe", board_fd);
+  return Driver(plan, "/proc/self/exe", board_fd).Run();
 }
