@@ -155,6 +155,8 @@ Status Client::Call(Request* request, const Patience& patience, Reply* reply) {
   RETURN_IF_ERROR(CheckUsable());
   ReleaseDeferred();
   DropLeasesNow(patience);
+  // Whoever asks the daemon looks, too, whether memory that it maps is of no use any more.
+  if (Session* session = session_.load(std::memory_order_acquire)) session->DropOldSegments();
   return connection_->Call(request, patience, reply);
 }
 
@@ -238,7 +240,6 @@ Status Client::EnsureSegment(Session* session, uint32_t number, bool writable,
     return {Code::kUnavailable,
             Format("segment %u: it belonged to a daemon that is gone, and was not mapped", number)};
   }
-  session->DropOldSegments();
   wire::SegmentRequest wanted;
   wanted.number = number;
   wanted.writable = writable;

@@ -82,7 +82,7 @@ Result<Session*> Session::Open(const Fd& index, const Fd& directory, const Fd& p
   session->instance_ = instance;
   session->stamp_ = StampOf(ForkEpoch());
   session->writers_ = 0;
-  session->oldest_segment_ = 0;
+  session->oldest_segment_.store(0, std::memory_order_relaxed);
   session->scanned_ = 0;
   session->superblock_ = superblock;
   session->slots_ = reinterpret_cast<const shm::Slot*>(index_map.data() + shm::kSlotsOffset);
@@ -210,9 +210,11 @@ char* Session::WritableAt(uint64_t location, uint64_t size) const {
 void Session::DropOldSegments() {
   // acquire: what was freed before the number rose is seen as free.
   uint64_t oldest = superblock_->oldest_segment.load(std::memory_order_acquire);
+  if (oldest <= oldest_segment_.load(std::memory_order_relaxed))
+    return;  // a hint that saves the lock
   std::lock_guard lock(ProcessMutex());
-  if (oldest <= oldest_segment_) return;
-  oldest_segment_ = oldest;
+  if (!in_use_ || oldest <= oldest_segment_.load(std::memory_order_relaxed)) return;
+  oldest_segment_.store(oldest, std::memory_order_relaxed);
   auto old = [&](Segment* segment) {
     if (segment->number >= oldest) return false;
     Cell(segment->number)

@@ -124,7 +124,7 @@ class Session {
   uint32_t stamp_ = 0;
   uint32_t writers_ = 0;
   bool in_use_ = false;
-  uint64_t oldest_segment_ = 0;
+  std::atomic<uint64_t> oldest_segment_{0};  // written under the lock
   uint64_t scanned_ = 0;  // of an orphan: slots below have no pin left (invariant 3)
   shm::Mapping index_map_, directory_map_, pins_map_;
   std::vector<Segment*> segments_;

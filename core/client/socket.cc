@@ -15,6 +15,19 @@ namespace {
 
 constexpr size_t kReadSize = 64 * 1024;
 
+Status ConnectError(const std::string& path, int error_number) {
+  Status reason = ErrnoStatus("connect " + path, error_number);
+  if (error_number == ENOENT || error_number == ECONNREFUSED) {
+    return {reason.code(),
+            reason.text() + "; no daemon runs there: start vineyardd --socket " + path};
+  }
+  if (error_number == EACCES) {
+    return {reason.code(),
+            reason.text() + "; its daemon belongs to another user: start one of your own"};
+  }
+  return reason;
+}
+
 }  // namespace
 
 Result<Socket> Socket::Connect(const std::string& path, const Patience& patience) {
@@ -27,7 +40,7 @@ Result<Socket> Socket::Connect(const std::string& path, const Patience& patience
     if (errno == EINTR) continue;
     // EAGAIN: the queue of the listening socket is full, and the kernel tells nobody when it is not. The
     // wait is of a descriptor that is never ready, in small slices.
-    if (errno != EAGAIN) return ErrnoStatus("connect " + path, errno);
+    if (errno != EAGAIN) return ConnectError(path, errno);
     if (patience.deadline.passed()) {
       return Status(Code::kTimeout, "connect " + path + ": too many others wait to be accepted");
     }

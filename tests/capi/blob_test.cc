@@ -9,6 +9,29 @@ namespace {
 
 class Blob : public WithClient {};
 
+// Memory that the daemon gave back to the host is unmapped by whatever is asked of it next.
+TEST_F(Blob, OfMemoryThatWasGivenBackIsMappedNoMore) {
+  vineyard_client* other = Connect();
+  vineyard_id id = Put(other, std::string(300000, 'x'));
+  vineyard_blob* blob = nullptr;
+  ASSERT_OK(vineyard_blob_get(client_, id, &blob));
+  const void* data = vineyard_blob_data(blob);
+  ASSERT_OK(vineyard_client_clear(other, nullptr));
+  ASSERT_OK(vineyard_client_trim(other, nullptr));
+  Number(client_, "blobs");
+  EXPECT_EQ(BytesOf(blob), std::string(300000, 'x')) << "a view keeps its segment";
+  vineyard_blob_release(blob);
+  ASSERT_TRUE(WaitForNumber(other, "deferred", 0));
+  EXPECT_EQ(vineyard_memory_is_shared(data, 1), 1);
+  uint64_t bytes = 0;
+  ASSERT_OK(vineyard_client_trim(other, &bytes));
+  EXPECT_GT(bytes, 300000u);
+  Number(client_, "blobs");  // no segment is asked for
+  EXPECT_EQ(vineyard_memory_is_shared(data, 1), 0);
+  EXPECT_EQ(Get(client_, Put(other, std::string(300000, 'y'))), std::string(300000, 'y'));
+  vineyard_client_release(other);
+}
+
 constexpr int32_t kKinds[] = {VINEYARD_BLOB_BUFFER, VINEYARD_BLOB_BYTES, VINEYARD_BLOB_BYTEARRAY};
 
 // "/memfd:vineyard..." when the address lies in shared memory.
