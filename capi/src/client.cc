@@ -13,7 +13,8 @@ int32_t vineyard_client_connect(const char* path, const vineyard_connect_options
     RETURN_IF_NULL(client);
     vineyard_connect_options known = VINEYARD_CONNECT_OPTIONS_INIT;
     RETURN_IF_ERROR(ReadStruct(options, &known));
-    if (path != nullptr && *path == '\0') return Invalid("path: it is empty");
+    if (path != nullptr && *path == '\0')
+      return Invalid("path: it is empty; NULL stands for the default socket");
     if (known.timeout_ms < 0) return Invalid("timeout_ms: it is negative");
     client::ConnectOptions wanted;
     if (path != nullptr) wanted.path = path;

@@ -147,7 +147,7 @@ int32_t vineyard_object_put(vineyard_client* client, vineyard_meta* meta,
     client::PutOptions wanted;
     if (known.name != nullptr) {
       wanted.name = known.name;
-      if (wanted.name.empty()) return Invalid("name: it is empty");
+      if (wanted.name.empty()) return Invalid("name: it is empty; NULL stands for none");
     }
     wanted.replace = known.replace != 0;
     wanted.persist = known.persist != 0;

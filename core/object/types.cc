@@ -123,16 +123,17 @@ bool GlobMatches(std::string_view glob, std::string_view text, uint64_t* steps) 
 }
 
 Status CheckText(std::string_view what, std::string_view text, uint64_t limit) {
-  if (text.empty()) return Invalid(std::string(what) + ": it is empty");
+  if (text.empty())
+    return Invalid(std::string(what) + ": it is empty; at least one character is expected");
   if (text.size() > limit) {
-    return Limit(Format("%.*s of %zu bytes: at most %llu are allowed",
+    return Limit(Format("%.*s of %zu bytes: at most %llu are allowed; choose a shorter one",
                         static_cast<int>(what.size()), what.data(), text.size(),
                         static_cast<unsigned long long>(limit)));
   }
   if (text.find('\0') != std::string_view::npos) {
-    return Invalid(std::string(what) + ": it contains a NUL character");
+    return Invalid(std::string(what) + ": it contains a NUL character; leave it out");
   }
-  if (!IsUtf8(text)) return Invalid(std::string(what) + ": it is not UTF-8");
+  if (!IsUtf8(text)) return Invalid(std::string(what) + ": it is not UTF-8; encode it so");
   return OkStatus();
 }
 

@@ -28,10 +28,13 @@ Status Store::Impl::CheckName(std::string_view name, bool replace, uint64_t expe
   if (expect != UINT64_MAX) {
     uint64_t revision = found == names_.end() ? 0 : ReadName(found->second).revision;
     if (revision == expect) return OkStatus();
-    if (found == names_.end()) return {Code::kConflict, quoted + ": no object has it"};
+    if (found == names_.end())
+      return {Code::kConflict, quoted + ": no object has it, expected was revision " +
+                                   std::to_string(expect) + "; ask for the name again"};
     return {Code::kConflict, quoted + ": object " + PrintId(ReadName(found->second).id) +
                                  " has it since revision " + std::to_string(revision) +
-                                 ", expected was " + std::to_string(expect)};
+                                 ", expected was " + std::to_string(expect) +
+                                 "; ask for the name again"};
   }
   if (found != names_.end() && !replace) {
     return {Code::kExists, quoted + ": object " + PrintId(ReadName(found->second).id) +
@@ -131,7 +134,7 @@ Result<Mutation> Store::Impl::DropName(Request request, std::string_view name, u
   RETURN_IF_ERROR(CheckName(name, /*replace=*/true, expect));
   auto found = names_.find(name);
   if (found == names_.end()) {
-    return NotFound("name '" + std::string(name) + "': no object has it");
+    return NotFound("name '" + std::string(name) + "': no object has it; there is nothing to drop");
   }
   Mutation reply{ReadName(found->second).id, 0, 0};
   Batch batch(slots_.get());

@@ -82,9 +82,11 @@ std::optional<uint32_t> Store::Impl::FindSealed(ObjectId id) const {
 Status Store::Impl::NoSuchObject(ObjectId id) const {
   auto lease = leases_.find(id);
   if (lease != leases_.end()) {
-    return NotFound("object " + PrintId(id) + ": it is being written and not sealed yet");
+    return NotFound("object " + PrintId(id) +
+                    ": it is being written and not sealed yet; wait for it");
   }
-  return NotFound("object " + PrintId(id) + ": there is none (any more)");
+  return NotFound("object " + PrintId(id) +
+                  ": there is none (any more); check the id, or put it again");
 }
 
 }  // namespace vineyard::store

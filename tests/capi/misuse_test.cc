@@ -106,7 +106,11 @@ TEST_F(Misuse, NobodyAtThePathIsUnavailableAndALongPathWorks) {
   vineyard_client* other = nullptr;
   std::string none = folder_ / "none.sock";
   EXPECT_EQ(vineyard_client_connect(none.c_str(), nullptr, &other), VINEYARD_E_UNAVAILABLE);
-  EXPECT_EQ(std::string(vineyard_error_text()), "connect " + none + ": No such file or directory");
+  EXPECT_EQ(std::string(vineyard_error_text()),
+            "connect " + none +
+                ": No such file or directory; no daemon runs there: start vineyardd "
+                "--socket " +
+                none);
   std::string longer = folder_.path();
   while (longer.size() < 150) longer += "/.";
   longer += "/v.sock";
@@ -130,6 +134,56 @@ TEST_F(Misuse, ErrorTextsBelongToTheThreadAndStay) {
   EXPECT_EQ(vineyard_status_is_retryable(VINEYARD_E_NOT_FOUND), 0);
   EXPECT_GT(std::strlen(vineyard_version()), 0u);
   EXPECT_EQ(vineyard_abi_version(), VINEYARD_ABI_MAJOR * 1000 + VINEYARD_ABI_MINOR);
+}
+
+// The thing, the reason, what to do.
+TEST_F(Misuse, ErrorsOfBadInputSayWhatToDo) {
+  vineyard_id id = 0;
+  vineyard_id known = Put(client_, "x");
+  vineyard_blob* blob = nullptr;
+  vineyard_client* other = nullptr;
+  vineyard_name_options expect = VINEYARD_NAME_OPTIONS_INIT;
+  expect.compare = 1;
+  expect.expect = 4711;
+  auto give = [&](const std::string& name) {
+    return vineyard_name_put(client_, name.c_str(), known, nullptr, nullptr);
+  };
+  struct {
+    int32_t status, wanted;
+    std::vector<std::string> parts;
+    std::string text = vineyard_error_text();
+  } const cases[] = {
+      {vineyard_blob_get(client_, VINEYARD_ID_EMPTY_BLOB | 0xabc, &blob),
+       VINEYARD_E_NOT_FOUND,
+       {"object o8000000000000abc: ", "there is none", "check the id, or put it again"}},
+      {vineyard_name_get(client_, "zz", 0, &id, nullptr),
+       VINEYARD_E_NOT_FOUND,
+       {"name 'zz': ", "no object has it", "give it to one, or wait for it"}},
+      {vineyard_name_drop(client_, "zz", nullptr),
+       VINEYARD_E_NOT_FOUND,
+       {"name 'zz': ", "no object has it", "nothing to drop"}},
+      {vineyard_name_put(client_, "zz", known, &expect, nullptr),
+       VINEYARD_E_CONFLICT,
+       {"name 'zz': ", "expected was revision 4711", "ask for the name again"}},
+      {give(""), VINEYARD_E_INVALID, {"name: ", "it is empty", "at least one character"}},
+      {give(std::string(1025, 'n')),
+       VINEYARD_E_LIMIT,
+       {"name of 1025 bytes: ", "at most 1024 are allowed", "choose a shorter one"}},
+      {give("\xff"), VINEYARD_E_INVALID, {"name: ", "it is not UTF-8", "encode it"}},
+      {vineyard_client_connect("", nullptr, &other),
+       VINEYARD_E_INVALID,
+       {"path: ", "it is empty", "NULL stands for the default socket"}},
+      {vineyard_client_connect("/nowhere/v.sock", nullptr, &other),
+       VINEYARD_E_UNAVAILABLE,
+       {"connect /nowhere/v.sock: ", "no daemon runs there",
+        "start vineyardd --socket /nowhere/v.sock"}},
+  };
+  for (const auto& each : cases) {
+    EXPECT_EQ(each.status, each.wanted) << each.text;
+    for (const std::string& part : each.parts) {
+      EXPECT_NE(each.text.find(part), std::string::npos) << "'" << part << "' in: " << each.text;
+    }
+  }
 }
 
 TEST_F(Misuse, ErrorTextsOfOtherThreadsAreNotSeen) {
@@ -159,7 +213,10 @@ TEST_F(Misuse, ErrorTextsAreOneLineOfAtMost511BytesAndWholeCharacters) {
     EXPECT_EQ((text.size() - before.size() - shift) % 3, 0u) << "cut within a character";
   }
   EXPECT_EQ(vineyard_name_get(client_, "two\nlines\r\x01", 0, &id, nullptr), VINEYARD_E_NOT_FOUND);
-  EXPECT_NE(std::string(vineyard_error_text()).find("'two?lines??'"), std::string::npos)
+  EXPECT_NE(std::string(vineyard_error_text())
+                .find("'two?lines?"
+                      "?'"),
+            std::string::npos)
       << vineyard_error_text();
 }
 
