@@ -119,7 +119,6 @@ TEST_F(Name, AWaitOfMinusOneEndsAtTheClientsDefault) {
   vineyard_client* hurried = Connect(/*timeout_ms=*/50);
   vineyard_id id = 0;
   EXPECT_EQ(vineyard_name_get(hurried, "never", -1, &id, nullptr), VINEYARD_E_TIMEOUT);
-  EXPECT_NE(std::string(vineyard_error_text()).find("'never'"), std::string::npos);
   EXPECT_EQ(vineyard_object_wait(hurried, 4711, -1), VINEYARD_E_TIMEOUT);
   EXPECT_EQ(vineyard_object_wait(hurried, 4711, 0), VINEYARD_E_TIMEOUT);
   vineyard_client_release(hurried);

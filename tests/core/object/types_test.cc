@@ -172,7 +172,8 @@ TEST(CheckText, WhatIsNotUtf8IsInvalid) {
 }
 
 TEST(CheckText, ErrorNamesWhatItIsAbout) {
-  EXPECT_EQ(CheckText("type name", "", 1024).text(), "type name: it is empty; at least one character is expected");
+  EXPECT_EQ(CheckText("type name", "", 1024).text(),
+            "type name: it is empty; at least one character is expected");
 }
 
 }  // namespace
