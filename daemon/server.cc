@@ -44,19 +44,19 @@ Result<Peer> PeerOf(const Fd& socket) {
   return Peer{credentials.uid, static_cast<uint32_t>(credentials.pid)};
 }
 
-Status CheckPeer(const Peer& peer, const std::string& socket) {
+// Clients put the socket's path in front of it.
+Status CheckPeer(const Peer& peer) {
   if (peer.uid == kOverflowUid) {
-    return {
-        Code::kPermission,
-        Format("connect %s: the peer's uid is %u, which stands for every user that has no number "
-               "here; use a user that has one",
-               socket.c_str(), peer.uid)};
+    return {Code::kPermission,
+            Format("the peer's uid is %u, which stands for every user that has no number "
+                   "here; use a user that has one",
+                   peer.uid)};
   }
   if (peer.uid == 0 || peer.uid == geteuid()) return OkStatus();
   return {Code::kPermission,
-          Format("connect %s: this daemon serves uid %u and root, not uid %u; start a vineyardd of "
+          Format("this daemon serves uid %u and root, not uid %u; start a vineyardd of "
                  "your own with another --socket",
-                 socket.c_str(), geteuid(), peer.uid)};
+                 geteuid(), peer.uid)};
 }
 
 }  // namespace
@@ -127,7 +127,7 @@ void Server::Open(Fd socket) {
   Result<Peer> peer = PeerOf(socket);
   if (!peer.ok()) return;
   Connection connection;
-  connection.refusal = CheckPeer(*peer, options_->socket);
+  connection.refusal = CheckPeer(*peer);
   if (socket.get() >= descriptor_limit_ - Reserve(descriptor_limit_)) {
     if (socket.get() >= descriptor_limit_ - Reserve(descriptor_limit_) / 2) return;
     connection.refusal = {Code::kHostMemory,
@@ -241,12 +241,12 @@ Status Server::Greet(Session& session, const wire::Hello& hello, wire::Welcome* 
   if (hello.layout != shm::kLayoutVersion || hello.incompatible != shm::kKnownIncompatible) {
     return {
         Code::kVersion,
-        Format("connect %s: the client knows memory layout %u with features %#llx, the daemon "
+        Format("the client knows memory layout %u with features %#llx, the daemon "
                "(vineyardd %s) uses layout %u with features %#llx; use a library and a daemon of "
                "one release",
-               options_->socket.c_str(), hello.layout,
-               static_cast<unsigned long long>(hello.incompatible), VINEYARD_BUILD_VERSION,
-               shm::kLayoutVersion, static_cast<unsigned long long>(shm::kKnownIncompatible))};
+               hello.layout, static_cast<unsigned long long>(hello.incompatible),
+               VINEYARD_BUILD_VERSION, shm::kLayoutVersion,
+               static_cast<unsigned long long>(shm::kKnownIncompatible))};
   }
   store::SessionInfo info;
   info.id = hello.session;
