@@ -50,7 +50,7 @@ class ThreadsTest : public StoreTest {
     for (uint32_t number = 1; number < 200; ++number) {
       uint64_t size = 0;
       if (reader->session->HasSegment(number, false)) continue;
-      auto fd = store_->OpenSegment(number, /*writable=*/false, &size);
+      auto fd = store_->OpenSegment(reader->number, number, /*writable=*/false, &size);
       if (!fd.ok()) continue;
       ASSERT_TRUE(reader->session->AddSegment(number, *fd, size, false).ok());
     }
