@@ -1,11 +1,14 @@
 // A successor whose memory was damaged: it may refuse the memory, but must not fall over, and what it
 // serves must be in order. An input is a list of damages, 12 bytes each: where (1: which file, 4: which
 // word, a small one is a slot's), how (1), a mask (6). Slots may get the checksums of their damage.
+#include <dirent.h>
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,12 +51,26 @@ TreeNode Blob(std::string_view bytes, BlobKind kind) {
   return node;
 }
 
+std::set<int> OpenDescriptors() {
+  std::set<int> open;
+  DIR* folder = opendir("/proc/self/fd");
+  CHECK(folder != nullptr);
+  while (const dirent* entry = readdir(folder)) {
+    int fd = std::atoi(entry->d_name);  // "." and ".." give 0
+    if (fd > 2 && fd != dirfd(folder)) open.insert(fd);
+  }
+  closedir(folder);
+  return open;
+}
+
 // A bit of everything that a store can hold, a commit that is valid and not applied, and a session.
 struct Scene {
   std::unique_ptr<shm::StateFile> state;
+  std::unique_ptr<shm::SlotTable> table;
   store::SessionFiles files;
   store::Options options;
   std::vector<ObjectId> ids;
+  std::set<int> open_before = OpenDescriptors();
 
   Scene() {
     options.size_bytes = 4 * kMiB;
@@ -108,10 +125,21 @@ struct Scene {
     store->Hold(store->Find(deleting->id)->slot);
     CHECK(store->Delete({}, {deleting->id}, false, false).ok());
     store.reset();
+    auto index = shm::SlotTable::Open(state.get());
+    CHECK(index.ok());
+    table = std::move(index).value();
     // The last commit (the delete: its slot, the counters) is applied again.
     state->header().commit_lines = 2;
   }
-  ~Scene() { state->CloseListed(); }
+  // The list of what is open may be damaged: whatever was not open before goes.
+  ~Scene() {
+    files = {};
+    table.reset();
+    state.reset();
+    for (int fd : OpenDescriptors()) {
+      if (open_before.count(fd) == 0) close(fd);
+    }
+  }
 };
 
 void Damage(Scene* scene, std::string_view how) {
@@ -144,17 +172,13 @@ void Damage(Scene* scene, std::string_view how) {
     default:
       break;
   }
-  auto listed = state->Lookup(shm::Role::kIndex);
-  if (!listed) return;
-  auto table = shm::SlotTable::Open(state);
-  if (!table.ok()) return;
-  char* index = (*table)->data();
+  char* index = scene->table->data();
   if (byte(0) % 6 == 4) return change(index, word % (sizeof(shm::Superblock) / 8) * 8);
   auto slot = static_cast<uint32_t>(word / 8 % kSlots);
   uint64_t at = shm::kSlotsOffset + slot * sizeof(shm::Slot);
   change(index, at + word % 8 * 8);
   if ((byte(5) & 2) == 0) return;
-  shm::SlotImage image = (*table)->Read(slot);
+  shm::SlotImage image = scene->table->Read(slot);
   image.Seal();
   shm::CommitLine line = image.Line(slot);
   std::memcpy(index + line.offset, line.words, sizeof line.words);
