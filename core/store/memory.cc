@@ -203,11 +203,15 @@ uint64_t Store::Impl::PinnedBytes() const {
       if (!pinned[i]) continue;
       pinned[i] = false;
       shm::SlotImage image = slots_->Read(static_cast<uint32_t>(piece * shm::kPinPieceSlots + i));
-      bool there = image.state() == SlotState::kSealed || image.state() == SlotState::kDeleting;
-      if (there) bytes += ExtentSize(image.fields);
+      if (image.state() != SlotState::kSealed && image.state() != SlotState::kDeleting) continue;
+      bytes += ExtentSize(image.fields);
+      if (image.fields.kind != shm::SlotKind::kObject) continue;
+      Result<uint64_t> below = ReadNbytes(StoredBytes(image.fields));
+      if (below.ok()) bytes += std::min(*below, UINT64_MAX / 2 - bytes);
     }
   }
-  return bytes;
+  // What several held trees share was counted for each.
+  return std::min(bytes, small_.extents().allocated() + large_.extents().allocated());
 }
 
 Status Store::Impl::OutOfMemory(std::string_view what, uint64_t size) const {

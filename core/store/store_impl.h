@@ -106,7 +106,7 @@ class Store::Impl {
   uint64_t Budget() const;
   uint64_t Trim();
   Status OutOfMemory(std::string_view what, uint64_t size) const;
-  uint64_t PinnedBytes() const;
+  uint64_t PinnedBytes() const;  // of what readers hold, whole trees
   Status AddSegment(shm::Segment segment);
   Statistics Stats() const;
 

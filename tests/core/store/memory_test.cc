@@ -287,6 +287,25 @@ TEST_F(EvictingStoreTest, WhatAPutLinksToIsNotEvictedForIt) {
   EXPECT_TRUE(Exists(member));
 }
 
+TEST_F(StoreTest, AHeldTreeCountsAsHeldMemory) {
+  FakeClient client(store_.get(), 1);
+  TreeMaker maker;
+  maker.Object("t", {maker.Blob(std::string(60'000, 'x')), maker.Blob(std::string(50'000, 'y'))});
+  ObjectId root = Put(maker);
+  EXPECT_EQ(store_->Stats().memory_pinned, 0u);
+  client.Pin(SlotOf(root));
+  uint64_t pinned = store_->Stats().memory_pinned;
+  EXPECT_GE(pinned, 110'000u);
+  EXPECT_LE(pinned, store_->Stats().memory_used);
+  // Its members as well: no more than there is.
+  ObjectId another = PutObject("t", {root});
+  client.Pin(SlotOf(another));
+  EXPECT_LE(store_->Stats().memory_pinned, store_->Stats().memory_used);
+  client.Unpin(SlotOf(root));
+  client.Unpin(SlotOf(another));
+  EXPECT_EQ(store_->Stats().memory_pinned, 0u);
+}
+
 // ---- memory that is not used for long ----
 
 TEST_F(StoreTest, MemoryThatStaysFreeGoesBackToTheHost) {
