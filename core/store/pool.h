@@ -21,8 +21,8 @@ class Pool {
     shm::Segment segment;
     uint64_t used = 0;         // bytes of allocated extents
     uint64_t allocations = 0;  // so far
-    // When it was last looked at: allocations, and coarse time since when they are so many.
-    uint64_t seen_allocations = 0;
+    // When it was last looked at (not yet): allocations, and coarse time since when they are so many.
+    uint64_t seen_allocations = UINT64_MAX;
     uint32_t idle_since = 0;
     uint64_t first() const { return shm::MakeLocation(segment.number(), 0); }
     uint64_t data_size() const { return segment.data_size(); }

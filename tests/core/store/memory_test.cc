@@ -333,6 +333,20 @@ TEST_F(StoreTest, MemoryThatStaysFreeGoesBackToTheHost) {
   EXPECT_TRUE(Exists(id));
 }
 
+// Every free segment went at the first tick of a daemon that followed another.
+TEST_F(StoreTest, FreeMemoryOfTheLastDaemonIsKeptForAMinuteToo) {
+  const int64_t start = state_->header().first_start_ms;
+  auto lease = Retry([&] { return store_->Lease({}, BlobKind::kBuffer, 8 * kMiB); });
+  ASSERT_TRUE(lease.ok());
+  ASSERT_TRUE(store_->DropLease({}, lease->id).ok());
+  uint64_t allocated = store_->Stats().memory_allocated;
+  Restart();
+  store_->Tick(start + 500'000);
+  EXPECT_GE(store_->Stats().memory_allocated, allocated);
+  store_->Tick(start + 561'000);
+  EXPECT_LT(store_->Stats().memory_allocated, allocated);
+}
+
 // ---- growth of the index ----
 
 TEST_F(StoreTest, TheIndexGrowsWhileObjectsStayWhereTheyAre) {
