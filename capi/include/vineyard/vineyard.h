@@ -464,7 +464,7 @@ VINEYARD_API int32_t vineyard_client_clear(vineyard_client* client, uint64_t* co
 /* Gives memory that is wholly free back to the host. `bytes` may be NULL. */
 VINEYARD_API int32_t vineyard_client_trim(vineyard_client* client, uint64_t* bytes);
 
-/* Sets a label of a sealed object; `value` NULL takes it away. Labels may change, objects do not. */
+/* Sets a label of a sealed object; `value` NULL or "" takes it away. Labels may change, objects do not. */
 VINEYARD_API int32_t vineyard_label_set(vineyard_client* client, vineyard_id id, const char* key,
                                         const char* value);
 /* The labels of an object, a copy. Thread-compatible. Given back with vineyard_labels_release. */
