@@ -58,15 +58,15 @@ void Session::Read() {
                           });
 }
 
-// Room for at least one more byte of the frame at begin_.
+// Room for at least one more byte of the frame at begin_: a small frame gets all of its room at once, a
+// large one twice as much whenever its room is used up.
 void Session::MakeRoom(size_t frame_size) {
   size_t held = end_ - begin_;
-  size_t wanted =
-      std::max(kSmallBuffer, frame_size <= kWholeFrame
-                                 ? frame_size
-                                 : std::min(frame_size, std::max(kWholeFrame, 2 * held)));
+  bool small = frame_size <= kWholeFrame;
+  size_t enough = small ? std::max(kSmallBuffer, frame_size) : std::max(kWholeFrame, held + 1);
   bool too_large = held == 0 && capacity_ > kWholeFrame;
-  if (capacity_ < wanted || too_large) {
+  if (capacity_ < enough || too_large) {
+    size_t wanted = small ? enough : std::min(frame_size, std::max(kWholeFrame, 2 * held));
     std::unique_ptr<char[]> larger(new char[wanted]);
     if (held > 0) std::memcpy(larger.get(), buffer_.get() + begin_, held);
     buffer_ = std::move(larger);

@@ -65,8 +65,16 @@ std::string_view CodeName(Code code) {
   return "unknown code";
 }
 
-Status::Status(Code code, std::string text)
-    : error_(code == Code::kOk ? nullptr : new Error{code, std::move(text)}) {}
+Status::Status(Code code, std::string text) {
+  if (code != Code::kOk) error_ = std::make_unique<Error>(Error{code, std::move(text)});
+}
+
+Status::Status(const Status& other) { *this = other; }
+
+Status& Status::operator=(const Status& other) {
+  if (this != &other) error_ = other.ok() ? nullptr : std::make_unique<Error>(*other.error_);
+  return *this;
+}
 
 const std::string& Status::text() const {
   static const std::string& none = *new std::string();

@@ -52,11 +52,8 @@ class [[nodiscard]] Status {
   Status(Code code, std::string text);
   Status(Status&&) noexcept = default;
   Status& operator=(Status&&) noexcept = default;
-  Status(const Status& other) : error_(Copy(other)) {}
-  Status& operator=(const Status& other) {
-    error_ = Copy(other);
-    return *this;
-  }
+  Status(const Status& other);
+  Status& operator=(const Status& other);
   ~Status() = default;
 
   bool ok() const { return error_ == nullptr; }
@@ -70,9 +67,6 @@ class [[nodiscard]] Status {
     Code code;
     std::string text;
   };
-  static std::unique_ptr<Error> Copy(const Status& other) {
-    return other.ok() ? nullptr : std::make_unique<Error>(*other.error_);
-  }
   std::unique_ptr<Error> error_;
 };
 

@@ -34,17 +34,17 @@ Result<Segment> Segment::Create(uint64_t instance, uint32_t number, uint64_t siz
   return segment;
 }
 
-Result<Segment> Segment::Adopt(Fd&& fd, uint64_t instance, uint32_t number, uint64_t size,
+Result<Segment> Segment::Adopt(Fd* fd, uint64_t instance, uint32_t number, uint64_t size,
                                bool leasable) {
   Segment segment;
   segment.number_ = number;
   segment.size_ = size;
   segment.leasable_ = leasable;
-  Result<uint64_t> real = FileSize(fd);
+  Result<uint64_t> real = FileSize(*fd);
   if (!real.ok() || *real != size || size <= kSegmentHeaderSize || size > kMaxSegment) {
     return Corrupt(Format("segment %u: its file has another size", number));
   }
-  ASSIGN_OR_RETURN(segment.mapping_, Mapping::Map(fd, size, /*writable=*/true));
+  ASSIGN_OR_RETURN(segment.mapping_, Mapping::Map(*fd, size, /*writable=*/true));
   // Clients can write the header of a leasable segment: nothing in it is believed.
   if (!leasable) {
     const auto& header = *reinterpret_cast<const FileHeader*>(segment.data() + segment.data_size());
@@ -55,7 +55,7 @@ Result<Segment> Segment::Adopt(Fd&& fd, uint64_t instance, uint32_t number, uint
   }
   AdviseHugePages(segment.data(), size);
   segment.mapping_.DontFork();
-  segment.fd_ = std::move(fd);
+  segment.fd_ = std::move(*fd);
   return segment;
 }
 

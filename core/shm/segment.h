@@ -18,7 +18,7 @@ class Segment {
   // Makes the file, allocates and touches it. Slow (up to 0.8 s a GiB): not on the loop.
   static Result<Segment> Create(uint64_t instance, uint32_t number, uint64_t size, bool leasable);
   // Of a descriptor that another daemon left; on an error it stays the caller's.
-  static Result<Segment> Adopt(Fd&& fd, uint64_t instance, uint32_t number, uint64_t size,
+  static Result<Segment> Adopt(Fd* fd, uint64_t instance, uint32_t number, uint64_t size,
                                bool leasable);
 
   uint32_t number() const { return number_; }

@@ -199,8 +199,8 @@ Status Store::Impl::AdoptSegments() {
     }
     next = std::max(next, listed.number + 1);
     Fd fd(listed.fd);
-    auto segment = shm::Segment::Adopt(std::move(fd), state_->header().instance, number,
-                                       listed.size, leasable);
+    auto segment =
+        shm::Segment::Adopt(&fd, state_->header().instance, number, listed.size, leasable);
     if (!segment.ok()) {
       (void)fd.Release();  // it stays listed
       Code code = segment.status().code();

@@ -21,8 +21,8 @@ Segment Make(bool leasable) { return std::move(Segment::Create(7, 3, kSize, leas
 // What the next daemon does with the descriptor of a dead one.
 Result<Segment> Adopt(const Segment& segment, uint64_t instance = 7, uint32_t number = 3,
                       uint64_t size = kSize) {
-  return Segment::Adopt(Fd(fcntl(segment.fd().get(), F_DUPFD_CLOEXEC, 3)), instance, number, size,
-                        segment.leasable());
+  Fd fd(fcntl(segment.fd().get(), F_DUPFD_CLOEXEC, 3));
+  return Segment::Adopt(&fd, instance, number, size, segment.leasable());
 }
 
 TEST(Segment, HasItsExactSizeAllocated) {
