@@ -128,8 +128,7 @@ void AddEnvironment(const CLI::App& app, const std::vector<std::string>& environ
   for (const CLI::Option* option : app.get_options()) {
     std::string name = option->get_lnames().empty() ? "" : option->get_lnames().front();
     if (name.empty() || name == "help" || name == "version" || name == "config") continue;
-    if (option->get_group().empty() && !option->get_configurable())
-      continue;  // for our own programs
+    if (!option->get_configurable()) continue;  // for our own programs
     std::string upper = "VINEYARD_" + Replaced(name, '-', '_');
     for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     std::optional<std::string> value = Lookup(environment, upper);

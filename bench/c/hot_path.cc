@@ -2,16 +2,12 @@
 //
 //   hot_path VINEYARDD [OBJECTS]     starts a daemon of its own; prints one line of JSON a figure
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include <atomic>
 
 #include "bench/c/bench.h"
+#include "tests/support/no_system_calls.h"
 
 namespace {
 
@@ -44,19 +40,6 @@ vineyard_id PutBlob(vineyard_client* client, uint64_t size) {
   return id;
 }
 
-// From here on this process may only exit.
-bool ForbidSystemCalls() {
-  sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-  };
-  sock_fprog program = {sizeof code / sizeof code[0], code};
-  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
 // A process that would die of its first system call.
 void NoSystemCalls(const Daemon& daemon, vineyard_id id) {
   constexpr int kGets = 1000000;
@@ -64,7 +47,7 @@ void NoSystemCalls(const Daemon& daemon, vineyard_id id) {
   if (pid == 0) {
     vineyard_client* client = daemon.Connect();
     for (int i = 0; i < 100; ++i) GetOnce(client, id);
-    if (!ForbidSystemCalls()) _exit(77);
+    if (!vineyard::testing::ForbidSystemCalls()) _exit(77);
     for (int i = 0; i < kGets; ++i) GetOnce(client, id);
     syscall(SYS_exit_group, 0);
   }

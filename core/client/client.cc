@@ -84,7 +84,7 @@ void Client::Close() {
   if (closed_.exchange(true, std::memory_order_acq_rel)) return;
   session_.store(nullptr, std::memory_order_release);
   // Best effort: what stays leased comes back when the session's memory is unmapped.
-  if (connection_->is_connected()) DropLeasesNow(PatienceOf(std::min(timeout_ms_, kGoodbyeMs)));
+  if (connection_->IsAlive()) DropLeasesNow(PatienceOf(std::min(timeout_ms_, kGoodbyeMs)));
   connection_->Close();
   ReleaseDeferred();
 }

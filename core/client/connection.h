@@ -92,7 +92,6 @@ class Connection {
   // In a child: closes the socket, which is the parent's. The object may only be leaked afterwards.
   void AbandonInChild();
 
-  bool is_connected() const { return connected_.load(std::memory_order_relaxed); }
   // Asks the kernel, too: whether the other end is there.
   bool IsAlive();
   uint64_t requests() const { return requests_.load(std::memory_order_relaxed); }
@@ -152,7 +151,6 @@ class Connection {
   const OnLateLease on_late_lease_;
   uint64_t session_, token_[2];  // belongs to who connects
 
-  std::atomic<bool> connected_{false};
   std::atomic<uint64_t> requests_{0}, reconnects_{0};
 
   std::mutex mutex_;

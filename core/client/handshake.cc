@@ -48,7 +48,6 @@ Status Connection::Establish(Pending* pending, Lock& lock) {
   if (closed_) return Invalid("client: it is closed");
   SetSocket(std::make_shared<Socket>(std::move(socket).value()));
   if (++generation_ > 1) reconnects_.fetch_add(1, std::memory_order_relaxed);  // a statistic
-  connected_.store(true, std::memory_order_relaxed);                           // a hint for people
   if (!welcome.resumed && had_session_) SessionIsNew();
   had_session_ = true;
   if (welcome.resumed) RepeatGivenUp();
@@ -153,7 +152,6 @@ void Connection::Disconnect(uint64_t generation) {
   if (generation != generation_ || socket_ == nullptr) return;
   socket_->Shutdown();  // whoever still uses it finds out
   SetSocket(nullptr);
-  connected_.store(false, std::memory_order_relaxed);  // a hint for people
   WakeAll(For::kTurn);
   WakeAll(For::kAnswer);
 }

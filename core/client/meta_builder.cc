@@ -94,14 +94,19 @@ std::string MetaBuilder::PackedFields() const {
   return packed;
 }
 
+Result<MetaBuilder::Member*> MetaBuilder::NewMember(std::string_view name) {
+  RETURN_IF_ERROR(CheckNewName(name));
+  Member& member = members_.emplace_back();
+  member.name = name;
+  return &member;
+}
+
 Status MetaBuilder::AddId(std::string_view name, ObjectId id) {
   if (id == kInvalidId) {
     return Invalid("member '" + std::string(name) + "': its id is the invalid id");
   }
-  RETURN_IF_ERROR(CheckNewName(name));
-  Member& member = members_.emplace_back();
-  member.name = name;
-  member.id = id;
+  ASSIGN_OR_RETURN(Member * member, NewMember(name));
+  member->id = id;
   return OkStatus();
 }
 
@@ -109,11 +114,9 @@ Status MetaBuilder::AddMeta(std::string_view name, std::shared_ptr<MetaBuilder> 
   if (added.get() == this || (is_member_ && added->Reaches(this))) {
     return Invalid("member '" + std::string(name) + "': the object would contain itself");
   }
-  RETURN_IF_ERROR(CheckNewName(name));
+  ASSIGN_OR_RETURN(Member * member, NewMember(name));
   added->is_member_ = true;
-  Member& member = members_.emplace_back();
-  member.name = name;
-  member.meta = std::move(added);
+  member->meta = std::move(added);
   return OkStatus();
 }
 
@@ -134,18 +137,14 @@ bool MetaBuilder::Reaches(const MetaBuilder* other) const {
 }
 
 Status MetaBuilder::AddBytes(std::string_view name, Bytes bytes) {
-  RETURN_IF_ERROR(CheckNewName(name));
-  Member& member = members_.emplace_back();
-  member.name = name;
-  member.bytes = bytes;
+  ASSIGN_OR_RETURN(Member * member, NewMember(name));
+  member->bytes = bytes;
   return OkStatus();
 }
 
 Status MetaBuilder::AddWriter(std::string_view name, std::shared_ptr<BlobWriter> writer) {
-  RETURN_IF_ERROR(CheckNewName(name));
-  Member& member = members_.emplace_back();
-  member.name = name;
-  member.writer = std::move(writer);
+  ASSIGN_OR_RETURN(Member * member, NewMember(name));
+  member->writer = std::move(writer);
   return OkStatus();
 }
 

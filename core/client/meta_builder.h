@@ -73,6 +73,7 @@ class MetaBuilder {
 
  private:
   Status CheckNewName(std::string_view name);
+  Result<Member*> NewMember(std::string_view name);  // valid until the next
   bool Reaches(const MetaBuilder* other) const;
 
   bool is_blob_ = false;

@@ -205,7 +205,8 @@ inline constexpr uint64_t kSegmentHeaderSize = kPageSize;
 inline constexpr uint64_t kMaxSegmentNumber = (uint64_t{1} << 24) - 1;
 // Header included, so that the payloads of two segments never touch.
 inline constexpr uint64_t kMaxSegment = (uint64_t{1} << 32) * kPayloadAlignment;
-inline constexpr uint64_t kHugePage = uint64_t{2}
-                                      << 20;  // extents from this size on are aligned to it
+inline constexpr uint64_t kMaxExtent = kMaxSegment - kSegmentHeaderSize;
+// Extents from this size on are aligned to it.
+inline constexpr uint64_t kHugePage = uint64_t{2} << 20;
 
 }  // namespace vineyard::shm

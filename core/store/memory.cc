@@ -80,8 +80,7 @@ bool Store::Impl::PlanGrowth(bool leasable, uint64_t size) {
   // A step that is not a multiple of what is asked for would leave a piece that the next one does not
   // fit into.
   if (size >= shm::kHugePage && size < step) step -= step % RoundUp(size, shm::kHugePage);
-  constexpr uint64_t kMost = shm::kMaxSegment - shm::kSegmentHeaderSize;
-  budget = std::min(budget, kMost);
+  budget = std::min(budget, shm::kMaxExtent);
   // What the host did not have for somebody's large put it may have for a small one.
   if (growth_failed_) budget = std::min(budget, growth_failed_size_ / 2);
   uint64_t planned = RoundDown(std::min(std::max(needed, step), budget), shm::kPageSize);

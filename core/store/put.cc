@@ -350,12 +350,12 @@ Result<Mutation> Store::Impl::Lease(Request request, BlobKind kind, uint64_t val
   if (next_counters_.next_id >= kMaxCounter) return Limit("this instance has used up its ids");
   Envelope envelope = EnvelopeOf(kind, value_size);
   // A blob lies in one segment, and a location can not address more.
-  constexpr uint64_t kMost = shm::kMaxSegment - shm::kSegmentHeaderSize;
-  if (envelope.extent_size(value_size) > kMost) {
-    return Limit(Format(
-        "create of a blob of %llu bytes: the largest segment holds %llu; put it in "
-        "several blobs",
-        static_cast<unsigned long long>(value_size), static_cast<unsigned long long>(kMost)));
+  if (envelope.extent_size(value_size) > shm::kMaxExtent) {
+    return Limit(
+        Format("create of a blob of %llu bytes: the largest segment holds %llu; put it in "
+               "several blobs",
+               static_cast<unsigned long long>(value_size),
+               static_cast<unsigned long long>(shm::kMaxExtent)));
   }
   RETURN_IF_ERROR(ReserveSlots(1));
   shm::SlotFields fields;

@@ -193,27 +193,27 @@ def old(library: Path, cc: str, sanitize: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("check", choices=["dialects", "symbols", "constants", "needed", "diff", "old"])
-    parser.add_argument("--library", type=Path)
+    parser.add_argument("--library", dest="shared_object", type=Path)
     parser.add_argument("--daemon", type=Path)
     parser.add_argument("--cc", default="cc")
     parser.add_argument("--cxx", default="c++")
     parser.add_argument("--sanitize", default="")
     parser.add_argument("--instrumented", action="store_true")
-    options = parser.parse_args()
-    if options.check == "dialects":
-        dialects(options.cc, options.cxx)
-    elif options.check == "symbols":
-        symbols(options.library, options.instrumented)
-    elif options.check == "constants":
+    given = parser.parse_args()
+    if given.check == "dialects":
+        dialects(given.cc, given.cxx)
+    elif given.check == "symbols":
+        symbols(given.shared_object, given.instrumented)
+    elif given.check == "constants":
         constants()
-    elif options.check == "needed":
-        needed(options.library, options.daemon)
-    elif options.check == "diff":
+    elif given.check == "needed":
+        needed(given.shared_object, given.daemon)
+    elif given.check == "diff":
         if shutil.which("abidiff") is None:
             sys.exit("abidiff is missing (package abigail-tools)")
-        diff(options.library, options.cc)
+        diff(given.shared_object, given.cc)
     else:
-        old(options.library, options.cc, options.sanitize)
+        old(given.shared_object, given.cc, given.sanitize)
 
 
 if __name__ == "__main__":

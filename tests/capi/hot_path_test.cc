@@ -1,13 +1,7 @@
 // What is there is got without a system call: the kernel kills who makes one.
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-
-#include <cstddef>
-
 #include "tests/capi/fixture.h"
 #include "tests/support/child.h"
+#include "tests/support/no_system_calls.h"
 
 namespace vineyard::testing {
 namespace {
@@ -17,19 +11,6 @@ constexpr bool kInstrumented = true;  // their runtimes make system calls of the
 #else
 constexpr bool kInstrumented = false;
 #endif
-
-// From here on this process may only exit.
-bool ForbidSystemCalls() {
-  sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-  };
-  sock_fprog program = {sizeof code / sizeof code[0], code};
-  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
 
 class HotPath : public WithClient {
  protected:

@@ -8,26 +8,18 @@
 #include <thread>
 #include <vector>
 
-#include "core/base/bytes.h"
-#include "core/shm/state_file.h"
 #include "core/wire/messages.h"
+#include "tests/daemon/with_store.h"
 
 namespace vineyard::daemon {
 namespace {
 
 constexpr uint64_t kMuch = 64 * kMiB;
 
-class GrowthTest : public ::testing::Test, public Session::Owner {
+class GrowthTest : public WithStore, public Session::Owner {
  protected:
   void SetUp() override {
-    auto state = shm::StateFile::Create();
-    ASSERT_TRUE(state.ok());
-    state_ = std::move(state).value();
-    store::Options options;
-    options.size_bytes = 16 * kMiB;
-    auto store = store::Store::Open(state_.get(), options);
-    ASSERT_TRUE(store.ok());
-    store_ = std::move(store).value();
+    ASSERT_NO_FATAL_FAILURE(WithStore::SetUp());
     ASSERT_TRUE(store_->GrowthWanted().has_value()) << "an empty store has no memory";
     growth_ = std::make_unique<Growth>(&loop_, store_.get(), [this](const Postponed& request) {
       retried_.push_back(request.request.number);
@@ -70,8 +62,6 @@ class GrowthTest : public ::testing::Test, public Session::Owner {
     std::this_thread::yield();
   }
 
-  std::unique_ptr<shm::StateFile> state_;
-  std::unique_ptr<store::Store> store_;
   asio::io_context loop_{1};
   std::unique_ptr<Growth> growth_;
   Fd client_;

@@ -2,25 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include "core/base/bytes.h"
-#include "core/shm/state_file.h"
+#include "tests/daemon/with_store.h"
 
 namespace vineyard::daemon {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 
-class HoldsTest : public ::testing::Test {
+class HoldsTest : public WithStore {
  protected:
   void SetUp() override {
-    auto state = shm::StateFile::Create();
-    ASSERT_TRUE(state.ok());
-    state_ = std::move(state).value();
-    store::Options options;
-    options.size_bytes = 16 * kMiB;
-    auto store = store::Store::Open(state_.get(), options);
-    ASSERT_TRUE(store.ok());
-    store_ = std::move(store).value();
+    ASSERT_NO_FATAL_FAILURE(WithStore::SetUp());
     holds_ = std::make_unique<Holds>(store_.get());
     Tree tree;
     TreeNode node;
@@ -46,8 +38,6 @@ class HoldsTest : public ::testing::Test {
     return store_->Stats().deferred == 1;
   }
 
-  std::unique_ptr<shm::StateFile> state_;
-  std::unique_ptr<store::Store> store_;
   std::unique_ptr<Holds> holds_;
   uint32_t slot_ = 0;
   ObjectId id_ = kInvalidId;

@@ -351,14 +351,7 @@ TEST_F(Sessions, FullMemoryIsAClearErrorAndPassesWithADelete) {
 TEST_F(Sessions, PipelinedRequestsAreAllAnswered) {
   RawClient client(socket_);
   ASSERT_TRUE(client.Hello(1).ok());
-  Tree tree;
-  std::string payload(50000, 'p');
-  TreeNode node;
-  node.type = TreeNode::Type::kInlineBlob;
-  node.bytes = payload;
-  tree.nodes.push_back(node);
-  std::string body;
-  wire::EncodeTree(tree, &body);
+  std::string body = PutOfBytes(std::string(50000, 'p'));
   // More than the first segment holds: some wait for memory.
   std::thread sender([&] {
     for (uint64_t number = 1; number <= 600; ++number) {

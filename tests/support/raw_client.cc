@@ -124,7 +124,7 @@ Result<wire::Welcome> RawClient::Hello(uint64_t session) {
   return last.As<wire::Welcome>();
 }
 
-Received RawClient::PutBytes(std::string_view bytes, uint64_t number) {
+std::string PutOfBytes(std::string_view bytes) {
   Tree tree;
   TreeNode node;
   node.type = TreeNode::Type::kInlineBlob;
@@ -132,7 +132,11 @@ Received RawClient::PutBytes(std::string_view bytes, uint64_t number) {
   tree.nodes.push_back(node);
   std::string body;
   wire::EncodeTree(tree, &body);
-  return CallRaw(wire::MessageType::kPut, body, number);
+  return body;
+}
+
+Received RawClient::PutBytes(std::string_view bytes, uint64_t number) {
+  return CallRaw(wire::MessageType::kPut, PutOfBytes(bytes), number);
 }
 
 Received RawClient::Find(ObjectId id) {

@@ -32,6 +32,9 @@ struct Received {
   }
 };
 
+// The body of a put of a blob of these bytes.
+std::string PutOfBytes(std::string_view bytes);
+
 class RawClient {
  public:
   // Connects; also where the path is too long for a socket address.
