@@ -21,6 +21,7 @@
 #include "core/base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/endpoint.h"
+#include "daemon/host.h"
 
 namespace vineyard::daemon {
 namespace {
@@ -75,6 +76,7 @@ class Keeper {
 // ---- start -------------------------------------------------------------------------------------
 
 Status Keeper::Create() {
+  RETURN_IF_ERROR(PrepareHost());
   ASSIGN_OR_RETURN(Endpoint endpoint, OpenEndpoint(options_.socket));
   lock_ = endpoint.lock.Release();
   Status listed = [&]() -> Status {

@@ -13,6 +13,7 @@
 #include "core/base/log.h"
 #include "core/object/pack.h"
 #include "core/shm/layout.h"
+#include "core/wire/address.h"
 
 namespace vineyard::daemon {
 namespace {
@@ -23,8 +24,6 @@ constexpr auto kFastTick = std::chrono::milliseconds(10);
 constexpr int64_t kDrainNs = int64_t{5} * 1'000'000'000;
 constexpr int kAcceptAtOnce = 64;
 constexpr uint64_t kMaxHelloValues = 1024;  // of who is not known yet
-// The number of who has no number in this user namespace: it could be anybody.
-constexpr uint32_t kOverflowUid = 65534;
 
 // Descriptors kept free for the daemon's own work and for telling clients that there are no more.
 int Reserve(int limit) { return std::min(64, limit / 4); }
@@ -46,7 +45,7 @@ Result<Peer> PeerOf(const Fd& socket) {
 
 // Clients put the socket's path in front of it.
 Status CheckPeer(const Peer& peer) {
-  if (peer.uid == kOverflowUid) {
+  if (peer.uid == wire::kOverflowUid) {
     return {Code::kPermission,
             Format("the peer's uid is %u, which stands for every user that has no number "
                    "here; use a user that has one",

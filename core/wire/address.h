@@ -1,5 +1,5 @@
-// This file is the only place that knows where a daemon is found: the default path of its socket, and
-// the kernel's address of a path.
+// This file is the only place that knows where a daemon is found: the default path of its socket, the
+// kernel's address of a path, and who nobody can be sure of.
 #pragma once
 
 #include <sys/un.h>
@@ -11,6 +11,9 @@
 #include "core/base/status.h"
 
 namespace vineyard::wire {
+
+// The number of whoever has no number in this user namespace: it could be anybody.
+inline constexpr uint32_t kOverflowUid = 65534;
 
 // The socket of this user's daemon when nobody names one. `runtime_folder`: XDG_RUNTIME_DIR, null or
 // empty when it is not set. Makes no folder.
