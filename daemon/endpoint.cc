@@ -20,13 +20,40 @@ constexpr int kBacklog = 4096;  // connections that wait while a daemon is repla
 
 std::string LockPath(const std::string& path) { return path + ".lock"; }
 
-Status SocketError(const std::string& path, const std::string& what, int error_number) {
-  // Elsewhere "no space" means memory; here it is a disk.
-  if (error_number == ENOSPC || error_number == EDQUOT) {
-    Status reason = ErrnoStatus("socket " + path + ": " + what, error_number);
-    return {Code::kIo, reason.text() + "; free some, or choose a --socket on another disk"};
+// Why `thing`, which is on the way to the socket or beside it, can not be made or used by this user.
+std::string WhyDenied(const std::string& thing) {
+  std::string closed = wire::ClosedFolder(thing);
+  if (!closed.empty()) return closed;
+  struct stat info;
+  if (lstat(thing.c_str(), &info) == 0 && info.st_uid != geteuid()) {
+    return Format("%s belongs to uid %u, this is uid %u", thing.c_str(), info.st_uid, geteuid());
   }
-  return ErrnoStatus("socket " + path + ": " + what, error_number);
+  std::string folder = std::filesystem::path(thing).parent_path().string();
+  if (faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) != 0 && errno == EACCES) {
+    return Format("folder %s can not be written by uid %u", folder.c_str(), geteuid());
+  }
+  return "folder " + folder + " takes no files";
+}
+
+// What was done to `thing`.
+Status SocketError(const std::string& path, const std::string& what, const std::string& thing,
+                   int error_number) {
+  Status reason = ErrnoStatus("socket " + path + ": " + what, error_number);
+  switch (error_number) {
+    case ENOSPC:  // elsewhere "no space" means memory; here it is a disk
+    case EDQUOT:
+      return {Code::kIo, reason.text() + "; free some, or choose a --socket on another disk"};
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ENOENT:
+      return {error_number == ENOENT ? Code::kIo : reason.code(),
+              reason.text() + "; " + WhyDenied(thing) + ": choose another --socket"};
+    case ENOTDIR:
+      return {reason.code(), reason.text() + "; choose another --socket"};
+    default:
+      return reason;
+  }
 }
 
 Status MakeFolder(const std::string& path, const std::string& folder) {
@@ -35,7 +62,7 @@ Status MakeFolder(const std::string& path, const std::string& folder) {
   std::string parent = std::filesystem::path(folder).parent_path().string();
   if (!parent.empty() && parent != folder) RETURN_IF_ERROR(MakeFolder(path, parent));
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SocketError(path, "make folder " + folder, errno);
+    return SocketError(path, "make folder " + folder, folder, errno);
   }
   return OkStatus();
 }
@@ -43,8 +70,8 @@ Status MakeFolder(const std::string& path, const std::string& folder) {
 // Whoever owns the folder can put another socket into the place of ours, sticky or not.
 Status CheckFolder(const std::string& path, const std::string& folder) {
   struct stat info;
-  if (stat(folder.c_str(), &info) != 0) return SocketError(path, "folder " + folder, errno);
-  if (!S_ISDIR(info.st_mode)) return SocketError(path, "folder " + folder, ENOTDIR);
+  if (stat(folder.c_str(), &info) != 0) return SocketError(path, "folder " + folder, folder, errno);
+  if (!S_ISDIR(info.st_mode)) return SocketError(path, "folder " + folder, folder, ENOTDIR);
   if (info.st_uid != geteuid() && info.st_uid != 0) {
     return {
         Code::kPermission,
@@ -72,10 +99,10 @@ Result<Fd> TakeLock(const std::string& path) {
   std::string lock_path = LockPath(path);
   for (;;) {
     Fd lock(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!lock.valid()) return SocketError(path, "open " + lock_path, errno);
+    if (!lock.valid()) return SocketError(path, "open " + lock_path, lock_path, errno);
     if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EINTR) continue;
-      if (errno != EWOULDBLOCK) return SocketError(path, "lock " + lock_path, errno);
+      if (errno != EWOULDBLOCK) return SocketError(path, "lock " + lock_path, lock_path, errno);
       return Status(Code::kInUse, "socket " + path + ": a daemon is running there" +
                                       OwnerOf(lock.get()) + "; stop it or choose another --socket");
     }
@@ -88,21 +115,25 @@ Result<Fd> TakeLock(const std::string& path) {
 Status RemoveStale(const std::string& path, const sockaddr_un& address) {
   struct stat info;
   if (lstat(path.c_str(), &info) != 0) {
-    return errno == ENOENT ? OkStatus() : SocketError(path, "look at it", errno);
+    return errno == ENOENT ? OkStatus() : SocketError(path, "look at it", path, errno);
   }
   if (!S_ISSOCK(info.st_mode)) {
-    return {Code::kExists, "socket " + path + ": a file that is no socket is there"};
+    return {Code::kExists,
+            "socket " + path +
+                ": a file that is no socket is there; remove it or choose another --socket"};
   }
   Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!probe.valid()) return SocketError(path, "socket", errno);
+  if (!probe.valid()) return SocketError(path, "socket", path, errno);
   if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
       errno == EAGAIN || errno == EPROTOTYPE) {  // full; a socket of datagrams
-    return {Code::kInUse, "socket " + path + ": another program listens there"};
+    return {
+        Code::kInUse,
+        "socket " + path + ": another program listens there; stop it or choose another --socket"};
   }
   if (errno == ENOENT) return OkStatus();
   // Anything else does not say that nobody is there.
-  if (errno != ECONNREFUSED) return SocketError(path, "ask who listens there", errno);
-  if (unlink(path.c_str()) != 0) return SocketError(path, "remove the stale one", errno);
+  if (errno != ECONNREFUSED) return SocketError(path, "ask who listens there", path, errno);
+  if (unlink(path.c_str()) != 0) return SocketError(path, "remove the stale one", path, errno);
   return OkStatus();
 }
 
@@ -120,7 +151,7 @@ Result<Endpoint> OpenEndpoint(const std::string& path) {
   SignEndpoint(endpoint.lock.get());
   Status free = RemoveStale(path, address);
   endpoint.socket = Fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (free.ok() && !endpoint.socket.valid()) free = SocketError(path, "socket", errno);
+  if (free.ok() && !endpoint.socket.valid()) free = SocketError(path, "socket", path, errno);
   if (free.ok()) {
     mode_t before = umask(0177);
     int bound =
@@ -128,9 +159,9 @@ Result<Endpoint> OpenEndpoint(const std::string& path) {
     int error_number = errno;
     umask(before);
     if (bound != 0) {
-      free = SocketError(path, "bind", error_number);
+      free = SocketError(path, "bind", path, error_number);
     } else if (listen(endpoint.socket.get(), kBacklog) != 0) {
-      free = SocketError(path, "listen", errno);
+      free = SocketError(path, "listen", path, errno);
       unlink(path.c_str());
     }
   }

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,17 +16,47 @@ namespace {
 
 constexpr size_t kReadSize = 64 * 1024;
 
+// Who may not connect is told by the same number whatever lies at the path: what does is looked at.
+Status Denied(const std::string& path, const Status& reason) {
+  std::string closed = wire::ClosedFolder(path);
+  if (!closed.empty()) {
+    return {reason.code(),
+            reason.text() + "; " + closed + ": name another path, or run as who may"};
+  }
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) return reason;
+  if (info.st_uid != geteuid()) {
+    return {reason.code(),
+            reason.text() + Format("; the socket there belongs to uid %u, you are uid %u: start a "
+                                   "vineyardd of your own with another --socket",
+                                   info.st_uid, geteuid())};
+  }
+  return {reason.code(), reason.text() + Format("; its mode %03o does not let you: chmod 600 it",
+                                                info.st_mode & 0777U)};
+}
+
 Status ConnectError(const std::string& path, int error_number) {
   Status reason = ErrnoStatus("connect " + path, error_number);
-  if (error_number == ENOENT || error_number == ECONNREFUSED) {
-    return {reason.code(),
-            reason.text() + "; no daemon runs there: start vineyardd --socket " + path};
+  struct stat info;
+  if (stat(path.c_str(), &info) == 0 && !S_ISSOCK(info.st_mode)) {
+    const char* what = S_ISDIR(info.st_mode) ? "a folder is there: name the socket in it"
+                                             : "a file that is no socket is there: remove it or "
+                                               "name another path";
+    return {Code::kUnavailable, "connect " + path + ": " + what};
   }
-  if (error_number == EACCES) {
-    return {reason.code(),
-            reason.text() + "; its daemon belongs to another user: start one of your own"};
+  switch (error_number) {
+    case ENOENT:
+    case ECONNREFUSED:
+      return {reason.code(),
+              reason.text() + "; no daemon runs there: start vineyardd --socket " + path};
+    case EACCES:
+      return Denied(path, reason);
+    case EPROTOTYPE:
+      return {Code::kUnavailable,
+              "connect " + path + ": the socket of another program is there: name another path"};
+    default:
+      return reason;
   }
-  return reason;
 }
 
 }  // namespace

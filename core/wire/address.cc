@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -32,7 +33,12 @@ Status MakeAddress(const std::string& action, const std::string& path, sockaddr_
     std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
     std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
     *folder = Fd(open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!folder->valid()) return ErrnoStatus(action + ": open its folder", errno);
+    if (!folder->valid()) {
+      Status reason = ErrnoStatus(action + ": open its folder", errno);
+      std::string closed = ClosedFolder(path);
+      return {reason.code(),
+              reason.text() + (closed.empty() ? "" : "; " + closed + ": choose another path")};
+    }
     std::string before = Format("/proc/self/fd/%d/", folder->get());
     text = before + name;
     if (text.size() >= sizeof address->sun_path) {
@@ -42,6 +48,17 @@ Status MakeAddress(const std::string& action, const std::string& path, sockaddr_
   }
   std::memcpy(address->sun_path, text.c_str(), text.size() + 1);
   return OkStatus();
+}
+
+std::string ClosedFolder(const std::string& path) {
+  for (size_t slash = path.find('/'); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
+    std::string folder = path.substr(0, slash == 0 ? 1 : slash);
+    if (faccessat(AT_FDCWD, folder.c_str(), X_OK, AT_EACCESS) == 0) continue;
+    if (errno != EACCES) return "";
+    return Format("folder %s can not be searched by uid %u", folder.c_str(), geteuid());
+  }
+  return "";
 }
 
 }  // namespace vineyard::wire

@@ -24,4 +24,8 @@ std::string DefaultSocketPath(uint32_t uid, const char* runtime_folder);
 Status MakeAddress(const std::string& action, const std::string& path, sockaddr_un* address,
                    Fd* folder);
 
+// "folder /a/b can not be searched by uid 7": the first one on the way to `path` that this process has no
+// permission for. Empty: there is none. Changes errno.
+std::string ClosedFolder(const std::string& path);
+
 }  // namespace vineyard::wire

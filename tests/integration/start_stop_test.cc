@@ -19,6 +19,7 @@
 namespace vineyard::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 bool Answers(const std::string& socket) {
@@ -227,7 +228,7 @@ TEST(StartStop, AFileThatIsNoSocketStays) {
   std::ofstream(folder / "v.sock") << "precious";
   int code = 0;
   EXPECT_THAT(OnlyLine({Vineyardd::Defaults(folder / "v.sock")}, &code),
-              HasSubstr("a file that is no socket is there"));
+              HasSubstr("a file that is no socket is there; remove it or choose another"));
   EXPECT_EQ(code, 1);
   EXPECT_EQ(std::filesystem::file_size(folder / "v.sock"), 8u);
 }
@@ -235,13 +236,42 @@ TEST(StartStop, AFileThatIsNoSocketStays) {
 TEST(StartStop, UnwritableFolderIsNamed) {
   int code = 0;
   EXPECT_THAT(OnlyLine({Vineyardd::Defaults("/proc/v.sock")}, &code),
-              HasSubstr("socket /proc/v.sock: "));
+              AllOf(HasSubstr("socket /proc/v.sock: "),
+                    HasSubstr("folder /proc takes no files: choose another --socket")));
   EXPECT_EQ(code, 1);
   TempFolder folder;
   std::ofstream(folder / "file") << "x";
   EXPECT_THAT(OnlyLine({Vineyardd::Defaults(folder / "file/v.sock")}, &code),
-              HasSubstr("Not a directory"));
+              AllOf(HasSubstr("Not a directory"), HasSubstr("choose another --socket")));
   EXPECT_EQ(code, 1);
+}
+
+TEST(StartStop, WhatAnotherUserMayNotDoNamesFolderOrFile) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can be somebody else";
+  auto error = [](const std::string& socket) {
+    Vineyardd::Bare bare{Vineyardd::Defaults(socket)};
+    bare.in_child = [] { return setgid(kStranger) == 0 && setuid(kStranger) == 0; };
+    int code = 0;
+    std::string log = OnlyLine(bare, &code);
+    EXPECT_EQ(code, 1);
+    EXPECT_THAT(log, HasSubstr("permission denied: socket " + socket + ": "));
+    EXPECT_THAT(log, HasSubstr(": choose another --socket"));
+    return log;
+  };
+  TempFolder folder;
+  ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
+  std::string unwritable = "folder " + folder.path() + " can not be written by uid 65533";
+  EXPECT_THAT(error(folder / "v.sock"), HasSubstr(unwritable));
+  EXPECT_THAT(error(folder / "a/v.sock"), HasSubstr(unwritable));
+  ASSERT_EQ(chmod(folder.path().c_str(), 0700), 0);
+  std::string unsearchable = "folder " + folder.path() + " can not be searched by uid 65533";
+  EXPECT_THAT(error(folder / "v.sock"), HasSubstr(unsearchable));
+  EXPECT_THAT(error(folder / "a/v.sock"), HasSubstr(unsearchable));
+  ASSERT_EQ(chmod(folder.path().c_str(), 01777), 0);
+  std::ofstream(folder / "v.sock.lock") << "x";
+  ASSERT_EQ(chmod((folder / "v.sock.lock").c_str(), 0600), 0);
+  EXPECT_THAT(error(folder / "v.sock"),
+              HasSubstr("v.sock.lock belongs to uid 0, this is uid 65533"));
 }
 
 TEST(StartStop, PathTooLongForAnAddressWorks) {

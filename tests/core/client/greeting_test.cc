@@ -7,6 +7,8 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <vector>
 
 #include "core/client/client.h"
 #include "tests/core/client/fake_daemon.h"
@@ -71,6 +73,65 @@ TEST(Greeting, ADaemonOfAStrangerIsRefused) {
   EXPECT_EQ(status.code(), Code::kPermission);
   EXPECT_NE(status.text().find(listener.path() + ": its daemon runs as uid 65533"),
             std::string::npos)
+      << status.text();
+}
+
+// As another user, who may not do what root may.
+Status ConnectAsStranger(const std::string& path) {
+  Status status;
+  testing::AsUser(testing::kStranger, [&] { status = ConnectTo(path); });
+  return status;
+}
+
+TEST(Greeting, AFileThatIsNoSocketIsSaidToBeOne) {
+  testing::TempFolder folder;
+  std::ofstream(folder / "file") << "x";
+  for (const std::string& path : {folder / "file", folder.path()}) {
+    std::vector<Status> seen = {ConnectTo(path)};
+    if (geteuid() == 0) {
+      ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
+      seen.push_back(ConnectAsStranger(path));
+    }
+    for (const Status& status : seen) {
+      EXPECT_EQ(status.code(), Code::kUnavailable);
+      EXPECT_EQ(status.text(), "connect " + path +
+                                   (path == folder.path()
+                                        ? ": a folder is there: name the socket in it"
+                                        : ": a file that is no socket is there: remove it or name "
+                                          "another path"));
+    }
+  }
+}
+
+TEST(Greeting, AFolderThatCanNotBeSearchedIsNamed) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can be somebody else";
+  testing::TempFolder folder;
+  ASSERT_EQ(chmod(folder.path().c_str(), 0700), 0);
+  for (const std::string& path :
+       {folder / "a/b/v.sock", folder / (std::string(120, 'x') + "/v.sock")}) {
+    Status status = ConnectAsStranger(path);
+    EXPECT_EQ(status.code(), Code::kPermission);
+    EXPECT_NE(status.text().find("folder " + folder.path() + " can not be searched by uid 65533"),
+              std::string::npos)
+        << status.text();
+    EXPECT_EQ(status.text().find("belongs to"), std::string::npos) << status.text();
+  }
+}
+
+TEST(Greeting, ASocketOfAnotherUserIsSaidToBeHis) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can be somebody else";
+  Listener listener(0);
+  ASSERT_EQ(chmod(listener.path().c_str(), 0600), 0);
+  Status status = ConnectAsStranger(listener.path());
+  EXPECT_EQ(status.code(), Code::kPermission);
+  EXPECT_NE(
+      status.text().find("belongs to uid 0, you are uid 65533: start a vineyardd of your own"),
+      std::string::npos)
+      << status.text();
+  ASSERT_EQ(chown(listener.path().c_str(), testing::kStranger, testing::kStranger), 0);
+  ASSERT_EQ(chmod(listener.path().c_str(), 0400), 0);
+  status = ConnectAsStranger(listener.path());
+  EXPECT_NE(status.text().find("its mode 400 does not let you: chmod 600 it"), std::string::npos)
       << status.text();
 }
 
