@@ -43,7 +43,8 @@ Result<Peer> PeerOf(const Fd& socket) {
   return Peer{credentials.uid, static_cast<uint32_t>(credentials.pid)};
 }
 
-// Clients put the socket's path in front of it.
+// Clients put the socket's path in front of it. Root is let in, and nobody is told so: a client of root's
+// takes no daemon but root's.
 Status CheckPeer(const Peer& peer) {
   if (peer.uid == wire::kOverflowUid) {
     return {Code::kPermission,
@@ -52,10 +53,9 @@ Status CheckPeer(const Peer& peer) {
                    peer.uid)};
   }
   if (peer.uid == 0 || peer.uid == geteuid()) return OkStatus();
-  return {Code::kPermission,
-          Format("this daemon serves uid %u and root, not uid %u; start a vineyardd of "
-                 "your own with another --socket",
-                 geteuid(), peer.uid)};
+  return {Code::kPermission, Format("this daemon serves uid %u, not uid %u; start a vineyardd of "
+                                    "your own with another --socket",
+                                    geteuid(), peer.uid)};
 }
 
 }  // namespace

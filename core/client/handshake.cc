@@ -9,6 +9,7 @@
 #include "core/client/fork.h"
 #include "core/shm/layout.h"
 #include "core/shm/os.h"
+#include "core/wire/address.h"
 
 namespace vineyard::client {
 namespace {
@@ -16,12 +17,21 @@ namespace {
 constexpr int kMaxGreetings = 5;
 
 // Whoever listens says what lies in memory, pickles too: another user may not, though the path may be his.
+// Nor for root, who has most to lose: a path that he names may lead to anybody.
 Status CheckDaemon(const Socket& socket, const std::string& path) {
   ASSIGN_OR_RETURN(uint32_t uid, socket.PeerUid());
+  if (uid == wire::kOverflowUid) {
+    return {Code::kPermission,
+            Format("connect %s: its daemon runs as uid %u, which stands for every user that has no "
+                   "number here; start a vineyardd of your own with another --socket",
+                   path.c_str(), uid)};
+  }
   if (uid == 0 || uid == geteuid()) return OkStatus();
-  return {Code::kPermission, Format("connect %s: its daemon runs as uid %u, which is neither this "
-                                    "user (uid %u) nor root",
-                                    path.c_str(), uid, geteuid())};
+  return {
+      Code::kPermission,
+      Format("connect %s: its daemon runs as uid %u, which is neither this user (uid %u) nor root; "
+             "connect as uid %u, or start a vineyardd of your own with another --socket",
+             path.c_str(), uid, geteuid(), uid)};
 }
 
 Status ReadWelcome(Reply* reply, wire::Welcome* welcome) {

@@ -99,11 +99,24 @@ TEST_F(Peers, OfTheDaemonsOwnUidAndRootAreServed) {
   Child other([&](Talk&) {
     CHILD_CHECK(Become(kSomebody + 1));
     RawClient client(socket_);
-    CHILD_CHECK(
-        Contains(client.Hello(3).status().text(), "serves uid 1000 and root, not uid 1001"));
+    CHILD_CHECK(Contains(client.Hello(3).status().text(),
+                         "this daemon serves uid 1000, not uid 1001; start a"));
     return 0;
   });
   EXPECT_EQ(other.Wait(), 0);
+}
+
+// Who named the path may have been led there: what lies in memory is believed, pickles too.
+TEST_F(Peers, RootsClientTakesNoUsersDaemonAndSaysWhatToDo) {
+  Vineyardd::Bare bare{Vineyardd::Defaults(socket_)};
+  bare.in_child = [] { return Become(kSomebody); };
+  Vineyardd daemon(bare);
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  vineyard_client* client = nullptr;
+  EXPECT_EQ(vineyard_client_connect(socket_.c_str(), nullptr, &client), VINEYARD_E_PERMISSION);
+  EXPECT_THAT(vineyard_error_text(),
+              HasSubstr("its daemon runs as uid 1000, which is neither this user (uid 0) nor root; "
+                        "connect as uid 1000, or start a vineyardd of your own"));
 }
 
 // Whom the kernel has no number for is anybody: such a daemon could serve nobody, its own user neither.

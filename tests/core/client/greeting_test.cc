@@ -76,6 +76,17 @@ TEST(Greeting, ADaemonOfAStrangerIsRefused) {
       << status.text();
 }
 
+// Also for a client that has that number, too.
+TEST(Greeting, ADaemonOfTheOverflowUidIsRefused) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can listen as somebody else";
+  Listener listener(65534);
+  Status status;
+  testing::AsUser(65534, [&] { status = ConnectTo(listener.path()); });
+  EXPECT_EQ(status.code(), Code::kPermission);
+  EXPECT_NE(status.text().find("stands for every user that has no number here"), std::string::npos)
+      << status.text();
+}
+
 // As another user, who may not do what root may.
 Status ConnectAsStranger(const std::string& path) {
   Status status;
