@@ -228,18 +228,20 @@ Status Client::Grant(Session* session, uint64_t slot, const Patience& patience) 
 Status Client::EnsureSegment(Session* session, uint32_t number, bool writable,
                              const Patience& patience) {
   auto gone = [&] {
-    return Status(Code::kUnavailable,
-                  Format("segment %u: its daemon is gone, put it again", number));
+    return Status(
+        Code::kUnavailable,
+        Format(writable ? "segment %u: the daemon that leased it is gone, and the blob in it "
+                          "with it; create the blob anew"
+                        : "segment %u: the daemon that kept it is gone, and it was not mapped "
+                          "before; look for the object anew, put it again if it is not there",
+               number));
   };
   // Only what the daemon of now has leased may be written.
   if (writable && !IsCurrent(session)) return gone();
   if (session->HasSegment(number, writable)) return OkStatus();
   // A session of the parent, or of a daemon that is gone: its segment is the same one only if the
   // daemon's instance is.
-  if (session->instance() != instance()) {
-    return {Code::kUnavailable,
-            Format("segment %u: it belonged to a daemon that is gone, and was not mapped", number)};
-  }
+  if (session->instance() != instance()) return gone();
   wire::SegmentRequest wanted;
   wanted.number = number;
   wanted.writable = writable;

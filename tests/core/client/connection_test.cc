@@ -120,6 +120,34 @@ TEST(Connection, ADaemonWithoutTheSessionMakesTheOutcomeUnknownAndNumbersBeginAg
   EXPECT_EQ(number, 1u);
 }
 
+// Whoever reads has nothing to put again, and whoever writes nothing to look for.
+TEST(Connection, ASegmentOfADaemonThatIsGoneSaysWhatReadersAndWritersAreToDo) {
+  Fake fake({{false,
+              [](FakeConnection& c) {
+                c.ReceiveType(MessageType::kListTypes);
+                c.Close();
+              }},
+             {false, [](FakeConnection& c) {
+                c.AnswerEmpty(c.ReceiveType(MessageType::kListTypes));
+                ServeNothing(c);
+              }}});
+  Connected client(fake.daemon.path());
+  Patience patience = client->PatienceOf();
+  Session* before = *client->EnsureSession(patience);
+  (void)client->ListTypes();
+  ASSERT_FALSE(client->IsCurrent(before));
+  Status status = client->EnsureSegment(before, 1, /*writable=*/true, patience);
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_NE(status.text().find("create the blob anew"), std::string::npos) << status.text();
+  // A session of a daemon that was lost with its memory.
+  FakeMemory other(FakeMemory::kLog2Cells, FakeMemory::kInstance + 1);
+  Session* lost = *other.OpenSession();
+  status = client->EnsureSegment(lost, 1, /*writable=*/false, patience);
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_NE(status.text().find("look for the object anew"), std::string::npos) << status.text();
+  lost->Orphan();
+}
+
 TEST(Connection, GarbageEndsTheConnectionAndTheNextRequestMakesAnother) {
   Fake fake({{false,
               [](FakeConnection& c) {

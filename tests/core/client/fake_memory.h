@@ -20,21 +20,22 @@ class FakeMemory {
   static constexpr uint64_t kInstance = 7, kSlots = 1024;
   static constexpr uint32_t kLog2Cells = 4;
 
-  explicit FakeMemory(uint32_t log2_cells = kLog2Cells) {
+  explicit FakeMemory(uint32_t log2_cells = kLog2Cells, uint64_t instance = kInstance)
+      : instance_(instance) {
     index_fd = Make("index", shm::kSlotsOffset + kSlots * sizeof(shm::Slot), &index_);
     directory_fd = Make("directory", 4 * shm::kPageSize, &directory_);
     pins_fd = Make("pins", shm::kPinPieceSlots * sizeof(shm::PinCell), &pins_);
     segment_fd = Make("segment", kSegmentSize, &segment_);
     new (&superblock()) shm::Superblock{};
-    superblock().header = shm::MakeFileHeader(shm::FileKind::kIndex, kInstance);
+    superblock().header = shm::MakeFileHeader(shm::FileKind::kIndex, instance_);
     superblock().capacity.store(kSlots);
     new (directory_.data())
-        shm::FileHeader(shm::MakeFileHeader(shm::FileKind::kDirectory, kInstance));
+        shm::FileHeader(shm::MakeFileHeader(shm::FileKind::kDirectory, instance_));
     UseTable(shm::kPageSize, log2_cells);
   }
 
   Result<Session*> OpenSession() {
-    return Session::Open(index_fd, directory_fd, pins_fd, kInstance);
+    return Session::Open(index_fd, directory_fd, pins_fd, instance_);
   }
   // With the pins granted and segment 1 mapped.
   Session* OpenWhole() {
@@ -98,6 +99,7 @@ class FakeMemory {
     return std::move(fd).value();
   }
 
+  const uint64_t instance_;
   shm::Mapping index_, directory_, pins_, segment_;
   uint64_t used_ = 64;
 };
