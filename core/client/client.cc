@@ -140,7 +140,8 @@ ClientStatistics Client::statistics() const {
 
 Patience Client::PatienceOf(int64_t timeout_ms) const {
   Patience patience;
-  patience.deadline = Deadline::After(timeout_ms < 0 ? timeout_ms_ : timeout_ms);
+  patience.timeout_ms = timeout_ms < 0 ? timeout_ms_ : timeout_ms;
+  patience.deadline = Deadline::After(patience.timeout_ms);
   patience.keep_waiting = keep_waiting_;
   return patience;
 }

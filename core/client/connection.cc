@@ -169,6 +169,10 @@ Status Connection::SendRequest(Pending* pending, Lock& lock) {
     lock.unlock();
     status = SendAll(socket.get(), pending->request->frame, *pending->patience, &sent);
   }
+  if (status.code() == Code::kTimeout) {
+    return {Code::kTimeout,
+            Format("%s: the daemon at %s: %s", name, options_.path.c_str(), status.text().c_str())};
+  }
   if (!status.ok()) return status.code() == Code::kUnavailable ? OkStatus() : status;
   pending->sent_on = generation;
   ++pending->sends;
@@ -182,7 +186,7 @@ Status Connection::SendAll(Socket* socket, std::string_view bytes, const Patienc
     *sent += more;
     if (more > 0) continue;
     if (patience.deadline.passed()) {
-      return {Code::kTimeout, "daemon at " + options_.path + ": it does not read what is sent"};
+      return {Code::kTimeout, "it did not read what was sent" + patience.Within()};
     }
     Woken woken = WaitForSocket(socket->fd(), POLLOUT, patience);
     if (woken != Woken::kReady) RETURN_IF_ERROR(patience.Ask(woken == Woken::kSignal));
@@ -272,9 +276,15 @@ void Connection::TakeLate(const Frame& frame) {
 }
 
 Status Connection::NoAnswer(const Pending& pending) const {
-  return {Code::kTimeout, Format("%s: no answer from the daemon at %s",
-                                 pending.request ? NameOf(pending.request->type) : "connect",
-                                 options_.path.c_str())};
+  std::string what = pending.request ? NameOf(pending.request->type) : "connect";
+  std::string within = pending.patience->Within();
+  if (pending.request && !pending.request->subject.empty()) {
+    return {Code::kTimeout,
+            Format("%s for %s: the daemon at %s did not say that it is there%s", what.c_str(),
+                   pending.request->subject.c_str(), options_.path.c_str(), within.c_str())};
+  }
+  return {Code::kTimeout, Format("%s: no answer from the daemon at %s%s", what.c_str(),
+                                 options_.path.c_str(), within.c_str())};
 }
 
 void Connection::Leave(Pending* pending) {

@@ -55,6 +55,7 @@ struct Request {
 
   wire::MessageType type;
   std::string frame;
+  std::string subject;  // of a wait: what for
 };
 
 // What came back; stays where it is, since `answer` points into it.

@@ -109,7 +109,8 @@ Result<Socket> Connection::Greet(const Patience& patience, wire::Welcome* welcom
     if (!whole.ok()) return named(whole.status());
     if (*whole) break;
     if (patience.deadline.passed()) {
-      return Status(Code::kTimeout, "connect " + options_.path + ": no answer to hello");
+      return Status(Code::kTimeout,
+                    "connect " + options_.path + ": no answer to hello" + patience.Within());
     }
     Woken woken = WaitForSocket(socket.fd(), POLLIN, patience);
     if (woken == Woken::kReady) {

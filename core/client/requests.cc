@@ -56,6 +56,7 @@ Status Client::Wait(ObjectId id, int64_t timeout_ms) {
   question.id = id;
   question.timeout_ms = static_cast<uint64_t>(timeout_ms < 0 ? timeout_ms_ : timeout_ms);
   Request request(wire::MessageType::kWait, question);
+  request.subject = "object " + PrintId(id);
   Reply reply;
   return Call(&request, patience, &reply);
 }
@@ -141,6 +142,7 @@ Result<NamedObject> Client::GetName(std::string_view name, int64_t timeout_ms) {
     question.name = name;
     question.timeout_ms = static_cast<uint64_t>(patience.deadline.LeftMs());
     Request request(wire::MessageType::kWait, question);
+    request.subject = "name '" + std::string(name) + "'";
     Reply reply;
     RETURN_IF_ERROR(Call(&request, patience, &reply));
     found = ReadName(name);

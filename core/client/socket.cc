@@ -73,7 +73,9 @@ Result<Socket> Socket::Connect(const std::string& path, const Patience& patience
     // wait is of a descriptor that is never ready, in small slices.
     if (errno != EAGAIN) return ConnectError(path, errno);
     if (patience.deadline.passed()) {
-      return Status(Code::kTimeout, "connect " + path + ": too many others wait to be accepted");
+      return Status(
+          Code::kTimeout,
+          "connect " + path + ": too many others wait to be accepted, no room" + patience.Within());
     }
     pollfd nothing = {-1, 0, 0};
     bool signalled = poll(&nothing, 1, 2) < 0;

@@ -32,6 +32,10 @@ int Patience::SliceMs() const {
   return deadline.RemainingMs(keep_waiting != nullptr ? kAskEveryMs : kLongestSleepMs);
 }
 
+std::string Patience::Within() const {
+  return timeout_ms < 0 ? "" : Format(" within %lld ms", static_cast<long long>(timeout_ms));
+}
+
 void Event::Set() {
   // release: see count().
   count_.fetch_add(1, std::memory_order_release);

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 
 #include "core/base/clock.h"
 #include "core/base/status.h"
@@ -13,6 +14,7 @@ namespace vineyard::client {
 // How a caller wants to wait.
 struct Patience {
   Deadline deadline = Deadline::Never();
+  int64_t timeout_ms = -1;  // what it was made from, for the text of an error; < 0: nobody knows
   // A signal ends the wait. Not for what changes something: there it would hide whether it did.
   bool signal_ends = false;
   // Asked after a signal and at least every 100 ms: false ends the wait.
@@ -20,7 +22,8 @@ struct Patience {
 
   // kInterrupted when the caller does not want to wait on. To be called without locks.
   Status Ask(bool signalled) const;
-  int SliceMs() const;  // how long to sleep at a time
+  int SliceMs() const;         // how long to sleep at a time
+  std::string Within() const;  // " within 50 ms", the end of a sentence about a timeout
 };
 
 enum class Woken { kReady, kSlice, kSignal };

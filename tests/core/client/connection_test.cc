@@ -9,6 +9,7 @@
 #include <barrier>
 #include <thread>
 
+#include "core/base/bytes.h"
 #include "core/client/client.h"
 #include "core/object/pack.h"
 #include "tests/core/client/fake_daemon.h"
@@ -55,6 +56,38 @@ TEST(Connection, AClientStaysUsableAfterADaemonThatDoesNotAnswerInTime) {
   while (cleared.status().code() == Code::kUnknown) cleared = client->Clear();
   ASSERT_TRUE(cleared.ok()) << cleared.status().ToString();
   EXPECT_EQ(*cleared, 77u);
+}
+
+TEST(Connection, ATimeoutNamesTheRequestTheSocketAndHowLong) {
+  Fake fake({{false, ServeNothing}});
+  Connected client(fake.daemon.path(), /*timeout_ms=*/50);
+  const std::string& path = fake.daemon.path();
+  Status status = client->ListTypes().status();
+  EXPECT_EQ(status.code(), Code::kTimeout);
+  EXPECT_EQ(status.text(), "list types: no answer from the daemon at " + path + " within 50 ms");
+  status = client->Clear().status();
+  EXPECT_EQ(status.code(), Code::kUnknown);
+  EXPECT_EQ(status.text().rfind("clear: no answer from the daemon at " + path + " within 50 ms", 0),
+            0u)
+      << status.text();
+  status = client->Wait(kId, 30);
+  EXPECT_EQ(status.code(), Code::kTimeout);
+  EXPECT_EQ(status.text(), "wait for object " + PrintId(kId) + ": the daemon at " + path +
+                               " did not say that it is there within 30 ms");
+}
+
+TEST(Connection, ATimeoutOfADaemonThatDoesNotReadNamesTheRequestTheSocketAndHowLong) {
+  std::atomic<bool> done{false};
+  Fake fake({{false, [&](FakeConnection&) {
+                while (!done) std::this_thread::yield();
+              }}});
+  Connected client(fake.daemon.path(), /*timeout_ms=*/50);
+  std::string large(16 * kMiB, 'x');
+  Status status = client->SetLabel(kId, "key", large);
+  done = true;
+  EXPECT_EQ(status.code(), Code::kTimeout) << status.ToString();
+  EXPECT_EQ(status.text(), "set labels: the daemon at " + fake.daemon.path() +
+                               ": it did not read what was sent within 50 ms");
 }
 
 TEST(Connection, ALostReplyIsAskedForOnceMoreWithTheSameNumber) {

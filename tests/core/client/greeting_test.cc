@@ -158,6 +158,7 @@ TEST(Greeting, ADaemonOfRootIsTakenByAnybody) {
     status = Client::Connect(options).status();
   });
   EXPECT_EQ(status.code(), Code::kTimeout) << status.ToString();
+  EXPECT_EQ(status.text(), "connect " + listener.path() + ": no answer to hello within 50 ms");
 }
 
 TEST(Greeting, ARefusalNamesTheSocket) {
