@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <memory>
 
 #include "core/base/log.h"
@@ -104,7 +106,15 @@ void Daemon::WatchSignals() {
 
 void Daemon::WatchKeeper() {
   int pidfd = static_cast<int>(syscall(SYS_pidfd_open, inheritance_.keeper, 0));
-  if (pidfd < 0 || getppid() != inheritance_.keeper) {
+  bool is_dead = getppid() != inheritance_.keeper;
+  if (pidfd < 0 && !is_dead) {  // no descriptor for it: look again and again
+    exec_timer_.expires_after(kExecPause);
+    exec_timer_.async_wait([this](const ErrorCode& error) {
+      if (!error) WatchKeeper();
+    });
+    return;
+  }
+  if (is_dead) {
     if (pidfd >= 0) close(pidfd);
     asio::post(loop_, [this] { BecomeKeeper(); });
     return;
@@ -134,7 +144,12 @@ void Daemon::BecomeKeeper() {
 int RunDaemon(const Inheritance& inheritance) {
   // Never destroyed: it would close descriptors that the keeper still needs.
   static Daemon* daemon = nullptr;
-  daemon = new Daemon(inheritance);
+  try {
+    daemon = new Daemon(inheritance);
+  } catch (const std::exception& error) {  // the loop's descriptors
+    Log(LogLevel::kError, "open the loop: %s", error.what());
+    return EXIT_FAILURE;
+  }
   return daemon->Run();
 }
 

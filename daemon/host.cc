@@ -3,10 +3,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "core/wire/address.h"
 
 namespace vineyard::daemon {
 namespace {
+
+// The daemon's own take about 20, growing memory a few more, a client two; see also Reserve() of the server.
+constexpr rlim_t kFewestDescriptors = 64;
 
 // Its own clients could not be told from strangers.
 Status CheckUser() {
@@ -20,11 +25,28 @@ Status CheckUser() {
           wire::kOverflowUid)};
 }
 
+Status RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return ErrnoStatus("limit of descriptors", errno);
+  if (limit.rlim_max < kFewestDescriptors) {
+    return {
+        Code::kHostMemory,
+        Format(
+            "the limit of descriptors is %llu (see ulimit -Hn), a daemon needs at least %llu, and "
+            "two for each client beyond a dozen; start it with a higher one",
+            static_cast<unsigned long long>(limit.rlim_max),
+            static_cast<unsigned long long>(kFewestDescriptors))};
+  }
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return ErrnoStatus("limit of descriptors", errno);
+  return OkStatus();
+}
+
 }  // namespace
 
 Status PrepareHost() {
   RETURN_IF_ERROR(CheckUser());
-  return OkStatus();
+  return RaiseDescriptorLimit();
 }
 
 }  // namespace vineyard::daemon

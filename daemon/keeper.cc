@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -122,13 +121,6 @@ Status Keeper::OpenOwnDescriptors() {
     return ErrnoStatus(Format("--lifeline %d", options_.lifeline), errno);
   }
   return OkStatus();
-}
-
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // ---- clone -------------------------------------------------------------------------------------
@@ -281,7 +273,6 @@ sigset_t DaemonSignals() {
 
 int RunKeeper(Options options) {
   prctl(PR_SET_NAME, "vineyard-keeper");
-  RaiseDescriptorLimit();
   return Keeper(std::move(options)).Run();
 }
 

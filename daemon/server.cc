@@ -58,6 +58,18 @@ Status CheckPeer(const Peer& peer) {
                                     geteuid(), peer.uid)};
 }
 
+// Answers a hello that was not read, as well as it goes without waiting.
+void TurnAway(const Fd& socket, const Peer& peer, const Status& error) {
+  Log(LogLevel::kWarning, "pid %u: %s: turned away", peer.pid, error.ToString().c_str());
+  std::string body = wire::EncodeError(error);
+  wire::FrameHeader header =
+      wire::MakeHeader(static_cast<uint16_t>(wire::MessageType::kHello) | wire::kAnswer,
+                       static_cast<uint32_t>(body.size()), /*correlation=*/0, /*number=*/0);
+  std::string frame(reinterpret_cast<const char*>(&header), sizeof header);
+  frame += body;
+  (void)!send(socket.get(), frame.data(), frame.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 }  // namespace
 
 Server::Server(asio::io_context* loop, store::Store* store, const Options* options)
@@ -128,11 +140,14 @@ void Server::Open(Fd socket) {
   Connection connection;
   connection.refusal = CheckPeer(*peer);
   if (socket.get() >= descriptor_limit_ - Reserve(descriptor_limit_)) {
-    if (socket.get() >= descriptor_limit_ - Reserve(descriptor_limit_) / 2) return;
     connection.refusal = {Code::kHostMemory,
                           Format("the daemon has no descriptors left for another client (its limit "
                                  "is %d; see ulimit -Hn)",
                                  descriptor_limit_)};
+    // Nor for those who are to be heard out.
+    if (socket.get() >= descriptor_limit_ - Reserve(descriptor_limit_) / 2) {
+      return TurnAway(socket, *peer, connection.refusal);
+    }
   }
   connection.session = std::make_shared<Session>(loop_, std::move(socket), *peer, this);
   Session* session = connection.session.get();

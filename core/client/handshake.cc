@@ -102,6 +102,11 @@ Result<Socket> Connection::Greet(const Patience& patience, wire::Welcome* welcom
   };
   uint64_t sent = 0;
   Status status = SendAll(&socket, request.frame, patience, &sent);
+  if (status.code() == Code::kUnavailable) {
+    // It may have said why before it closed: a daemon without descriptors turns clients away unheard.
+    Result<bool> said = socket.Receive();
+    if (said.ok() && *said) status = OkStatus();
+  }
 
   Reply reply;
   while (status.ok()) {

@@ -6,7 +6,10 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <vineyard/vineyard.h>
 
+#include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <memory>
 
@@ -159,6 +162,52 @@ TEST(Limits, BeyondTheLimitOfDescriptorsClientsAreRefusedClearly) {
   }
   RawClient next(folder / "v.sock");
   EXPECT_TRUE(next.Hello(1000).ok());
+}
+
+TEST(Limits, AClientIsToldOfTheLimitWhenOthersHaveConnectedAndSayNothing) {
+  TempFolder folder;
+  Vineyardd daemon(Vineyardd::Bare{Vineyardd::Defaults(folder / "v.sock"), {}, 100});
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  std::vector<std::unique_ptr<RawClient>> silent;
+  for (int i = 0; i < 100; ++i) silent.push_back(std::make_unique<RawClient>(folder / "v.sock"));
+  daemon.WaitForLine("turned away");
+  for (int i = 0; i < 20; ++i) {
+    vineyard_client* client = nullptr;
+    EXPECT_EQ(vineyard_client_connect((folder / "v.sock").c_str(), nullptr, &client),
+              VINEYARD_E_HOST_MEMORY);
+    EXPECT_THAT(vineyard_error_text(),
+                AllOf(HasSubstr("connect " + (folder / "v.sock")), HasSubstr("its limit is 100")));
+  }
+}
+
+TEST(Limits, TooFewDescriptorsEndTheStartWithBothFigures) {
+  for (unsigned limit : {8u, 14u, 63u}) {
+    TempFolder folder;
+    Vineyardd run(Vineyardd::Bare{Vineyardd::Defaults(folder / "v.sock"), {}, limit});
+    EXPECT_EQ(run.WaitForEnd(), 1);
+    EXPECT_THAT(run.log(), AllOf(HasSubstr("the limit of descriptors is " + std::to_string(limit)),
+                                 HasSubstr("ulimit -Hn"), HasSubstr("needs at least 64")));
+    std::string log = run.log();
+    EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  }
+}
+
+TEST(Limits, TheFewestDescriptorsServeClientsAndANextDaemon) {
+  TempFolder folder;
+  Vineyardd daemon(Vineyardd::Bare{Vineyardd::Defaults(folder / "v.sock"), {}, 64});
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  for (int i = 0; i < 2; ++i) {
+    std::vector<std::unique_ptr<RawClient>> clients;
+    for (uint64_t id = 1; id <= 12; ++id) {
+      clients.push_back(std::make_unique<RawClient>(folder / "v.sock"));
+      Status status = clients.back()->Hello(100 * i + id).status();
+      ASSERT_TRUE(status.ok()) << id << ": " << status.ToString();
+    }
+    EXPECT_TRUE(clients[0]->PutBytes("x", 1).status().ok());
+    kill(daemon.daemon(), SIGKILL);
+    ASSERT_TRUE(daemon.WaitUntilReady());
+  }
 }
 
 TEST(Limits, TheSoftLimitOfDescriptorsIsRaised) {
