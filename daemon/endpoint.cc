@@ -56,15 +56,22 @@ Status SocketError(const std::string& path, const std::string& what, const std::
   }
 }
 
-Status MakeFolder(const std::string& path, const std::string& folder) {
+Status MakeFolder(const std::string& path, const std::string& folder, int* made) {
   std::error_code error;
   if (std::filesystem::is_directory(folder, error)) return OkStatus();
   std::string parent = std::filesystem::path(folder).parent_path().string();
-  if (!parent.empty() && parent != folder) RETURN_IF_ERROR(MakeFolder(path, parent));
-  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SocketError(path, "make folder " + folder, folder, errno);
+  if (!parent.empty() && parent != folder) RETURN_IF_ERROR(MakeFolder(path, parent, made));
+  if (mkdir(folder.c_str(), 0700) == 0) {
+    ++*made;
+    return OkStatus();
   }
-  return OkStatus();
+  *made = 0;  // another starter was first: then what is above is not ours alone either
+  return errno == EEXIST ? OkStatus() : SocketError(path, "make folder " + folder, folder, errno);
+}
+
+void RemoveFolders(const std::string& path, int made) {
+  std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  for (; made > 0 && rmdir(folder.c_str()) == 0; --made) folder = folder.parent_path();
 }
 
 // Whoever owns the folder can put another socket into the place of ours, sticky or not.
@@ -141,12 +148,14 @@ Status RemoveStale(const std::string& path, const sockaddr_un& address) {
 
 Result<Endpoint> OpenEndpoint(const std::string& path) {
   std::string folder_path = std::filesystem::path(path).parent_path().string();
-  RETURN_IF_ERROR(MakeFolder(path, folder_path));
+  int made_folders = 0;
+  RETURN_IF_ERROR(MakeFolder(path, folder_path, &made_folders));
   RETURN_IF_ERROR(CheckFolder(path, folder_path));
   sockaddr_un address{};
   Fd folder;
   RETURN_IF_ERROR(wire::MakeAddress("socket " + path, path, &address, &folder));
   Endpoint endpoint;
+  endpoint.made_folders = made_folders;
   ASSIGN_OR_RETURN(endpoint.lock, TakeLock(path));
   SignEndpoint(endpoint.lock.get());
   Status free = RemoveStale(path, address);
@@ -167,6 +176,7 @@ Result<Endpoint> OpenEndpoint(const std::string& path) {
   }
   if (!free.ok()) {
     unlink(LockPath(path).c_str());
+    RemoveFolders(path, made_folders);
     return free;
   }
   return endpoint;
@@ -178,10 +188,11 @@ void SignEndpoint(int lock_fd) {
   if (ftruncate(lock_fd, 0) != 0 || pwrite(lock_fd, text.data(), text.size(), 0) < 0) return;
 }
 
-void RemoveEndpoint(const std::string& path, int lock_fd) {
+void RemoveEndpoint(const std::string& path, int lock_fd, int made_folders) {
   if (!SameFile(lock_fd, LockPath(path))) return;
   unlink(path.c_str());
   unlink(LockPath(path).c_str());
+  RemoveFolders(path, made_folders);
 }
 
 }  // namespace vineyard::daemon

@@ -15,6 +15,7 @@ namespace vineyard::daemon {
 struct Endpoint {
   Fd socket;  // listening
   Fd lock;
+  int made_folders = 0;  // at the end of the path in front of the socket's name
 };
 
 // Makes the folder, takes the lock, replaces a stale socket, binds with mode 0600 and listens.
@@ -25,7 +26,8 @@ Result<Endpoint> OpenEndpoint(const std::string& path);
 // Writes this process into the lock file, for those who find the socket taken.
 void SignEndpoint(int lock_fd);
 
-// Removes socket and lock file, unless they belong to somebody else by now.
-void RemoveEndpoint(const std::string& path, int lock_fd);
+// Removes socket and lock file, unless they belong to somebody else by now, and the folders that were made
+// for them where nothing else is in there.
+void RemoveEndpoint(const std::string& path, int lock_fd, int made_folders);
 
 }  // namespace vineyard::daemon

@@ -78,6 +78,7 @@ Status Keeper::Create() {
   RETURN_IF_ERROR(PrepareHost());
   ASSIGN_OR_RETURN(Endpoint endpoint, OpenEndpoint(options_.socket));
   lock_ = endpoint.lock.Release();
+  options_.made_folders = endpoint.made_folders;
   Status listed = [&]() -> Status {
     ASSIGN_OR_RETURN(state_, shm::StateFile::Create());
     RETURN_IF_ERROR(state_->List(Role::kListener, endpoint.socket.Release()));
@@ -87,7 +88,7 @@ Status Keeper::Create() {
     }
     return OkStatus();
   }();
-  if (!listed.ok()) RemoveEndpoint(options_.socket, lock_);
+  if (!listed.ok()) RemoveEndpoint(options_.socket, lock_, options_.made_folders);
   return listed;
 }
 
@@ -251,7 +252,7 @@ void Keeper::StopDaemon() {
 }
 
 int Keeper::End(int code) {
-  RemoveEndpoint(options_.socket, lock_);
+  RemoveEndpoint(options_.socket, lock_, options_.made_folders);
   return code;
 }
 

@@ -30,7 +30,7 @@ constexpr const char* kFooter =
 // What the options say, as text, before it is looked at.
 struct Said {
   std::string socket, size, meta = "local", evict = "none", prefault, log_level = "info", config;
-  int lifeline = -1, keeper_state = -1;
+  int lifeline = -1, keeper_state = -1, made_folders = 0;
 };
 
 // An option that people know and that this version does not have: an error, or where nothing is
@@ -95,6 +95,7 @@ void Define(CLI::App* app, Said* said, std::vector<Unavailable>* unavailable) {
   // Descriptors, which only the program that starts this one can know.
   add("lifeline", &said->lifeline, "FD", "")->group("")->configurable(false);
   add("keeper-state", &said->keeper_state, "FD", "")->group("")->configurable(false);
+  add("made-folders", &said->made_folders, "N", "")->group("")->configurable(false);
   for (Unavailable& option : *unavailable) add(option.name, &option.said, "", "")->group("");
   app->set_config(Names("config"), "", "Reads options from this file")->type_name("FILE");
   app->allow_config_extras(CLI::config_extras_mode::error);
@@ -165,6 +166,7 @@ Status Interpret(const Said& said, const std::vector<std::string>& environment,
                  uint64_t memory_limit, Options* options) {
   options->lifeline = said.lifeline;
   options->keeper_state = said.keeper_state;
+  options->made_folders = said.made_folders;
   options->socket = said.socket.empty() ? DefaultSocket(geteuid(), environment) : said.socket;
   options->socket = std::filesystem::absolute(options->socket).lexically_normal().string();
   if (said.size.empty()) {
@@ -269,6 +271,7 @@ std::vector<std::string> Options::ToArguments() const {
   };
   if (lifeline >= 0) arguments.push_back("--lifeline=" + std::to_string(lifeline));
   if (keeper_state >= 0) arguments.push_back("--keeper-state=" + std::to_string(keeper_state));
+  if (made_folders > 0) arguments.push_back("--made-folders=" + std::to_string(made_folders));
   return arguments;
 }
 

@@ -24,6 +24,8 @@ struct Options {
   int lifeline = -1;
   // Set by a daemon that becomes its own keeper: the descriptor of `state`. -1: a fresh start.
   int keeper_state = -1;
+  // So many folders at the end of the socket's path were made by the keeper, which removes them.
+  int made_folders = 0;
 
   // Said but without effect in this version; for the log.
   std::vector<std::string> warnings;

@@ -169,6 +169,7 @@ TEST(Options, ToArgumentsGivesTheSameOptionsWhateverTheEnvironmentSays) {
   Options options = Parsed({"--socket=/tmp/x y.sock", "--size=123456789", "--prefault=1Mi",
                             "--evict=drop", "--log-level=warning", "--lifeline=5"});
   options.keeper_state = 7;
+  options.made_folders = 2;
   Options again = Parsed(options.ToArguments(), {"VINEYARD_SIZE=1Gi", "VINEYARD_RPC=true"});
   EXPECT_EQ(again.socket, "/tmp/x y.sock");
   EXPECT_EQ(again.size_bytes, 123456789u);
@@ -177,6 +178,7 @@ TEST(Options, ToArgumentsGivesTheSameOptionsWhateverTheEnvironmentSays) {
   EXPECT_EQ(again.log_level, LogLevel::kWarning);
   EXPECT_EQ(again.lifeline, 5);
   EXPECT_EQ(again.keeper_state, 7);
+  EXPECT_EQ(again.made_folders, 2);
 }
 
 }  // namespace

@@ -127,6 +127,26 @@ TEST(StartStop, SocketIsForItsOwnerOnlyAndItsFolderIsMade) {
   EXPECT_EQ(info.st_mode & 0777, 0700u);
 }
 
+TEST(StartStop, FoldersThatItMadeGoWithItUnlessSomethingElseIsInThere) {
+  TempFolder folder;
+  std::filesystem::create_directory(folder / "given");
+  {
+    Vineyardd daemon(folder / "given/a/b/v.sock");
+    ASSERT_TRUE(daemon.WaitUntilReady());
+    kill(daemon.keeper(), SIGKILL);  // the next keeper knows them as well
+    ASSERT_TRUE(daemon.WaitUntilReady());
+    daemon.Terminate();
+    EXPECT_FALSE(Exists(folder / "given/a"));
+    EXPECT_TRUE(Exists(folder / "given"));
+  }
+  Vineyardd daemon(folder / "given/a/b/v.sock");
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  std::ofstream(folder / "given/a/precious") << "x";
+  EXPECT_EQ(daemon.Terminate(), 0);
+  EXPECT_FALSE(Exists(folder / "given/a/b"));
+  EXPECT_TRUE(Exists(folder / "given/a/precious"));
+}
+
 TEST(StartStop, LiveSocketIsRefusedWithThePid) {
   TempFolder folder;
   Vineyardd daemon(folder / "v.sock");
