@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <fstream>
 
 #include "core/base/bytes.h"
 #include "core/shm/layout.h"
@@ -14,6 +15,7 @@
 #include "core/wire/frame.h"
 #include "daemon/log.h"
 #include "daemon/size.h"
+#include "daemon/words.h"
 
 namespace vineyard::daemon {
 namespace {
@@ -122,6 +124,13 @@ std::optional<std::string> Lookup(const std::vector<std::string>& environment,
   return std::nullopt;
 }
 
+// --log-level: VINEYARD_LOG_LEVEL
+std::string Upper(const std::string& flag) {
+  std::string upper = "VINEYARD_" + Replaced(flag, '-', '_');
+  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return upper;
+}
+
 // CLI11 lets the file win over the environment, people expect the opposite: so what the environment
 // says is appended to the command line.
 void AddEnvironment(const CLI::App& app, const std::vector<std::string>& environment,
@@ -130,14 +139,101 @@ void AddEnvironment(const CLI::App& app, const std::vector<std::string>& environ
     std::string name = option->get_lnames().empty() ? "" : option->get_lnames().front();
     if (name.empty() || name == "help" || name == "version" || name == "config") continue;
     if (!option->get_configurable()) continue;  // for our own programs
-    std::string upper = "VINEYARD_" + Replaced(name, '-', '_');
-    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    std::optional<std::string> value = Lookup(environment, upper);
+    std::optional<std::string> value = Lookup(environment, Upper(name));
     if (value && !value->empty() && !Says(*arguments, "--" + name)) {
       arguments->push_back("--" + name + "=" + *value);
     }
   }
 }
+
+// ---- slips -------------------------------------------------------------------------------------
+
+constexpr const char* kSeeHelp = " (see vineyardd --help)";
+
+// What people may say, each with `before` in front of it.
+std::vector<std::string> Known(const CLI::App& app, const std::string& before) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_group().empty()) known.push_back(before + option->get_lnames().front());
+  }
+  return known;
+}
+
+// CLI11 says what it did not expect from the last word to the first, and not which value is missing.
+Status CheckWords(const CLI::App& app, const std::vector<std::string>& words) {
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    std::string flag = word.substr(0, word.find('='));
+    const CLI::Option* option = nullptr;
+    if (flag.rfind("--", 0) == 0 && flag.size() > 2) option = app.get_option_no_throw(flag);
+    if (option == nullptr) {
+      return Invalid("'" + flag + "': there is no such option" +
+                     DidYouMean(flag, Known(app, "--")) + kSeeHelp);
+    }
+    bool takes_value = option->get_items_expected_max() > 0;
+    if (!takes_value) continue;
+    bool joined = flag.size() < word.size();
+    bool missing = !joined && (i + 1 == words.size() || words[i + 1].rfind("--", 0) == 0);
+    if (missing) {
+      return Invalid(flag + ": its value is missing: " + flag + " " + option->get_type_name() +
+                     kSeeHelp);
+    }
+    std::string value = joined ? word.substr(flag.size() + 1) : words[++i];
+    if (value.empty() && !option->get_group().empty()) {
+      return Invalid(flag + ": its value is empty; give one, or leave " + flag + " out" + kSeeHelp);
+    }
+  }
+  return OkStatus();
+}
+
+// The line of the file that CLI11 does not take; it says the word only.
+std::string WhereInFile(const CLI::App& app, const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    auto is_space = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
+    std::string key = line.substr(0, line.find('='));
+    key.erase(std::remove_if(key.begin(), key.end(), is_space), key.end());
+    if (key.empty() || key[0] == '#' || key[0] == ';') continue;
+    const CLI::Option* option = app.get_option_no_throw("--" + Replaced(key, '_', '-'));
+    if (option != nullptr && option->get_configurable()) continue;
+    return Format("%s line %d: '%s': ", path.c_str(), number, key.c_str()) +
+           (key[0] == '[' ? "there are no sections; leave it out"
+                          : "there is no such setting" + DidYouMean(key, Known(app, "")));
+  }
+  return "";
+}
+
+// Names of others' variables that begin like ours: the client's, and what Kubernetes and Docker set for a
+// service that is called vineyard.
+bool IsOfOthers(const std::string& name) {
+  for (const char* begin :
+       {"VINEYARD_IPC_SOCKET", "VINEYARD_RPC_ENDPOINT", "VINEYARD_REMOTE", "VINEYARD_CONFIG",
+        "VINEYARD_SERVICE_", "VINEYARD_PORT", "VINEYARD_ENV_"}) {
+    if (name.rfind(begin, 0) == 0) return true;
+  }
+  return false;
+}
+
+void WarnOfUnknown(const CLI::App& app, const std::vector<std::string>& environment,
+                   std::vector<std::string>* warnings) {
+  std::vector<std::string> known, shown;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string& name = option->get_lnames().front();
+    if (!option->get_configurable() || name == "version") continue;
+    known.push_back(Upper(name));
+    if (!option->get_group().empty()) shown.push_back(known.back());
+  }
+  for (const std::string& entry : environment) {
+    std::string name = entry.substr(0, entry.find('='));
+    if (name.rfind("VINEYARD_", 0) != 0 || IsOfOthers(name)) continue;
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    warnings->push_back(name + " in the environment is ignored: there is no such setting" +
+                        DidYouMean(name, shown));
+  }
+}
+
+// ---- meaning -----------------------------------------------------------------------------------
 
 Result<uint64_t> SizeOf(const char* flag, const std::string& text) {
   Result<uint64_t> size = ParseSize(text);
@@ -225,16 +321,26 @@ Result<Command> ParseCommand(const std::vector<std::string>& arguments,
   for (const std::string& argument : arguments) words.push_back(WithDashes(argument));
   // "--rpc" alone means yes.
   std::replace(words.begin(), words.end(), std::string("--rpc"), std::string("--rpc=true"));
-  if (!Says(words, "--keeper-state")) AddEnvironment(app, environment, &words);
-  std::reverse(words.begin(), words.end());  // as CLI11 wants it
+  RETURN_IF_ERROR(CheckWords(app, words));
   Command command;
+  if (!Says(words, "--keeper-state")) {
+    AddEnvironment(app, environment, &words);
+    WarnOfUnknown(app, environment, &command.options.warnings);
+  }
+  std::reverse(words.begin(), words.end());  // as CLI11 wants it
   try {
     app.parse(words);
   } catch (const CLI::CallForHelp&) {
-    command.text = app.help();
+    std::string text = app.help();
+    size_t gap = text.find("\n\n\n");  // CLI11 puts two empty lines in front of the footer
+    if (gap != std::string::npos) text.erase(gap, 1);
+    command.text = text;
     return command;
+  } catch (const CLI::ConfigError& error) {
+    std::string where = WhereInFile(app, app.get_config_ptr()->as<std::string>());
+    return Invalid((where.empty() ? error.what() : where) + kSeeHelp);
   } catch (const CLI::ParseError& error) {
-    return Invalid(std::string(error.what()) + " (see vineyardd --help)");
+    return Invalid(std::string(error.what()) + kSeeHelp);
   }
   if (version) {
     command.text = Format("vineyardd %s (protocol %d, memory layout %u)\n", VINEYARD_BUILD_VERSION,

@@ -101,6 +101,75 @@ TEST(Options, UnknownKeyInTheFileIsAnError) {
   EXPECT_NE(Error({"--config=" + file.path()}).find("sise"), std::string::npos);
 }
 
+TEST(Options, AnUnknownKeyInTheFileIsNamedWithFileLineAndTheNearestOne) {
+  ConfigFile file("# ours\nsize = 1Gi\n\nlog_levl = info\n");
+  EXPECT_EQ(Error({"--config", file.path()}),
+            file.path() +
+                " line 4: 'log_levl': there is no such setting; did you mean log-level? "
+                "(see vineyardd --help)");
+  ConfigFile section("[store]\nsize = 1Gi\n");
+  EXPECT_NE(Error({"--config", section.path()}).find(" line 1: '[store]': there are no sections"),
+            std::string::npos);
+}
+
+TEST(Options, AMistypedFlagIsNamedWithTheNearestOne) {
+  EXPECT_EQ(Error({"--sokcet", "/tmp/x"}),
+            "'--sokcet': there is no such option; did you mean --socket? (see vineyardd --help)");
+  EXPECT_EQ(Error({"--log_levle=info"}),
+            "'--log-levle': there is no such option; did you mean --log-level? (see vineyardd "
+            "--help)");
+  EXPECT_EQ(Error({"--frobnicate"}),
+            "'--frobnicate': there is no such option (see vineyardd --help)");
+  EXPECT_EQ(Error({"--size", "1Gi", "stray", "words"}),
+            "'stray': there is no such option (see vineyardd --help)");
+  EXPECT_EQ(Error({"--lifelin=3"}).find("did you mean"), std::string::npos) << "for our programs";
+}
+
+TEST(Options, AMissingValueIsSaidToBeMissing) {
+  EXPECT_EQ(Error({"--socket"}),
+            "--socket: its value is missing: --socket PATH (see vineyardd --help)");
+  EXPECT_EQ(Error({"--socket", "--size=1Gi"}),
+            "--socket: its value is missing: --socket PATH (see vineyardd --help)");
+  EXPECT_EQ(Error({"--config"}),
+            "--config: its value is missing: --config FILE (see vineyardd --help)");
+}
+
+TEST(Options, AnEmptyValueIsNoDefault) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"--socket", ""}, {"--socket=", "--size=1Gi"}, {"--socket="}}) {
+    EXPECT_EQ(Error(words),
+              "--socket: its value is empty; give one, or leave --socket out (see vineyardd "
+              "--help)");
+  }
+}
+
+TEST(Options, AnUnknownVariableIsAWarningWithTheNearestOne) {
+  std::vector<std::string> environment = {"VINEYARD_SOKCET=/x",
+                                          "VINEYARD_COLOUR=red",
+                                          "VINEYARD_SIZE=1Gi",
+                                          "VINEYARDD=/bin/x",
+                                          "VINEYARD_IPC_SOCKET=/y",
+                                          "VINEYARD_RPC=false",
+                                          "HOME=/",
+                                          "VINEYARD_SERVICE_HOST=::",
+                                          "VINEYARD_PORT_9600_TCP=x"};
+  EXPECT_EQ(Parsed({"--socket=/s"}, environment).warnings,
+            (std::vector<std::string>{"VINEYARD_SOKCET in the environment is ignored: there is no "
+                                      "such setting; did you mean VINEYARD_SOCKET?",
+                                      "VINEYARD_COLOUR in the environment is ignored: there is no "
+                                      "such setting"}));
+  EXPECT_TRUE(Parsed({"--socket=/s", "--keeper-state=7"}, environment).warnings.empty())
+      << "said once";
+}
+
+TEST(Options, HelpHasNoTwoEmptyLinesInARow) {
+  Result<Command> help = Parse({"--help"});
+  ASSERT_TRUE(help.ok() && help->text);
+  EXPECT_EQ(help->text->find("\n\n\n"), std::string::npos) << *help->text;
+  EXPECT_NE(help->text->find("\n\nSizes: "), std::string::npos) << *help->text;
+  EXPECT_EQ(help->text->find("made-folders"), std::string::npos);
+}
+
 TEST(Options, MissingFileIsAnError) {
   EXPECT_NE(Error({"--config=/nowhere/vineyard.conf"}).find("/nowhere/vineyard.conf"),
             std::string::npos);

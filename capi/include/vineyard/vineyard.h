@@ -165,8 +165,9 @@ typedef struct vineyard_connect_options {
  * /tmp/vineyard-UID/vineyard.sock). `options` may be NULL. The client is given back with
  * vineyard_client_release. A daemon that restarts is reconnected to by the next call that needs it.
  * UNAVAILABLE: nobody listens there. PERMISSION: the daemon does not serve this user, or is not one that
- * this user believes: a daemon serves its own user and root, a client takes the daemon of its own user or
- * of root. So root's client refuses a user's daemon, though it is named: connect as that user. VERSION: the daemon was built to another layout or protocol. */
+ * this user believes: a daemon serves its own user, a client takes the daemon of its own user or of root
+ * (root's client refuses a user's daemon, though it is named: connect as that user). VERSION: the daemon
+ * was built to another layout or protocol. */
 VINEYARD_API int32_t vineyard_client_connect(const char* path,
                                              const vineyard_connect_options* options,
                                              vineyard_client** client);
