@@ -15,7 +15,8 @@ endif()
 option(VINEYARD_BUILD_TESTS "Build the tests" ${_for_developers})
 option(VINEYARD_BUILD_BENCH "Build the benchmarks" ${_for_developers})
 option(VINEYARD_BUILD_PYTHON "Build the Python extension module" ${_for_python})
-option(VINEYARD_WERROR "Turn warnings into errors (the presets do)" OFF)
+option(VINEYARD_WERROR "Turn warnings into errors (presets but release do, and CI by the environment)"
+       $ENV{VINEYARD_WERROR})
 option(VINEYARD_COVERAGE "Instrument for gcov" OFF)
 option(VINEYARD_FUZZ "Build the fuzz targets with libFuzzer (needs clang)" OFF)
 option(VINEYARD_TIDY "Run clang-tidy beside the compiler" OFF)
@@ -41,13 +42,23 @@ set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
 
 include(GNUInstallDirs)
 
-# __FILE__ in messages is the path inside the repository. The cache may mix build folders: then the
-# wheel's build finds what the release build compiled.
+# __FILE__ in messages is the path inside the repository.
 add_compile_options(-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
+
+# What the release build compiled, pip's finds in the cache. So the cache may mix build folders, and is
+# told what differs without a meaning: LC_CTYPE, which Python sets for its children, and the names of one
+# compiler (c++, g++, x86_64-linux-gnu-g++, which pip takes).
 find_program(VINEYARD_CCACHE ccache)
 if(VINEYARD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1 ${VINEYARD_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_C_COMPILER_LAUNCHER})
+  foreach(language C CXX)
+    set(_same CCACHE_NOHASHDIR=1 LC_CTYPE=C.UTF-8)
+    file(REAL_PATH ${CMAKE_${language}_COMPILER} _compiler)
+    # What others do may depend on their name; that of a wrapper is not the compiler's.
+    if(CMAKE_${language}_COMPILER_ID STREQUAL GNU AND _compiler MATCHES "g(cc|\\+\\+)(-[0-9]+)?$")
+      list(APPEND _same CCACHE_COMPILER=${_compiler})
+    endif()
+    set(CMAKE_${language}_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env ${_same} ${VINEYARD_CCACHE})
+  endforeach()
 endif()
 
 # -Wconversion: a size that comes from another process must not lose bits silently.
