@@ -1,9 +1,8 @@
 # The few words people type; CMake, ctest and pip do the work. Everything made lies in build/.
-.PHONY: deps package build demo test bench clean
+.PHONY: deps build library package demo test bench clean
 .NOTPARALLEL:
 VENV := build/venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export CC CXX  # one name of the compiler for CMake and pip, so that they share the cache
 
 deps:  # system packages with apt, Python ones into build/venv
 	@.ci/deps
@@ -11,8 +10,12 @@ deps:  # system packages with apt, Python ones into build/venv
 build: deps
 	cmake --preset release && cmake --build --preset release
 
-package: deps  # the Python package, installed as a user's pip would
-	$(VENV)/pip install -q --no-build-isolation --no-deps --force-reinstall --config-settings cmake.define.VINEYARD_WERROR=ON .
+library: deps  # what pip compiles, too: here one sees how far it is, and pip finds it in the compiler's cache
+	cmake --preset release >/dev/null && cmake --build --preset release --target vineyard vineyardd
+
+package: library  # the Python package, installed as a user's pip would
+	@echo "package: pip builds and installs it: some seconds, without ccache some minutes"
+	@$(VENV)/pip install -q --no-build-isolation --no-deps --force-reinstall .
 
 demo: package
 	$(VENV)/python examples/python/demo.py
