@@ -172,6 +172,8 @@ class Client(Catalog):
                 if object_id is not None:
                     raise InvalidArgument("get: give an id or a name, not both")
                 object_id = self.get_name(name)
+            elif object_id is None:
+                raise TypeMismatch("get: an object id, not None, or name= is needed")
             if resolver is None and not copy and remote is None:
                 context = get_current_resolvers()
                 if context.plain:

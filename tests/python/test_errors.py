@@ -190,7 +190,8 @@ def member_of_nothing(client: Any, number: Any) -> Any:
 
 
 @pytest.mark.parametrize("call, thing, reason, advice", [
-    (lambda c, n: c.get(None), "object id", "not None", "an ObjectID was expected"),
+    (lambda c, n: c.get(), "get", "not None", "an object id, not None, or name= is needed"),
+    (lambda c, n: c.delete(None), "object id", "not None", "an ObjectID was expected"),
     (lambda c, n: vineyard.ObjectID(-1), "object id -1", "", "a number from 0 to"),
     (lambda c, n: vineyard.ObjectID("zz"), "object id 'zz'", "", "expected 'o' and 16"),
     (lambda c, n: c.get_blob(n), "get_blob: {n}", "not of a blob", "use get_object"),
