@@ -213,3 +213,10 @@ def test_an_exception_of_a_builder_passes_through_and_nothing_is_stored(client: 
         with pytest.raises(ZeroDivisionError):
             client.put([b"x" * 100, Point(1, 2)])
     assert (client.status.objects, client.status.blobs) == before
+
+
+def test_a_context_says_what_its_keys_are_and_how_they_are_found() -> None:
+    from vineyard.core.registry import Registry
+
+    with pytest.raises(TypeError, match="_checked_key.*_find"):
+        Registry()  # type: ignore[abstract]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextvars
 
 from vineyard.errors import InvalidArgument
@@ -36,7 +37,7 @@ class Entry:
 _generation = [0]  # moves with every registration: caches of all contexts are made again
 
 
-class Registry(Generic[Key]):
+class Registry(abc.ABC, Generic[Key]):
     """One context: what was registered in it, and the context around it. A context manager that makes
     it the current one."""
 
@@ -55,8 +56,9 @@ class Registry(Generic[Key]):
         for key, function in (initial or {}).items():
             self.register(key, function)
 
+    @abc.abstractmethod
     def _checked_key(self, key: Any) -> Key:
-        raise NotImplementedError
+        """The key that was given, if it can be one."""
 
     def register(self, key: Any, function: Callable[..., Any] | None = None) -> Any:
         """Registers ``function`` for a type (builders) or type name (resolvers); also a decorator."""
@@ -92,8 +94,9 @@ class Registry(Generic[Key]):
             entry = self._cache[key] = self._find(key)
             return entry
 
+    @abc.abstractmethod
     def _find(self, key: Key) -> Entry | None:
-        raise NotImplementedError
+        """What :meth:`find` answers, looked for."""
 
     def __iter__(self) -> Iterator[Key]:
         seen = set(self._entries)
