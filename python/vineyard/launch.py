@@ -40,11 +40,12 @@ class Daemon:
 
     def __init__(self, *flags: str, socket: str | None = None, timeout: float = _START_SECONDS) -> None:
         import subprocess
-        import tempfile
 
-        self._folder = tempfile.TemporaryDirectory(prefix="vineyard-", ignore_cleanup_errors=True)
-        self.socket = socket or os.path.join(self._folder.name, "socket")
-        self._log = os.path.join(self._folder.name, "log")
+        from vineyard.folder import Folder
+
+        self._folder = Folder()
+        self.socket = socket or os.path.join(self._folder.path, "socket")
+        self._log = os.path.join(self._folder.path, "log")
         self._owner = os.getpid()
         lifeline, self._lifeline = os.pipe()
         try:
@@ -60,6 +61,7 @@ class Daemon:
                 )
         except OSError as error:
             os.close(self._lifeline)
+            self._folder.remove()
             raise SystemFailure(f"start {program()}: {error.strerror}") from error
         finally:
             os.close(lifeline)
@@ -91,7 +93,7 @@ class Daemon:
         if self._lifeline >= 0:
             os.close(self._lifeline)
         self._lifeline = -1
-        self._folder._finalizer.detach()  # type: ignore[attr-defined]
+        self._folder.forget()
 
     def log(self) -> str:
         """The last 4 KiB of what it wrote."""
@@ -120,7 +122,7 @@ class Daemon:
         except BaseException:
             self.process.kill()
             self.process.wait()
-        self._folder.cleanup()
+        self._folder.remove()
 
     def __enter__(self) -> Daemon:
         return self

@@ -8,6 +8,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+import tempfile
 import time
 from typing import Any, Callable
 
@@ -80,6 +81,30 @@ assert vineyard.get(vineyard.put([1])) == [1] and vineyard.connect().ipc_socket 
     wait_for(lambda: gone(int(pid)) and gone(int(keeper)))
     if not end:
         assert not os.path.exists(os.path.dirname(socket))
+
+
+def test_the_folder_of_a_killed_process_is_removed_by_the_next_one() -> None:
+    killed = """
+import os
+from vineyard.launch import Daemon
+daemon = Daemon("--size", "32Mi")
+print(daemon.socket, flush=True)
+os.kill(os.getpid(), 9)
+"""
+    next_ones = """
+import os
+from vineyard.launch import Daemon
+daemons = [Daemon("--size", "32Mi") for _ in range(2)]
+print(*sorted(os.listdir(os.environ["TMPDIR"])))
+print(*sorted([*(os.path.basename(os.path.dirname(each.socket)) for each in daemons), "vineyard-0"]))
+"""
+    with tempfile.TemporaryDirectory() as place, vineyard.envvars("TMPDIR", place):
+        os.mkdir(os.path.join(place, "vineyard-0"))  # where the default socket of a user may lie
+        done = subprocess.run([sys.executable, "-c", killed], stdout=subprocess.PIPE, text=True, timeout=60)
+        assert os.path.isdir(os.path.dirname(done.stdout))
+        there, expected = run(next_ones).splitlines()
+        assert there == expected
+        assert os.listdir(place) == ["vineyard-0"]
 
 
 @default_is_taken
