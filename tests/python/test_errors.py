@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,29 @@ def test_somebody_else_listens(tmp_path: Path) -> None:
     stranger.listen()
     with pytest.raises((vineyard.Timeout, vineyard.Unavailable)):
         vineyard.connect(tmp_path / "stranger", timeout=0.3)
+
+
+def test_a_daemon_of_another_protocol(tmp_path: Path) -> None:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "newer"))
+    listener.listen()
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            header = bytearray(connection.recv(32, socket.MSG_WAITALL))
+            assert header[:4] == b"VYD\x01"  # core/wire/frame.h
+            header[3] += 1
+            connection.sendall(header)
+            while connection.recv(4096):  # until the client hangs up
+                pass
+
+    daemon = threading.Thread(target=answer)
+    daemon.start()
+    with listener, pytest.raises(vineyard.VersionMismatch, match="newer: .* version 2") as caught:
+        vineyard.connect(tmp_path / "newer", timeout=20)
+    daemon.join()
+    assert caught.value.status == -9
 
 
 @pytest.mark.parametrize("arguments, keywords, error", [
