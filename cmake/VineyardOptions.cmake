@@ -16,7 +16,7 @@ option(VINEYARD_BUILD_TESTS "Build the tests" ${_for_developers})
 option(VINEYARD_BUILD_BENCH "Build the benchmarks" ${_for_developers})
 option(VINEYARD_BUILD_PYTHON "Build the Python extension module" ${_for_python})
 option(VINEYARD_WERROR "Turn warnings into errors (presets but release do, and CI by the environment)"
-       $ENV{VINEYARD_WERROR})
+       $ENV{WERROR})
 option(VINEYARD_COVERAGE "Instrument for gcov" OFF)
 option(VINEYARD_FUZZ "Build the fuzz targets with libFuzzer (needs clang)" OFF)
 option(VINEYARD_TIDY "Run clang-tidy beside the compiler" OFF)
