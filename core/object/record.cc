@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "core/object/pack.h"
+#include "core/object/tree.h"
 #include "core/object/types.h"
 
 namespace vineyard {
@@ -150,7 +151,7 @@ Result<NameRecord> DecodeName(std::string_view bytes) {
   return name;
 }
 
-std::string EncodeLabels(const std::vector<std::pair<std::string, std::string>>& labels) {
+std::string EncodeLabels(const Labels& labels) {
   std::string out(1, static_cast<char>(kRecordVersion));
   Packer packer(&out);
   packer.Map(labels.size());
@@ -158,16 +159,31 @@ std::string EncodeLabels(const std::vector<std::pair<std::string, std::string>>&
   return out;
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> DecodeLabels(std::string_view bytes) {
+Result<Labels> DecodeLabels(std::string_view bytes) {
   Arena arena;
   ASSIGN_OR_RETURN(Value map, UnpackVersioned(bytes, &arena));
-  std::vector<std::pair<std::string, std::string>> labels;
+  Labels labels;
   for (uint64_t i = 0; i < map.size; ++i) {
     const Value &key = map.as.items[2 * i], &value = map.as.items[2 * i + 1];
     if (!value.is(ValueType::kString)) return Corrupt("record of labels: a label is not text");
     labels.emplace_back(key.text(), value.text());
   }
   return labels;
+}
+
+Status ChangeLabels(const LabelChanges& changes, Labels* labels) {
+  constexpr uint64_t kMaxLabels = 1000;  // of an object
+  auto too_many = [] { return Limit("labels of an object: at most 1000 are allowed"); };
+  if (changes.size() > kMaxLabels) return too_many();
+  for (const auto& change : changes) {
+    RETURN_IF_ERROR(CheckText("key of a label", change.first, kMaxKey));
+    if (!change.second.empty()) {
+      RETURN_IF_ERROR(CheckText("label", change.second, kMaxInlinePayload));
+    }
+    std::erase_if(*labels, [&](const auto& label) { return label.first == change.first; });
+    if (!change.second.empty()) labels->emplace_back(change.first, change.second);
+  }
+  return labels->size() > kMaxLabels ? too_many() : OkStatus();
 }
 
 }  // namespace vineyard

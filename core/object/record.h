@@ -61,7 +61,11 @@ std::string EncodeName(const NameRecord& name);
 Result<NameRecord> DecodeName(std::string_view bytes);
 
 // Labels of an object: {key: value}, text to text.
-std::string EncodeLabels(const std::vector<std::pair<std::string, std::string>>& labels);
-Result<std::vector<std::pair<std::string, std::string>>> DecodeLabels(std::string_view bytes);
+using Labels = std::vector<std::pair<std::string, std::string>>;
+std::string EncodeLabels(const Labels& labels);
+Result<Labels> DecodeLabels(std::string_view bytes);
+// Sets or (empty value) removes labels, and checks their text and number.
+using LabelChanges = std::vector<std::pair<std::string_view, std::string_view>>;
+Status ChangeLabels(const LabelChanges& changes, Labels* labels);
 
 }  // namespace vineyard

@@ -144,29 +144,17 @@ Result<Mutation> Store::Impl::DropName(Request request, std::string_view name, u
   return reply;
 }
 
-Result<Mutation> Store::Impl::SetLabels(
-    Request request, ObjectId id,
-    const std::vector<std::pair<std::string_view, std::string_view>>& changes) {
+Result<Mutation> Store::Impl::SetLabels(Request request, ObjectId id, const LabelChanges& changes) {
   ASSIGN_OR_RETURN(std::optional<Mutation> repeated, Repeated(request));
   if (repeated) return *repeated;
   auto target = FindSealed(id);
   if (!target) return NoSuchObject(id);
-  std::vector<std::pair<std::string, std::string>> labels;
+  Labels labels;
   auto old = labels_.find(id);
   if (old != labels_.end()) {
     ASSIGN_OR_RETURN(labels, DecodeLabels(StoredBytes(slots_->Read(old->second).fields)));
   }
-  constexpr uint64_t kMaxLabels = 1000;  // of an object
-  if (changes.size() > kMaxLabels) return Limit("labels of an object: at most 1000 are allowed");
-  for (const auto& change : changes) {
-    RETURN_IF_ERROR(CheckText("key of a label", change.first, kMaxKey));
-    if (!change.second.empty()) {
-      RETURN_IF_ERROR(CheckText("label", change.second, kMaxInlinePayload));
-    }
-    std::erase_if(labels, [&](const auto& label) { return label.first == change.first; });
-    if (!change.second.empty()) labels.emplace_back(change.first, change.second);
-  }
-  if (labels.size() > kMaxLabels) return Limit("labels of an object: at most 1000 are allowed");
+  RETURN_IF_ERROR(ChangeLabels(changes, &labels));
   store_->Hold(*target);
   Batch batch(slots_.get());
   std::optional<Result<Side>> side;

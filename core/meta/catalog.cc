@@ -1,0 +1,388 @@
+#include "core/meta/catalog.h"
+
+#include <algorithm>
+#include <deque>
+#include <unordered_set>
+#include <utility>
+
+#include "core/base/check.h"
+#include "core/object/record.h"
+#include "core/object/types.h"
+
+namespace vineyard::meta {
+namespace {
+
+// What one page may cost, however little of it matches.
+constexpr uint64_t kPageSteps = 1u << 20;
+
+template <typename... T>
+struct Overloaded : T... {
+  using T::operator()...;
+};
+template <typename... T>
+Overloaded(T...) -> Overloaded<T...>;
+
+std::string Quoted(std::string_view name) { return "name '" + std::string(name) + "'"; }
+
+Status NotPersisted(ObjectId id) {
+  return NotFound("object " + PrintId(id) + ": it is not persisted");
+}
+
+}  // namespace
+
+Catalog::Catalog() = default;
+Catalog::~Catalog() = default;
+
+void Catalog::Clear() {
+  trees_.clear();
+  places_.clear();
+  referrers_.clear();
+  type_numbers_.clear();
+  by_type_.clear();
+  names_.clear();
+  instances_.clear();
+}
+
+// ---- trees ---------------------------------------------------------------------------------------
+
+std::optional<ObjectId> Catalog::HomeOf(ObjectId id) const {
+  auto found = places_.find(id);
+  if (found == places_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::string_view Catalog::TreeOf(ObjectId home) const {
+  auto found = trees_.find(home);
+  return found == trees_.end() ? std::string_view() : std::string_view(found->second->bytes);
+}
+
+std::optional<uint64_t> Catalog::OwnerOf(ObjectId id) const {
+  std::optional<ObjectId> home = HomeOf(id);
+  if (!home) return std::nullopt;
+  return trees_.at(*home)->owner;
+}
+
+bool Catalog::IsComplete(ObjectId home) const {
+  std::unordered_set<ObjectId> seen = {home};
+  std::vector<ObjectId> open = {home};
+  while (!open.empty()) {
+    auto tree = trees_.find(open.back());
+    open.pop_back();
+    if (tree == trees_.end()) return false;
+    auto owner = instances_.find(tree->second->owner);
+    if (owner == instances_.end() || owner->second.lost) return false;
+    for (ObjectId link : tree->second->links) {
+      if (seen.insert(link).second) open.push_back(link);
+    }
+  }
+  return true;
+}
+
+std::vector<ObjectId> Catalog::ReferrersOf(ObjectId home) const {
+  auto found = referrers_.find(home);
+  if (found == referrers_.end()) return {};
+  return {found->second.begin(), found->second.end()};
+}
+
+std::vector<std::string> Catalog::NamesOf(ObjectId home) const {
+  auto found = trees_.find(home);
+  if (found == trees_.end()) return {};
+  return {found->second->names.begin(), found->second->names.end()};
+}
+
+std::vector<ObjectId> Catalog::TreesOf(uint64_t instance) const {
+  std::vector<ObjectId> homes;
+  for (const auto& [home, tree] : trees_) {
+    if (tree->owner == instance) homes.push_back(home);
+  }
+  return homes;
+}
+
+uint16_t Catalog::TypeNumber(std::string_view type_name) {
+  auto found = type_numbers_.find(type_name);
+  if (found != type_numbers_.end()) return found->second;
+  // Whoever makes more types than this finds the rest in the last.
+  auto number = static_cast<uint16_t>(std::min<size_t>(by_type_.size(), UINT16_MAX));
+  if (number == by_type_.size()) by_type_.emplace_back();
+  type_numbers_.emplace(std::string(type_name), number);
+  return number;
+}
+
+Status Catalog::Insert(std::string bytes) {
+  ASSIGN_OR_RETURN(Tree tree, DecodeTree(bytes));
+  ObjectId home = tree.home();
+  for (const Node& node : tree.nodes) {
+    auto place = places_.find(node.id);
+    if (place != places_.end() && place->second != home) {
+      return Corrupt("tree " + PrintId(home) + ": " + PrintId(node.id) + " is part of tree " +
+                     PrintId(place->second));
+    }
+  }
+  auto state = std::make_unique<TreeState>();
+  auto known = trees_.find(home);
+  bool is_new = known == trees_.end();
+  if (!is_new) {  // read again: the names stay
+    state->names = std::move(known->second->names);
+    known->second->names.clear();
+    Remove(home);
+  }
+  state->owner = tree.owner;
+  for (const Node& node : tree.nodes) {
+    ASSIGN_OR_RETURN(std::string_view type_name, node.TypeName());
+    uint16_t type = TypeNumber(type_name);
+    state->ids.emplace_back(node.id, type);
+    by_type_[type].insert(node.id);
+    places_[node.id] = home;
+  }
+  for (const Link& link : tree.links) {
+    state->links.push_back(link.home);
+    referrers_[link.home].insert(home);
+  }
+  bytes.shrink_to_fit();
+  state->bytes = std::move(bytes);
+  uint64_t owner = state->owner;
+  trees_[home] = std::move(state);
+  if (is_new) Tell({Event::Kind::kCreated, home, owner, {}});
+  return OkStatus();
+}
+
+// Of a tree without names.
+void Catalog::Remove(ObjectId home) {
+  auto found = trees_.find(home);
+  const TreeState& tree = *found->second;
+  CHECK(tree.names.empty());
+  for (const auto& [id, type] : tree.ids) {
+    places_.erase(id);
+    by_type_[type].erase(id);
+  }
+  for (ObjectId link : tree.links) {
+    auto referrers = referrers_.find(link);
+    referrers->second.erase(home);
+    if (referrers->second.empty()) referrers_.erase(referrers);
+  }
+  trees_.erase(found);
+}
+
+// ---- names ---------------------------------------------------------------------------------------
+
+std::optional<Name> Catalog::FindName(std::string_view name) const {
+  auto found = names_.find(name);
+  if (found == names_.end()) return std::nullopt;
+  return found->second;
+}
+
+Catalog::NamePage Catalog::ListNames(std::string_view glob, std::string_view after,
+                                     uint64_t limit) const {
+  NamePage page;
+  // What matches begins with what the pattern begins with.
+  std::string_view prefix = glob.substr(0, glob.find_first_of("*?[\\"));
+  auto at = after < prefix ? names_.lower_bound(prefix) : names_.upper_bound(after);
+  uint64_t steps = 0;
+  std::string_view last;
+  for (; at != names_.end() && at->first.compare(0, prefix.size(), prefix) == 0; ++at) {
+    if (page.names.size() == limit || steps > kPageSteps) {
+      page.cursor = last;
+      break;
+    }
+    last = at->first;
+    if (GlobMatches(glob, at->first, &steps)) page.names.emplace_back(at->first, at->second);
+  }
+  return page;
+}
+
+void Catalog::RemoveName(std::string_view name) {
+  auto found = names_.find(name);
+  ObjectId id = found->second.id;
+  trees_.at(places_.at(id))->names.erase(found->first);
+  std::string text = found->first;
+  names_.erase(found);
+  Tell({Event::Kind::kDropped, id, 0, std::move(text)});
+}
+
+// ---- lists ---------------------------------------------------------------------------------------
+
+Result<Catalog::Page> Catalog::List(std::string_view type_glob, uint64_t instance,
+                                    std::string_view after, uint64_t limit) const {
+  if (limit == 0) return Invalid("list: a page of 0 objects");
+  // The cursor is the printed id and the type name of the last object of the page before.
+  ObjectId last_id = kInvalidId;
+  std::string_view last_type;
+  if (!after.empty()) {
+    ASSIGN_OR_RETURN(last_id, ParseId(after.substr(0, 17)));
+    last_type = after.substr(17);
+  }
+  Page page;
+  uint64_t steps = 0;
+  for (auto type = type_numbers_.lower_bound(last_type); type != type_numbers_.end(); ++type) {
+    if (!TypeMatches(type->first, type_glob)) continue;
+    const TypeIds& ids = by_type_[type->second];
+    auto at = type->first == last_type ? ids.upper_bound(last_id) : ids.begin();
+    for (; at != ids.end(); ++at) {
+      if (page.ids.size() == limit || ++steps > kPageSteps) {
+        page.cursor = PrintId(last_id) + std::string(last_type);
+        return page;
+      }
+      last_id = *at;
+      last_type = type->first;
+      if (instance == 0 || OwnerOf(*at) == instance) page.ids.push_back(*at);
+    }
+  }
+  return page;
+}
+
+// ---- what may be done ----------------------------------------------------------------------------
+
+Status Catalog::CheckPersist(const Persist& change) const {
+  std::unordered_map<ObjectId, ObjectId> new_places;
+  for (const std::string& bytes : change.trees) {
+    ASSIGN_OR_RETURN(Tree tree, DecodeTree(bytes));
+    for (const Node& node : tree.nodes) {
+      if (places_.contains(node.id) || !new_places.emplace(node.id, tree.home()).second) {
+        return {Code::kExists, "object " + PrintId(node.id) + ": it is persisted already"};
+      }
+    }
+    for (const Link& link : tree.links) {
+      for (ObjectId id : link.ids) {
+        auto at = new_places.find(id);
+        std::optional<ObjectId> home = at != new_places.end() ? at->second : HomeOf(id);
+        if (home == link.home && link.home != tree.home()) continue;
+        return NotFound("member " + PrintId(id) + " of tree " + PrintId(tree.home()) +
+                        ": it is not persisted, or not any more; persist it first");
+      }
+    }
+  }
+  return OkStatus();
+}
+
+Status Catalog::CheckDelete(const Delete& change) const {
+  std::unordered_set<ObjectId> going(change.ids.begin(), change.ids.end());
+  for (ObjectId id : change.ids) {
+    std::optional<ObjectId> home = HomeOf(id);
+    if (!home) return NotPersisted(id);
+    if (*home != id) {
+      return {Code::kInUse, "object " + PrintId(id) + ": it was persisted as part of object " +
+                                PrintId(*home) + "; delete that one"};
+    }
+    auto referrers = referrers_.find(id);
+    if (change.force || referrers == referrers_.end()) continue;
+    for (ObjectId referrer : referrers->second) {
+      if (going.contains(referrer)) continue;
+      return {Code::kInUse, "object " + PrintId(id) + ": object " + PrintId(referrer) +
+                                " links to it; delete that first, or force"};
+    }
+  }
+  return OkStatus();
+}
+
+Status Catalog::CheckName(std::string_view name, bool replace, uint64_t expect) const {
+  RETURN_IF_ERROR(CheckText("name", name, kMaxName));
+  std::optional<Name> known = FindName(name);
+  if (expect != kAnyRevision) {
+    if ((known ? known->revision : 0) == expect) return OkStatus();
+    std::string now = known ? "object " + PrintId(known->id) + " has it since revision " +
+                                  std::to_string(known->revision)
+                            : "no object has it";
+    return {Code::kConflict, Quoted(name) + ": " + now + ", expected was revision " +
+                                 std::to_string(expect) + "; ask for the name again"};
+  }
+  if (known && !replace) {
+    return {Code::kExists, Quoted(name) + ": object " + PrintId(known->id) +
+                               " has it; drop it first, or replace it"};
+  }
+  return OkStatus();
+}
+
+Status Catalog::Check(const Change& change) const {
+  return std::visit(
+      Overloaded{
+          [&](const Persist& persist) { return CheckPersist(persist); },
+          [&](const Delete& remove) { return CheckDelete(remove); },
+          [&](const PutName& put) -> Status {
+            RETURN_IF_ERROR(CheckName(put.name, put.replace, put.expect));
+            return places_.contains(put.id) ? OkStatus() : NotPersisted(put.id);
+          },
+          [&](const DropName& drop) -> Status {
+            RETURN_IF_ERROR(CheckName(drop.name, /*replace=*/true, drop.expect));
+            if (FindName(drop.name)) return OkStatus();
+            return NotFound(Quoted(drop.name) + ": no object has it; there is nothing to drop");
+          },
+          [&](const SetLabels& set) {
+            return places_.contains(set.id) ? OkStatus() : NotPersisted(set.id);
+          },
+          [&](const ForgetInstance& forget) -> Status {
+            auto found = instances_.find(forget.number);
+            std::string quoted = "instance " + std::to_string(forget.number);
+            if (found == instances_.end())
+              return NotFound(quoted + ": there is none in this cluster");
+            if (found->second.lost) return OkStatus();
+            return {Code::kInUse, quoted + ": it is alive; stop its daemon first"};
+          },
+      },
+      change);
+}
+
+// ---- what was done -------------------------------------------------------------------------------
+
+Status Catalog::Apply(const Effect& effect) {
+  return std::visit(Overloaded{
+                        [&](const TreeCreated& created) { return Insert(created.tree); },
+                        [&](const TreeLabelled& labelled) { return Insert(labelled.tree); },
+                        [&](const TreeDeleted& deleted) {
+                          auto found = trees_.find(deleted.home);
+                          if (found == trees_.end()) return OkStatus();
+                          for (const std::string& name : NamesOf(deleted.home)) RemoveName(name);
+                          uint64_t owner = found->second->owner;
+                          Remove(deleted.home);
+                          Tell({Event::Kind::kDeleted, deleted.home, owner, {}});
+                          return OkStatus();
+                        },
+                        [&](const NamePut& put) {
+                          auto known = names_.find(put.name);
+                          if (known != names_.end() && known->second.revision >= put.value.revision)
+                            return OkStatus();
+                          auto place = places_.find(put.value.id);
+                          if (place == places_.end())
+                            return OkStatus();  // deleted since, which will be read, too
+                          if (known != names_.end()) {
+                            trees_.at(places_.at(known->second.id))->names.erase(put.name);
+                          }
+                          names_[put.name] = put.value;
+                          trees_.at(place->second)->names.insert(put.name);
+                          Tell({Event::Kind::kNamed, put.value.id, 0, put.name});
+                          return OkStatus();
+                        },
+                        [&](const NameDropped& dropped) {
+                          auto known = names_.find(dropped.name);
+                          if (known != names_.end() && known->second.revision <= dropped.revision) {
+                            RemoveName(dropped.name);
+                          }
+                          return OkStatus();
+                        },
+                        [&](const InstanceChanged& changed) {
+                          auto [known, is_new] = instances_.try_emplace(changed.instance.number);
+                          bool was_alive = !is_new && !known->second.lost;
+                          if (known->second.epoch > changed.instance.epoch) return OkStatus();
+                          known->second = changed.instance;
+                          if (was_alive == changed.instance.lost || is_new) {
+                            Tell({changed.instance.lost ? Event::Kind::kLost : Event::Kind::kJoined,
+                                  kInvalidId,
+                                  changed.instance.number,
+                                  {}});
+                          }
+                          return OkStatus();
+                        },
+                        [&](const InstanceForgotten& forgotten) {
+                          if (instances_.erase(forgotten.number) != 0) {
+                            Tell({Event::Kind::kForgotten, kInvalidId, forgotten.number, {}});
+                          }
+                          return OkStatus();
+                        },
+                    },
+                    effect);
+}
+
+void Catalog::Tell(Event event) const {
+  if (on_event) on_event(event);
+}
+
+}  // namespace vineyard::meta

@@ -1,0 +1,117 @@
+// This file is the only place that holds what is known of the cluster: every persisted tree, name and
+// instance, as far as the log was read. Reads never leave it; it changes by Apply() alone.
+//
+// Invariants:
+//  1. Every node of every tree is found by its id, and by its type.
+//  2. A name refers to an object that is there; deleting a tree takes its names along.
+//  3. A link may refer to what is not there: the tree is then incomplete.
+// Thread-confined.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/meta/model.h"
+
+namespace vineyard::meta {
+
+// What changed, for whoever follows. Made after it is visible.
+struct Event {
+  enum class Kind { kCreated, kDeleted, kNamed, kDropped, kJoined, kLost, kForgotten };
+  Kind kind = Kind::kCreated;
+  ObjectId id = kInvalidId;  // the root of a tree; what a name refers or referred to
+  uint64_t instance = 0;     // of the tree, or itself
+  std::string name;
+};
+
+class Catalog {
+ public:
+  Catalog();
+  ~Catalog();
+
+  // ---- trees ----
+  // The home of an object; nothing when it is not persisted.
+  std::optional<ObjectId> HomeOf(ObjectId id) const;
+  // The encoded tree of this home, or empty. Valid until the next Apply().
+  std::string_view TreeOf(ObjectId home) const;
+  // The instance that owns an object; nothing when it is not persisted.
+  std::optional<uint64_t> OwnerOf(ObjectId id) const;
+  // Whether everything that its tree links to, directly or not, is there and on living instances.
+  bool IsComplete(ObjectId home) const;
+  // Other trees that link to this one.
+  std::vector<ObjectId> ReferrersOf(ObjectId home) const;
+  std::vector<std::string> NamesOf(ObjectId home) const;
+  // Homes of an instance.
+  std::vector<ObjectId> TreesOf(uint64_t instance) const;
+
+  // ---- names ----
+  std::optional<Name> FindName(std::string_view name) const;
+  struct NamePage {
+    std::vector<std::pair<std::string, Name>> names;
+    std::string cursor;  // the last name looked at; empty: that was all
+  };
+  // A page may be shorter than was asked for, or empty, without being the last.
+  NamePage ListNames(std::string_view glob, std::string_view after, uint64_t limit) const;
+
+  // ---- lists ----
+  struct Page {
+    std::vector<ObjectId> ids;
+    std::string cursor;  // empty: that was all
+  };
+  // Objects whose type, or one of its bases, matches, by type name and then by id; of one instance, or (0) of all.
+  Result<Page> List(std::string_view type_glob, uint64_t instance, std::string_view after,
+                    uint64_t limit) const;
+
+  const std::map<uint64_t, Instance>& instances() const { return instances_; }
+
+  uint64_t objects() const { return places_.size(); }
+  uint64_t trees() const { return trees_.size(); }
+  uint64_t names() const { return names_.size(); }
+
+  // ---- changes ----
+  // Why a change can not be made to what is known here; ok when it can.
+  Status Check(const Change& change) const;
+  // Applying an effect twice, or one that is older than what is known, changes nothing more. kCorrupt: a tree that
+  // can not be read; it is left out.
+  Status Apply(const Effect& effect);
+  void Clear();
+
+  std::function<void(const Event&)> on_event;
+
+ private:
+  struct TreeState {
+    std::string bytes;
+    uint64_t owner = 0;
+    std::vector<std::pair<ObjectId, uint16_t>> ids;  // of nodes, with the number of their type
+    std::vector<ObjectId> links;                     // homes
+    std::set<std::string, std::less<>> names;
+  };
+  using TypeIds = std::set<ObjectId>;
+
+  Status CheckPersist(const Persist& change) const;
+  Status CheckDelete(const Delete& change) const;
+  Status CheckName(std::string_view name, bool replace, uint64_t expect) const;
+  Status Insert(std::string bytes);
+  void Remove(ObjectId home);
+  void RemoveName(std::string_view name);
+  uint16_t TypeNumber(std::string_view type_name);
+  void Tell(Event event) const;
+
+  std::unordered_map<ObjectId, std::unique_ptr<TreeState>> trees_;  // by home
+  std::unordered_map<ObjectId, ObjectId> places_;                   // object -> home
+  std::unordered_map<ObjectId, std::set<ObjectId>> referrers_;      // home, there or not -> homes
+  std::map<std::string, uint16_t, std::less<>> type_numbers_;
+  std::vector<TypeIds> by_type_;  // by number
+  std::map<std::string, Name, std::less<>> names_;
+  std::map<uint64_t, Instance> instances_;
+};
+
+}  // namespace vineyard::meta
