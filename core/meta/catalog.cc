@@ -274,9 +274,9 @@ Status Catalog::CheckDelete(const Delete& change) const {
   return OkStatus();
 }
 
-Status Catalog::CheckName(std::string_view name, bool replace, uint64_t expect) const {
+Status CheckNameChange(std::string_view name, const std::optional<Name>& known, bool replace,
+                       uint64_t expect) {
   RETURN_IF_ERROR(CheckText("name", name, kMaxName));
-  std::optional<Name> known = FindName(name);
   if (expect != kAnyRevision) {
     if ((known ? known->revision : 0) == expect) return OkStatus();
     std::string now = known ? "object " + PrintId(known->id) + " has it since revision " +
@@ -298,11 +298,12 @@ Status Catalog::Check(const Change& change) const {
           [&](const Persist& persist) { return CheckPersist(persist); },
           [&](const Delete& remove) { return CheckDelete(remove); },
           [&](const PutName& put) -> Status {
-            RETURN_IF_ERROR(CheckName(put.name, put.replace, put.expect));
+            RETURN_IF_ERROR(CheckNameChange(put.name, FindName(put.name), put.replace, put.expect));
             return places_.contains(put.id) ? OkStatus() : NotPersisted(put.id);
           },
           [&](const DropName& drop) -> Status {
-            RETURN_IF_ERROR(CheckName(drop.name, /*replace=*/true, drop.expect));
+            RETURN_IF_ERROR(
+                CheckNameChange(drop.name, FindName(drop.name), /*replace=*/true, drop.expect));
             if (FindName(drop.name)) return OkStatus();
             return NotFound(Quoted(drop.name) + ": no object has it; there is nothing to drop");
           },

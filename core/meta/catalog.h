@@ -32,6 +32,10 @@ struct Event {
   std::string name;
 };
 
+// Whether a name of which this is known may be changed so.
+Status CheckNameChange(std::string_view name, const std::optional<Name>& known, bool replace,
+                       uint64_t expect);
+
 class Catalog {
  public:
   Catalog();
@@ -98,7 +102,6 @@ class Catalog {
 
   Status CheckPersist(const Persist& change) const;
   Status CheckDelete(const Delete& change) const;
-  Status CheckName(std::string_view name, bool replace, uint64_t expect) const;
   Status Insert(std::string bytes);
   void Remove(ObjectId home);
   void RemoveName(std::string_view name);

@@ -47,15 +47,8 @@ struct Maker {
     return OkStatus();
   }
   Status operator()(const SetLabels& change) {
-    std::string_view bytes = catalog.TreeOf(*catalog.HomeOf(change.id));
-    ASSIGN_OR_RETURN(Tree tree, DecodeTree(bytes));
-    Labels labels;
-    for (const auto& [id, of] : tree.labels) {
-      if (id == change.id) labels = of;
-    }
-    LabelChanges changes(change.labels.begin(), change.labels.end());
-    RETURN_IF_ERROR(ChangeLabels(changes, &labels));
-    ASSIGN_OR_RETURN(std::string changed, WithLabels(bytes, change.id, labels));
+    ASSIGN_OR_RETURN(std::string changed,
+                     ChangeLabelsOf(catalog.TreeOf(*catalog.HomeOf(change.id)), change));
     made.effects.emplace_back(TreeLabelled{std::move(changed)});
     made.outcome.value = 1;
     return OkStatus();
@@ -69,6 +62,17 @@ struct Maker {
 };
 
 }  // namespace
+
+Result<std::string> ChangeLabelsOf(std::string_view bytes, const SetLabels& change) {
+  ASSIGN_OR_RETURN(Tree tree, DecodeTree(bytes));
+  Labels labels;
+  for (const auto& [id, of] : tree.labels) {
+    if (id == change.id) labels = of;
+  }
+  LabelChanges changes(change.labels.begin(), change.labels.end());
+  RETURN_IF_ERROR(ChangeLabels(changes, &labels));
+  return WithLabels(bytes, change.id, labels);
+}
 
 Result<Effects> EffectsOf(const Change& change, const Catalog& catalog, uint64_t name_revision) {
   Maker maker{catalog, name_revision};

@@ -16,4 +16,7 @@ struct Effects {
 // `name_revision`: what a name that this change touches gets. REQUIRES: catalog.Check(change).ok().
 Result<Effects> EffectsOf(const Change& change, const Catalog& catalog, uint64_t name_revision);
 
+// The tree, encoded, with its labels changed so.
+Result<std::string> ChangeLabelsOf(std::string_view tree, const SetLabels& change);
+
 }  // namespace vineyard::meta

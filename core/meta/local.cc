@@ -29,16 +29,16 @@ LocalService::~LocalService() { Stop(); }
 
 Health LocalService::health() const { return {0, false, "local: this host only"}; }
 
-void LocalService::Commit(const RequestId& request, Revision seen, Change change,
-                          int64_t /*deadline_ns*/, Committed done) {
-  Result<Outcome> outcome = stopped_ ? Stopped() : Apply(request, seen, change);
+void LocalService::Commit(const Request& request, Change change, const Deadline& /*deadline*/,
+                          Committed done) {
+  Result<Outcome> outcome = stopped_ ? Stopped() : Apply(request, change);
   post_([done = std::move(done), outcome = std::move(outcome)] { done(outcome); });
 }
 
-Result<Outcome> LocalService::Apply(const RequestId& request, Revision seen, const Change& change) {
-  auto answered = answers_.find(request);
-  if (request.number != 0 && answered != answers_.end()) return answered->second;
-  if (seen < forgotten_) {
+Result<Outcome> LocalService::Apply(const Request& request, const Change& change) {
+  auto answered = answers_.find(request.id);
+  if (request.id.number != 0 && answered != answers_.end()) return answered->second;
+  if (request.repeated && request.seen < forgotten_) {
     return Status(Code::kUnknown,
                   "metadata: the request is older than what is remembered of the log");
   }
@@ -47,7 +47,7 @@ Result<Outcome> LocalService::Apply(const RequestId& request, Revision seen, con
   for (const Effect& effect : made.effects) RETURN_IF_ERROR(catalog_.Apply(effect));
   ++applied_.entries;
   made.outcome.revision = applied_;
-  if (request.number != 0) Remember(request, made.outcome);
+  if (request.id.number != 0) Remember(request.id, made.outcome);
   auto reached = std::partition(waiting_.begin(), waiting_.end(),
                                 [&](const Waiting& wait) { return wait.revision > applied_; });
   for (auto wait = reached; wait != waiting_.end(); ++wait) {
@@ -67,13 +67,13 @@ void LocalService::Remember(const RequestId& request, const Outcome& outcome) {
   order_.pop_front();
 }
 
-void LocalService::Sync(int64_t /*deadline_ns*/, Synced done) {
+void LocalService::Sync(const Deadline& /*deadline*/, Synced done) {
   post_([done = std::move(done), status = stopped_ ? Stopped() : OkStatus()] { done(status); });
 }
 
-void LocalService::WaitFor(Revision revision, int64_t deadline_ns, Synced done) {
+void LocalService::WaitFor(Revision revision, const Deadline& deadline, Synced done) {
   if (!stopped_ && revision > applied_ && revision.generation == applied_.generation) {
-    waiting_.push_back({revision, deadline_ns, std::move(done)});
+    waiting_.push_back({revision, deadline, std::move(done)});
     return;
   }
   Status status;
@@ -89,7 +89,7 @@ void LocalService::WaitFor(Revision revision, int64_t deadline_ns, Synced done) 
 
 void LocalService::Tick(int64_t now_ns) {
   std::erase_if(waiting_, [&](Waiting& wait) {
-    if (wait.deadline_ns > now_ns) return false;
+    if (wait.deadline.at_ns() > now_ns) return false;
     post_([done = std::move(wait.done)] {
       done({Code::kTimeout, "metadata: the revision was not reached before the deadline"});
     });

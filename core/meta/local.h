@@ -19,17 +19,17 @@ class LocalService : public Service {
   Revision applied() const override { return applied_; }
   Health health() const override;
   const Instance& self() const override { return self_; }
-  void Commit(const RequestId& request, Revision seen, Change change, int64_t deadline_ns,
+  void Commit(const Request& request, Change change, const Deadline& deadline,
               Committed done) override;
-  void Sync(int64_t deadline_ns, Synced done) override;
-  void WaitFor(Revision revision, int64_t deadline_ns, Synced done) override;
+  void Sync(const Deadline& deadline, Synced done) override;
+  void WaitFor(Revision revision, const Deadline& deadline, Synced done) override;
   void Tick(int64_t now_ns) override;
   void Stop() override;
 
  private:
   struct Waiting {
     Revision revision;
-    int64_t deadline_ns;
+    Deadline deadline;
     Synced done;
   };
   struct HashOfRequest {
@@ -37,7 +37,7 @@ class LocalService : public Service {
       return id.session * 0x9e3779b97f4a7c15u ^ id.number;
     }
   };
-  Result<Outcome> Apply(const RequestId& request, Revision seen, const Change& change);
+  Result<Outcome> Apply(const Request& request, const Change& change);
   void Remember(const RequestId& request, const Outcome& outcome);
 
   const Instance self_;

@@ -29,6 +29,12 @@ struct RequestId {
   friend bool operator==(const RequestId&, const RequestId&) = default;
 };
 
+struct Request {
+  RequestId id;           // number 0: nobody repeats it
+  bool repeated = false;  // it was sent before, maybe to an earlier life of this daemon
+  Revision seen = {};     // the newest that its client knew when it made the request
+};
+
 struct Name {
   ObjectId id = kInvalidId;
   uint64_t revision = 0;  // moves with every change of this name

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 
+#include "core/base/clock.h"
 #include "core/base/result.h"
 #include "core/meta/catalog.h"
 #include "core/meta/model.h"
@@ -39,18 +40,18 @@ class Service {
   // Set by the owner; called after the catalog shows it.
   std::function<void(const Event&)> on_event;
 
-  // Applies a change whole, or not at all. The catalog shows it when `done` runs. A request id that was applied before
-  // answers what it answered then; `seen`: the newest revision its client had when it made the request.
+  // Applies a change whole, or not at all. The catalog shows it when `done` runs. What was applied before is answered
+  // as it was then.
   //   what Catalog::Check says   as of now, not as of what the catalog knew
   //   kUnavailable               the cluster can not be asked; nothing was changed
   //   kUnknown                   the deadline passed, or the connection ended, while it was on its way
-  virtual void Commit(const RequestId& request, Revision seen, Change change, int64_t deadline_ns,
+  virtual void Commit(const Request& request, Change change, const Deadline& deadline,
                       Committed done) = 0;
   // After this the catalog shows everything that was committed anywhere before the call. kUnavailable when the
   // cluster can not be asked before the deadline.
-  virtual void Sync(int64_t deadline_ns, Synced done) = 0;
+  virtual void Sync(const Deadline& deadline, Synced done) = 0;
   // Once the catalog is at least that far. kTimeout; kNotFound when the revision is none of this cluster's.
-  virtual void WaitFor(Revision revision, int64_t deadline_ns, Synced done) = 0;
+  virtual void WaitFor(Revision revision, const Deadline& deadline, Synced done) = 0;
 
   // Every 10 to 100 ms, so that deadlines pass.
   virtual void Tick(int64_t now_ns) = 0;

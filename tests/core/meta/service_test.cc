@@ -7,6 +7,7 @@
 #include "core/meta/local.h"
 #include "tests/core/meta/cluster.h"
 #include "tests/core/meta/trees.h"
+#include "tests/core/meta/zookeeper/real_cluster.h"
 
 namespace vineyard::meta {
 namespace {
@@ -31,6 +32,8 @@ class LocalCluster : public Cluster {
 };
 std::unique_ptr<Cluster> MakeLocal() { return std::make_unique<LocalCluster>(); }
 
+std::unique_ptr<Cluster> MakeZooKeeper() { return std::make_unique<zookeeper::RealCluster>(); }
+
 class ServiceTest : public ::testing::TestWithParam<MakeCluster> {
  protected:
   void SetUp() override {
@@ -39,12 +42,12 @@ class ServiceTest : public ::testing::TestWithParam<MakeCluster> {
     service_->on_event = [this](const Event& event) { events_.push_back(event); };
   }
 
-  static int64_t Deadline(int ms = 10000) { return MonotonicNs() + ms * int64_t{1'000'000}; }
-  Result<Outcome> Commit(Change change, RequestId request = {}) {
+  static Deadline Soon(int ms = 10000) { return Deadline::After(ms); }
+  Result<Outcome> Commit(Change change, RequestId request = {}, bool repeated = false) {
     if (request.number == 0) request = {1, ++number_};
     std::optional<Result<Outcome>> answer;
     int calls = 0;
-    service_->Commit(request, service_->applied(), std::move(change), Deadline(),
+    service_->Commit({request, repeated, service_->applied()}, std::move(change), Soon(),
                      [&](Result<Outcome> outcome) {
                        ++calls;
                        answer = std::move(outcome);
@@ -325,7 +328,7 @@ TEST_P(ServiceTest, ARepeatedRequestIsAnsweredAndNotApplied) {
   auto first = Commit(PutName{"n", Id(1)}, {9, 1});
   ASSERT_TRUE(first.ok());
   ASSERT_TRUE(Put("n", 3, /*replace=*/true).ok());
-  auto repeated = Commit(PutName{"n", Id(1)}, {9, 1});
+  auto repeated = Commit(PutName{"n", Id(1)}, {9, 1}, /*repeated=*/true);
   ASSERT_TRUE(repeated.ok()) << repeated.status().ToString();
   EXPECT_EQ(repeated->value, first->value);
   EXPECT_EQ(repeated->revision, first->revision);
@@ -339,21 +342,21 @@ TEST_P(ServiceTest, RevisionsGrowAndAreWaitedFor) {
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_LT(first->revision, second->revision);
   auto wait = [&](Revision revision, int ms) {
-    return Wait([&](auto done) { service_->WaitFor(revision, Deadline(ms), done); });
+    return Wait([&](auto done) { service_->WaitFor(revision, Soon(ms), done); });
   };
   EXPECT_TRUE(wait(second->revision, 1000).ok());
   Revision next = service_->applied();
   ++next.entries;
   EXPECT_EQ(wait(next, 20).code(), Code::kTimeout);
   std::optional<Status> reached;
-  service_->WaitFor(next, Deadline(), [&](Status status) { reached = std::move(status); });
+  service_->WaitFor(next, Soon(), [&](Status status) { reached = std::move(status); });
   PersistArray(5);
   EXPECT_TRUE(Run([&] { return reached.has_value(); }));
   EXPECT_TRUE(reached && reached->ok());
 }
 
 TEST_P(ServiceTest, SyncIsAnswered) {
-  EXPECT_TRUE(Wait([&](auto done) { service_->Sync(Deadline(), done); }).ok());
+  EXPECT_TRUE(Wait([&](auto done) { service_->Sync(Soon(), done); }).ok());
 }
 
 TEST_P(ServiceTest, EventsComeInOrder) {
@@ -379,16 +382,17 @@ TEST_P(ServiceTest, AfterTheEndEverythingIsUnavailable) {
   Revision next = service_->applied();
   ++next.entries;
   std::optional<Status> waiting;
-  service_->WaitFor(next, Deadline(), [&](Status status) { waiting = std::move(status); });
+  service_->WaitFor(next, Soon(), [&](Status status) { waiting = std::move(status); });
   service_->Stop();
   EXPECT_TRUE(Run([&] { return waiting.has_value(); }));
   EXPECT_EQ(waiting->code(), Code::kUnavailable);
   EXPECT_EQ(Commit(Persist{{ArrayTree(kSelf, 1)}}).status().code(), Code::kUnavailable);
-  EXPECT_EQ(Wait([&](auto done) { service_->Sync(Deadline(), done); }).code(), Code::kUnavailable);
+  EXPECT_EQ(Wait([&](auto done) { service_->Sync(Soon(), done); }).code(), Code::kUnavailable);
   EXPECT_EQ(catalog().objects(), 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Local, ServiceTest, ::testing::Values(&MakeLocal));
+INSTANTIATE_TEST_SUITE_P(ZooKeeper, ServiceTest, ::testing::Values(&MakeZooKeeper));
 
 }  // namespace
 }  // namespace vineyard::meta

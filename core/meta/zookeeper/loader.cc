@@ -1,0 +1,106 @@
+#include "core/meta/zookeeper/loader.h"
+
+#include <utility>
+
+#include "core/base/log.h"
+
+namespace vineyard::meta::zookeeper {
+namespace {
+
+constexpr size_t kUnderWay = 256;
+
+}  // namespace
+
+Loader::Loader(Connection* connection, const Paths* paths, Catalog* catalog,
+               std::function<void(vineyard::Status)> done)
+    : connection_(connection), paths_(paths), catalog_(catalog), done_(std::move(done)) {
+  List(What::kPlaces);
+}
+
+// Names refer to trees, trees belong to instances: in this order.
+void Loader::List(What what) {
+  what_ = what;
+  if (what == What::kPlaces) {
+    folders_.push_back(paths_->Places());
+  } else {
+    for (int bucket = 0; bucket < kBuckets; ++bucket) {
+      folders_.push_back(what == What::kTrees ? paths_->ObjectBucket(bucket)
+                                              : paths_->NameBucket(bucket));
+    }
+  }
+  Next();
+}
+
+void Loader::Next() {
+  while (under_way_ < kUnderWay && !nodes_.empty()) {
+    std::string path = std::move(nodes_.front());
+    nodes_.pop_front();
+    Read(path);
+  }
+  while (under_way_ < kUnderWay && nodes_.empty() && !folders_.empty()) {
+    std::string folder = std::move(folders_.front());
+    folders_.pop_front();
+    ++under_way_;
+    connection_->GetChildren(folder, Soon(), guard_([this, folder](Result<Children> children) {
+                               --under_way_;
+                               if (!children.ok()) return Fail(children.status());
+                               for (const std::string& name : children->names)
+                                 nodes_.push_back(folder + "/" + name);
+                               Next();
+                             }));
+  }
+  if (under_way_ != 0) return;
+  if (what_ == What::kPlaces) return List(What::kTrees);
+  if (what_ == What::kTrees) return List(What::kNames);
+  guard_.Renew();
+  auto done = std::move(done_);
+  done(OkStatus());  // this may be gone
+}
+
+void Loader::Read(const std::string& path) {
+  ++under_way_;
+  connection_->Get(
+      path, Soon(), guard_([this, path](Result<Node> node) {
+        --under_way_;
+        if (node.ok()) {
+          Keep(path, *node);
+        } else if (node.status().code() != Code::kNotFound) {  // gone since: the log says so
+          return Fail(node.status());
+        }
+        Next();
+      }));
+}
+
+void Loader::Keep(const std::string& path, const Node& node) {
+  auto keep = [&]() -> vineyard::Status {
+    std::string_view base = BaseOf(path);
+    if (what_ == What::kPlaces) {
+      ASSIGN_OR_RETURN(Instance instance, DecodeInstance(node.data));
+      if (NumberOf(base) != instance.number)
+        return Corrupt("instance: its number is not its node's");
+      return catalog_->Apply(Effect(std::in_place_type<InstanceChanged>, std::move(instance)));
+    }
+    if (what_ == What::kTrees) {
+      ASSIGN_OR_RETURN(Tree tree, DecodeTree(node.data));
+      if (IdOf(base) != tree.home()) return Corrupt("tree: its root is not its node's");
+      return catalog_->Apply(Effect(std::in_place_type<TreeCreated>, node.data));
+    }
+    ASSIGN_OR_RETURN(NameNode name, DecodeName(node.data));
+    if (EscapeName(name.name) != base) return Corrupt("name: it is not its node's");
+    if (name.id == kInvalidId) return OkStatus();  // dropped
+    Name value{name.id, NameRevision(name.generation, node.stat.version)};
+    return catalog_->Apply(Effect(std::in_place_type<NamePut>, std::move(name.name), value));
+  };
+  vineyard::Status status = keep();
+  if (!status.ok()) {
+    Log(LogLevel::kWarning, "%s: %s; it is left out", path.c_str(), status.text().c_str());
+  }
+}
+
+void Loader::Fail(const vineyard::Status& status) {
+  guard_.Renew();
+  auto done = std::move(done_);
+  done(status);
+}
+
+}  // namespace vineyard::meta::zookeeper

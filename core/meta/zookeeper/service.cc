@@ -1,0 +1,400 @@
+#include "core/meta/zookeeper/service.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "core/base/log.h"
+
+namespace vineyard::meta::zookeeper {
+namespace {
+
+int64_t UnixMs() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+vineyard::Status Stopped() { return {Code::kUnavailable, "metadata: this daemon is stopping"}; }
+
+// What trying again does not change.
+bool IsFinal(const vineyard::Status& status) {
+  return status.code() == Code::kVersion || status.code() == Code::kPermission ||
+         status.code() == Code::kInvalid;
+}
+
+}  // namespace
+
+ZookeeperService::ZookeeperService(ServiceOptions options, Post post, Ready ready)
+    : options_(std::move(options)),
+      post_(std::move(post)),
+      ready_(std::move(ready)),
+      paths_(options_.prefix),
+      self_(options_.self),
+      cluster_(options_.cluster),
+      follower_(&catalog_, &paths_,
+                {[this](const Entry& entry) { OnApplied(entry); },
+                 [this] {
+                   post_(epoch_guard_([this] {
+                     Log(LogLevel::kWarning,
+                         "metadata: the log was trimmed; everything is read again");
+                     Load();
+                   }));
+                 },
+                 [this] {
+                   if (!read_only_) {
+                     Log(LogLevel::kError,
+                         "metadata: the log holds what this build does not understand; "
+                         "it reads on, and changes nothing");
+                   }
+                   read_only_ = true;
+                 }}),
+      writer_(&catalog_, &follower_, &paths_,
+              {[this](const Deadline& deadline, Synced done) { Sync(deadline, std::move(done)); },
+               [this] {
+                 post_(epoch_guard_([this] {
+                   Restart({Code::kUnavailable, "the epoch of this instance is over"});
+                 }));
+               },
+               post_}) {
+  if (self_.boot.empty()) self_.boot = NewUuid();
+  catalog_.on_event = [this](const Event& event) {
+    if (on_event && loaded_) on_event(event);
+  };
+  Connect();
+}
+
+ZookeeperService::~ZookeeperService() { Stop(); }
+
+// ---- life ----------------------------------------------------------------------------------------
+
+void ZookeeperService::Connect() {
+  phase_ = Phase::kConnecting;
+  retry_ns_ = 0;
+  epoch_guard_.Renew();
+  auto connection = Connection::Open(options_.connection, post_,
+                                     epoch_guard_([this](State state) { OnState(state); }));
+  if (!connection.ok()) {
+    last_error_ = connection.status();
+    if (ready_ && IsFinal(last_error_)) {
+      post_([ready = std::exchange(ready_, {}), status = last_error_] { ready(status); });
+      return;
+    }
+    retry_ns_ = MonotonicNs() + 1'000'000'000;
+    return;
+  }
+  connection_ = std::move(connection).value();
+}
+
+void ZookeeperService::OnState(State state) {
+  switch (state) {
+    case State::kConnected:
+      if (phase_ == Phase::kConnecting) return JoinCluster();
+      if (phase_ == Phase::kServing) {  // the same session: the watches are still there
+        writer_.Start(connection_.get(), fence_);
+        stale_since_ms_ = 0;
+        SendBarriers();
+      }
+      return;
+    case State::kSuspended:
+      if (stale_since_ms_ == 0) stale_since_ms_ = UnixMs();
+      writer_.Stop();
+      return;
+    case State::kExpired:
+      return Restart({Code::kUnavailable, "the session expired"});
+    case State::kAuthFailed:
+      last_error_ = {Code::kPermission, "zookeeper " + options_.connection.servers +
+                                            ": it refuses this daemon's secret"};
+      if (ready_) std::exchange(ready_, {})(last_error_);
+      return Restart(last_error_);
+    case State::kConnecting:
+    case State::kClosed:
+      return;
+  }
+}
+
+// A new connection, and what follows from it.
+void ZookeeperService::Restart(const vineyard::Status& why) {
+  if (phase_ == Phase::kStopped) return;
+  Log(LogLevel::kWarning, "metadata: %s; joining again", why.text().c_str());
+  if (stale_since_ms_ == 0) stale_since_ms_ = UnixMs();
+  last_error_ = why;
+  epoch_guard_.Renew();
+  writer_.Stop();
+  follower_.Stop();
+  join_.reset();
+  loader_.reset();
+  fences_watched_ = false;
+  suspects_.clear();
+  phase_ = Phase::kConnecting;
+  // Whoever called this may be a callback of the connection, which has to live until it returns.
+  if (connection_ != nullptr) {
+    connection_->Close();
+    post_([closed = std::shared_ptr<Connection>(std::move(connection_))] {});
+  }
+  retry_ns_ = MonotonicNs() + 100'000'000;
+}
+
+void ZookeeperService::JoinCluster() {
+  phase_ = Phase::kJoining;
+  join_ = std::make_unique<Join>(connection_.get(), &paths_, self_, cluster_,
+                                 epoch_guard_([this](Result<Joined> joined) {
+                                   post_(epoch_guard_([this] { join_.reset(); }));
+                                   OnJoined(std::move(joined));
+                                 }));
+}
+
+void ZookeeperService::OnJoined(Result<Joined> joined) {
+  if (!joined.ok()) {
+    if (ready_ && IsFinal(joined.status())) std::exchange(ready_, {})(joined.status());
+    return Restart(joined.status());
+  }
+  bool same = cluster_ == joined->cluster;
+  self_ = joined->self;
+  fence_ = joined->fence;
+  cluster_ = joined->cluster;
+  if (!loaded_ || !same) return Load();
+  Serve(follower_.applied());
+}
+
+void ZookeeperService::Load() {
+  phase_ = Phase::kLoading;
+  loaded_ = false;
+  writer_.Stop();
+  catalog_.Clear();
+  follower_.Reset(connection_.get());
+  follower_.ReadHead(Deadline::After(10000), epoch_guard_([this](Result<Revision> head) {
+                       if (!head.ok()) return Restart(head.status());
+                       loader_ = std::make_unique<Loader>(
+                           connection_.get(), &paths_, &catalog_,
+                           epoch_guard_([this, head = *head](const vineyard::Status& status) {
+                             post_(epoch_guard_([this] { loader_.reset(); }));
+                             if (!status.ok()) return Restart(status);
+                             writer_.OnLoaded(head);
+                             Serve(head);
+                           }));
+                     }));
+}
+
+// From a place of the log to the head as of now, then everything is as it should be.
+void ZookeeperService::Serve(Revision from) {
+  phase_ = Phase::kCatchingUp;
+  follower_.Start(connection_.get(), from);
+  WatchFences();
+  Sync(Deadline::Never(), epoch_guard_([this](const vineyard::Status& status) {
+         if (!status.ok()) return Restart(status);
+         phase_ = Phase::kServing;
+         loaded_ = true;
+         stale_since_ms_ = 0;
+         last_error_ = OkStatus();
+         writer_.Start(connection_.get(), fence_);
+         Log(LogLevel::kInfo, "metadata: instance %llu, epoch %llu of cluster %s, %llu trees",
+             static_cast<unsigned long long>(self_.number),
+             static_cast<unsigned long long>(self_.epoch), cluster_.c_str(),
+             static_cast<unsigned long long>(catalog_.trees()));
+         if (ready_) std::exchange(ready_, {})(OkStatus());
+       }));
+}
+
+void ZookeeperService::Stop() {
+  if (phase_ == Phase::kStopped) return;
+  phase_ = Phase::kStopped;
+  epoch_guard_.Renew();
+  guard_.Renew();
+  follower_.Stop();
+  join_.reset();
+  loader_.reset();
+  for (Barrier& barrier : std::exchange(barriers_, {})) Answer(std::move(barrier.done), Stopped());
+  for (Waiting& wait : std::exchange(waiting_, {})) Answer(std::move(wait.done), Stopped());
+  writer_.Stop();
+  if (connection_ != nullptr) connection_->Close();
+  writer_.Fail(Stopped());
+}
+
+Health ZookeeperService::health() const {
+  std::string text =
+      "zookeeper " + options_.connection.servers + options_.prefix + ", " +
+      std::string(connection_ != nullptr ? StateName(connection_->state()) : "connecting");
+  if (!last_error_.ok()) text += " (" + last_error_.text() + ")";
+  return {stale_since_ms_, read_only_, std::move(text)};
+}
+
+void ZookeeperService::Tick(int64_t now_ns) {
+  if (connection_ != nullptr) connection_->Tick(now_ns);
+  if (phase_ == Phase::kStopped) return;
+  if (retry_ns_ != 0 && now_ns >= retry_ns_) Connect();
+  follower_.Tick(now_ns);
+  writer_.Tick(now_ns);
+  std::erase_if(barriers_, [&](Barrier& barrier) {
+    if (barrier.deadline.at_ns() > now_ns) return false;
+    Answer(std::move(barrier.done),
+           {Code::kUnavailable, "metadata: ZooKeeper did not answer before the deadline"});
+    return true;
+  });
+  std::erase_if(waiting_, [&](Waiting& wait) {
+    if (wait.deadline.at_ns() > now_ns) return false;
+    Answer(std::move(wait.done),
+           {Code::kTimeout, "metadata: the revision was not reached before the deadline"});
+    return true;
+  });
+  for (auto at = suspects_.begin(); at != suspects_.end();) {
+    auto [number, suspect] = *at++;
+    if (now_ns >= suspect.until_ns) Bury(number, suspect);
+  }
+}
+
+// ---- what the owner asks -------------------------------------------------------------------------
+
+void ZookeeperService::Answer(Synced done, vineyard::Status status) {
+  post_([done = std::move(done), status = std::move(status)] { done(status); });
+}
+
+void ZookeeperService::Commit(const Request& request, Change change, const Deadline& deadline,
+                              Committed done) {
+  vineyard::Status refusal;
+  if (phase_ == Phase::kStopped) refusal = Stopped();
+  if (read_only_) {
+    refusal = {Code::kVersion,
+               "metadata: a newer build has written what this one does not understand; it "
+               "changes nothing until it is updated"};
+  }
+  if (!refusal.ok()) {
+    post_([done = std::move(done), refusal] { done(refusal); });
+    return;
+  }
+  writer_.Commit(request, std::move(change), deadline, std::move(done));
+}
+
+void ZookeeperService::Sync(const Deadline& deadline, Synced done) {
+  if (phase_ == Phase::kStopped) return Answer(std::move(done), Stopped());
+  barriers_.push_back({deadline, std::move(done)});
+  if (barrier_posted_) return;
+  barrier_posted_ = true;
+  post_(guard_([this] {
+    barrier_posted_ = false;
+    SendBarriers();
+  }));
+}
+
+void ZookeeperService::SendBarriers() {
+  bool up = connection_ != nullptr && connection_->state() == State::kConnected;
+  if (!up || (phase_ != Phase::kServing && phase_ != Phase::kCatchingUp) || barriers_.empty())
+    return;
+  // Who comes later waits for the next one.
+  auto sent = std::make_shared<std::vector<Barrier>>(std::exchange(barriers_, {}));
+  auto again = [this, sent] {
+    for (Barrier& barrier : *sent) barriers_.push_back(std::move(barrier));
+  };
+  connection_->Multi({Op::Check(fence_)}, Deadline::After(10000),
+                     guard_([this, sent, again](const MultiResult& passed) {
+                       if (!passed.status.ok()) {
+                         again();  // until a new epoch, or their deadlines
+                         if (passed.failed == 0)
+                           Restart({Code::kUnavailable, "the epoch of this instance is over"});
+                         return;
+                       }
+                       follower_.ReadHead(Deadline::After(10000),
+                                          guard_([this, sent, again](Result<Revision> head) {
+                                            if (!head.ok()) return again();
+                                            for (Barrier& barrier : *sent) {
+                                              WaitFor(*head, barrier.deadline,
+                                                      std::move(barrier.done));
+                                            }
+                                          }));
+                     }));
+}
+
+void ZookeeperService::WaitFor(Revision revision, const Deadline& deadline, Synced done) {
+  if (phase_ == Phase::kStopped) return Answer(std::move(done), Stopped());
+  if (revision <= follower_.applied()) return Answer(std::move(done), OkStatus());
+  waiting_.push_back({revision, deadline, std::move(done)});
+}
+
+void ZookeeperService::OnApplied(const Entry& entry) {
+  writer_.OnApplied(entry);
+  WakeWaiting();
+}
+
+void ZookeeperService::WakeWaiting() {
+  Revision applied = follower_.applied();
+  std::erase_if(waiting_, [&](Waiting& wait) {
+    if (wait.revision > applied) return false;
+    Answer(std::move(wait.done), OkStatus());
+    return true;
+  });
+}
+
+// ---- others that end -----------------------------------------------------------------------------
+
+void ZookeeperService::WatchFences() {
+  if (fences_watched_ || connection_ == nullptr) return;
+  fences_watched_ = true;
+  connection_->GetChildren(paths_.Fences(), Deadline::Never(),
+                           epoch_guard_([this](Result<Children> children) {
+                             if (children.ok()) {
+                               OnFences(*children);
+                             } else {
+                               fences_watched_ = false;
+                             }
+                           }),
+                           epoch_guard_([this](WatchEvent event) {
+                             fences_watched_ = false;
+                             if (event != WatchEvent::kLost) WatchFences();
+                           }));
+}
+
+void ZookeeperService::OnFences(const Children& children) {
+  std::set<std::pair<uint64_t, uint64_t>> alive;
+  for (const std::string& name : children.names) {
+    if (auto fence = FenceOf(name)) alive.emplace(fence->instance, fence->epoch);
+  }
+  for (const auto& [number, instance] : catalog_.instances()) {
+    if (number == self_.number) continue;
+    if (instance.lost || alive.contains({number, instance.epoch})) {
+      suspects_.erase(number);
+    } else if (!suspects_.contains(number)) {
+      Suspend(number);
+    }
+  }
+}
+
+// Its fence is gone. It has the time of one session to come back, and a little more, so that not all bury it.
+void ZookeeperService::Suspend(uint64_t number) {
+  connection_->Get(paths_.Place(number), Deadline::After(10000),
+                   epoch_guard_([this, number](Result<Node> node) {
+                     if (!node.ok()) return;
+                     auto instance = DecodeInstance(node->data);
+                     if (!instance.ok() || instance->lost) return;
+                     std::random_device random;
+                     int64_t grace_ms = connection_->session_timeout_ms() + random() % 500;
+                     suspects_.try_emplace(number, Suspect{instance->epoch, node->stat.version,
+                                                           MonotonicNs() + grace_ms * 1'000'000});
+                   }));
+}
+
+void ZookeeperService::Bury(uint64_t number, const Suspect& suspect) {
+  suspects_.erase(number);
+  if (phase_ != Phase::kServing || connection_->state() != State::kConnected || read_only_) return;
+  auto known = catalog_.instances().find(number);
+  if (known == catalog_.instances().end() || known->second.lost ||
+      known->second.epoch != suspect.epoch)
+    return;
+  Instance lost = known->second;
+  lost.lost = true;
+  lost.since_ms = UnixMs();
+  Entry entry;
+  entry.traces.push_back({Trace::Kind::kInstanceChanged, true, number, {}, 0});
+  connection_->Multi(
+      {Op::Check(fence_), Op::Check(paths_.Log(), follower_.log_version()),
+       Op::Set(paths_.Place(number), Encode(lost), suspect.version),
+       Op::Create(paths_.NewEntry(follower_.log().generation), Encode(entry), Op::kSequential)},
+      Deadline::After(10000), epoch_guard_([this, number](const MultiResult& done) {
+        // Another was first, or it came back: the log tells. Else it is tried again.
+        if (!done.status.ok() && done.failed != 2) Suspend(number);
+      }));
+}
+
+}  // namespace vineyard::meta::zookeeper

@@ -1,0 +1,113 @@
+// This file is the only place that knows the life of an instance in a cluster: connect, join, load, follow and
+// write; after an expired session the same with a new epoch.
+//
+// Thread-confined to the owner's loop, but for what the Connection does.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/meta/service.h"
+#include "core/meta/zookeeper/connection.h"
+#include "core/meta/zookeeper/follower.h"
+#include "core/meta/zookeeper/guard.h"
+#include "core/meta/zookeeper/join.h"
+#include "core/meta/zookeeper/loader.h"
+#include "core/meta/zookeeper/writer.h"
+
+namespace vineyard::meta::zookeeper {
+
+struct ServiceOptions {
+  Options connection;
+  std::string prefix = "/vineyard";
+  // number 0: any; else with the cluster in which it was taken. epoch: the last one.
+  Instance self;
+  std::string cluster;
+};
+
+class ZookeeperService : public Service {
+ public:
+  // Called once: when the catalog is the cluster's, or why it can not be (kVersion, kPermission, kInvalid). Until then,
+  // and while the cluster is away, it goes on trying.
+  using Ready = std::function<void(vineyard::Status)>;
+  ZookeeperService(ServiceOptions options, Post post, Ready ready);
+  ~ZookeeperService() override;
+
+  const Catalog& catalog() const override { return catalog_; }
+  Revision applied() const override { return follower_.applied(); }
+  Health health() const override;
+  const Instance& self() const override { return self_; }
+  const std::string& cluster() const { return cluster_; }
+  void Commit(const Request& request, Change change, const Deadline& deadline,
+              Committed done) override;
+  void Sync(const Deadline& deadline, Synced done) override;
+  void WaitFor(Revision revision, const Deadline& deadline, Synced done) override;
+  void Tick(int64_t now_ns) override;
+  void Stop() override;
+
+ private:
+  struct Barrier {
+    Deadline deadline;
+    Synced done;
+  };
+  struct Waiting {
+    Revision revision;
+    Deadline deadline;
+    Synced done;
+  };
+  struct Suspect {
+    uint64_t epoch = 0;
+    int32_t version = 0;  // of its place, when its grace began
+    int64_t until_ns = 0;
+  };
+
+  void Connect();
+  void OnState(State state);
+  void JoinCluster();
+  void OnJoined(Result<Joined> joined);
+  void Load();
+  void Serve(Revision from);
+  void Restart(const vineyard::Status& why);
+  void SendBarriers();
+  void OnApplied(const Entry& entry);
+  void WakeWaiting();
+  void WatchFences();
+  void OnFences(const Children& children);
+  void Suspend(uint64_t number);
+  void Bury(uint64_t number, const Suspect& suspect);
+  void Answer(Synced done, vineyard::Status status);
+
+  const ServiceOptions options_;
+  const Post post_;
+  Ready ready_;
+  const Paths paths_;
+  Instance self_;
+  std::string cluster_;
+  Catalog catalog_;
+  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Join> join_;
+  std::unique_ptr<Loader> loader_;
+  Follower follower_;
+  Writer writer_;
+  std::string fence_;
+  Guard guard_, epoch_guard_;
+
+  enum class Phase { kConnecting, kJoining, kLoading, kCatchingUp, kServing, kStopped };
+  Phase phase_ = Phase::kConnecting;
+  bool loaded_ = false;
+  bool read_only_ = false;
+  int64_t stale_since_ms_ = 0;
+  int64_t retry_ns_ = 0;  // when to connect again
+  vineyard::Status last_error_;
+
+  std::vector<Barrier> barriers_;  // not sent yet
+  bool barrier_posted_ = false;
+  std::vector<Waiting> waiting_;
+  std::map<uint64_t, Suspect> suspects_;
+  bool fences_watched_ = false;
+};
+
+}  // namespace vineyard::meta::zookeeper
