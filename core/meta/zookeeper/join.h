@@ -23,7 +23,8 @@ class Join {
  public:
   using Done = std::function<void(Result<Joined>)>;
   // `self`: number 0 takes any that is free. A number in a cluster other than `cluster` is taken only if it is
-  // free, else another is.
+  // free, else another is. With an epoch it was part of the cluster in this life: kConflict when another daemon
+  // has taken its place since.
   Join(Connection* connection, const Paths* paths, Instance self, std::string cluster, Done done);
 
  private:

@@ -52,6 +52,7 @@ ZookeeperService::ZookeeperService(ServiceOptions options, Post post, Ready read
                    }
                    read_only_ = true;
                  }}),
+      housekeeper_(options_.log, &follower_, &paths_),
       writer_(&catalog_, &follower_, &paths_,
               {[this](const Deadline& deadline, Synced done) { Sync(deadline, std::move(done)); },
                [this] {
@@ -59,9 +60,15 @@ ZookeeperService::ZookeeperService(ServiceOptions options, Post post, Ready read
                    Restart({Code::kUnavailable, "the epoch of this instance is over"});
                  }));
                },
+               [this](uint64_t generation, uint64_t entry) {
+                 housekeeper_.OnWritten(generation, entry);
+               },
                post_}) {
   if (self_.boot.empty()) self_.boot = NewUuid();
   catalog_.on_event = [this](const Event& event) {
+    if (event.kind == Event::Kind::kDropped) {
+      housekeeper_.OnDropped(follower_.applied().generation, event.name);
+    }
     if (on_event && loaded_) on_event(event);
   };
   Connect();
@@ -95,6 +102,7 @@ void ZookeeperService::OnState(State state) {
       if (phase_ == Phase::kConnecting) return JoinCluster();
       if (phase_ == Phase::kServing) {  // the same session: the watches are still there
         writer_.Start(connection_.get(), fence_);
+        housekeeper_.Start(connection_.get(), fence_);
         stale_since_ms_ = 0;
         SendBarriers();
       }
@@ -102,6 +110,7 @@ void ZookeeperService::OnState(State state) {
     case State::kSuspended:
       if (stale_since_ms_ == 0) stale_since_ms_ = UnixMs();
       writer_.Stop();
+      housekeeper_.Stop();
       return;
     case State::kExpired:
       return Restart({Code::kUnavailable, "the session expired"});
@@ -124,6 +133,7 @@ void ZookeeperService::Restart(const vineyard::Status& why) {
   last_error_ = why;
   epoch_guard_.Renew();
   writer_.Stop();
+  housekeeper_.Stop();
   follower_.Stop();
   join_.reset();
   loader_.reset();
@@ -150,6 +160,12 @@ void ZookeeperService::JoinCluster() {
 void ZookeeperService::OnJoined(Result<Joined> joined) {
   if (!joined.ok()) {
     if (ready_ && IsFinal(joined.status())) std::exchange(ready_, {})(joined.status());
+    if (joined.status().code() == Code::kConflict && self_.epoch != 0) {
+      Log(LogLevel::kError, "metadata: %s", joined.status().text().c_str());
+      last_error_ = joined.status();
+      if (on_replaced) post_(guard_([this, status = joined.status()] { on_replaced(status); }));
+      return;
+    }
     return Restart(joined.status());
   }
   bool same = cluster_ == joined->cluster;
@@ -164,6 +180,7 @@ void ZookeeperService::Load() {
   phase_ = Phase::kLoading;
   loaded_ = false;
   writer_.Stop();
+  housekeeper_.Stop();
   catalog_.Clear();
   follower_.Reset(connection_.get());
   follower_.ReadHead(Deadline::After(10000), epoch_guard_([this](Result<Revision> head) {
@@ -191,6 +208,7 @@ void ZookeeperService::Serve(Revision from) {
          stale_since_ms_ = 0;
          last_error_ = OkStatus();
          writer_.Start(connection_.get(), fence_);
+         housekeeper_.Start(connection_.get(), fence_);
          Log(LogLevel::kInfo, "metadata: instance %llu, epoch %llu of cluster %s, %llu trees",
              static_cast<unsigned long long>(self_.number),
              static_cast<unsigned long long>(self_.epoch), cluster_.c_str(),
@@ -210,6 +228,7 @@ void ZookeeperService::Stop() {
   for (Barrier& barrier : std::exchange(barriers_, {})) Answer(std::move(barrier.done), Stopped());
   for (Waiting& wait : std::exchange(waiting_, {})) Answer(std::move(wait.done), Stopped());
   writer_.Stop();
+  housekeeper_.Stop();
   if (connection_ != nullptr) connection_->Close();
   writer_.Fail(Stopped());
 }

@@ -14,6 +14,7 @@
 #include "core/meta/zookeeper/connection.h"
 #include "core/meta/zookeeper/follower.h"
 #include "core/meta/zookeeper/guard.h"
+#include "core/meta/zookeeper/housekeeper.h"
 #include "core/meta/zookeeper/join.h"
 #include "core/meta/zookeeper/loader.h"
 #include "core/meta/zookeeper/writer.h"
@@ -23,9 +24,10 @@ namespace vineyard::meta::zookeeper {
 struct ServiceOptions {
   Options connection;
   std::string prefix = "/vineyard";
-  // number 0: any; else with the cluster in which it was taken. epoch: the last one.
+  // number 0: any; else with the cluster in which it was taken.
   Instance self;
   std::string cluster;
+  LogLimits log;
 };
 
 class ZookeeperService : public Service {
@@ -33,6 +35,8 @@ class ZookeeperService : public Service {
   // Called once: when the catalog is the cluster's, or why it can not be (kVersion, kPermission, kInvalid). Until then,
   // and while the cluster is away, it goes on trying.
   using Ready = std::function<void(vineyard::Status)>;
+  // Set by the owner; called when another daemon has taken this instance's place: this one has to end.
+  std::function<void(vineyard::Status)> on_replaced;
   ZookeeperService(ServiceOptions options, Post post, Ready ready);
   ~ZookeeperService() override;
 
@@ -91,6 +95,7 @@ class ZookeeperService : public Service {
   std::unique_ptr<Join> join_;
   std::unique_ptr<Loader> loader_;
   Follower follower_;
+  Housekeeper housekeeper_;
   Writer writer_;
   std::string fence_;
   Guard guard_, epoch_guard_;

@@ -302,6 +302,7 @@ void Writer::OnMulti(Batch& batch, const MultiResult& result) {
       trees.merge(pending->plan.trees);
       if (pending->finished) Release(*pending);
     }
+    owner_.on_written(batch.generation, *index);
     follower_->Offer(batch.generation, *index, std::move(batch.entry), std::move(trees));
     return;
   }

@@ -37,6 +37,8 @@ class Writer {
     std::function<void(const Deadline&, Service::Synced)> sync;
     // This instance's fence is gone: it has to take a new epoch.
     std::function<void()> on_fenced;
+    // This entry of this generation was written.
+    std::function<void(uint64_t generation, uint64_t entry)> on_written;
     Post post;
   };
 
