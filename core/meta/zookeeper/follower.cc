@@ -77,10 +77,12 @@ void Follower::OnEntry(uint64_t index, Result<Node> node) {
     return;  // offered meanwhile
   Slot& slot = found->second;
   if (!node.ok()) {
-    slot.state = Slot::State::kMissing;
-    if (node.status().code() != Code::kNotFound) {
-      Log(LogLevel::kDebug, "%s", node.status().text().c_str());  // Tick() asks again
+    // Of those behind the next one nothing is learnt; and what could not be asked may be there: Tick() reads on.
+    if (index != next_ || node.status().code() != Code::kNotFound) {
+      slots_.erase(found);
+      return;
     }
+    slot.state = Slot::State::kMissing;
   } else {
     auto entry = DecodeEntry(node->data);
     if (entry.ok()) {
@@ -204,10 +206,8 @@ void Follower::Offer(uint64_t generation, uint64_t index, Entry entry,
 // ---- the end of what is there --------------------------------------------------------------------
 
 void Follower::AtEnd() {
-  // What was asked for ahead is not there either; an entry in the middle may have come since.
   bool asked_late = slots_.begin()->second.asked_late;
-  std::erase_if(slots_,
-                [](const auto& slot) { return slot.second.state == Slot::State::kMissing; });
+  slots_.erase(slots_.begin());
   window_ = 1;
   if (log_.generation <= generation_) {
     Watch();
@@ -272,7 +272,7 @@ void Follower::OnLog(Result<Node> node) {
   if (!following_) return;
   if (log_.oldest > generation_) {
     owner_.on_compacted();
-  } else if (log_.generation > generation_ && slots_.empty()) {
+  } else if (log_.generation > generation_) {
     watching_ = false;
     ReadOn();
   }

@@ -106,28 +106,35 @@ void Join::MakeLayout() {
 void Join::ReadPlace() {
   Instance& self = joined_.self;
   if (self.number == 0) self.number = 1 + RandomNumber() % kMaxInstance;
-  connection_->Get(paths_->Place(self.number), Soon(), guard_([this](Result<Node> node) {
-                     Instance& self = joined_.self;
-                     int32_t version = -1;
-                     old_epoch_ = 0;
-                     if (node.ok()) {
-                       auto place = DecodeInstance(node->data);
-                       if (Failed(place)) return;
-                       if (may_change_number_ && place->boot != self.boot) {
-                         self.number = 0;
-                         return Retry({Code::kExists, "the number is taken"}, &Join::ReadPlace);
-                       }
-                       old_epoch_ = place->epoch;
-                       version = node->stat.version;
-                     } else if (node.status().code() != Code::kNotFound) {
-                       return End(node.status());
-                     }
-                     self.epoch = std::max(self.epoch, old_epoch_) + 1;
-                     self.lost = false;
-                     self.since_ms = UnixMs();
-                     joined_.fence = paths_->Fence(self.number, self.epoch);
-                     ReadFences(version);
-                   }));
+  connection_->Get(
+      paths_->Place(self.number), Soon(), guard_([this](Result<Node> node) {
+        Instance& self = joined_.self;
+        int32_t version = -1;
+        old_epoch_ = 0;
+        if (node.ok()) {
+          auto place = DecodeInstance(node->data);
+          if (Failed(place)) return;
+          if (may_change_number_ && place->boot != self.boot) {
+            self.number = 0;
+            return Retry({Code::kExists, "the number is taken"}, &Join::ReadPlace);
+          }
+          if (!may_change_number_ && self.epoch != 0 && place->boot != self.boot) {
+            return End(vineyard::Status(
+                Code::kConflict,
+                vineyard::Format("instance %llu: another daemon took its place in the cluster",
+                                 static_cast<unsigned long long>(self.number))));
+          }
+          old_epoch_ = place->epoch;
+          version = node->stat.version;
+        } else if (node.status().code() != Code::kNotFound) {
+          return End(node.status());
+        }
+        self.epoch = std::max(self.epoch, old_epoch_) + 1;
+        self.lost = false;
+        self.since_ms = UnixMs();
+        joined_.fence = paths_->Fence(self.number, self.epoch);
+        ReadFences(version);
+      }));
 }
 
 void Join::ReadFences(int32_t version) {

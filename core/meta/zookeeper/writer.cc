@@ -330,6 +330,7 @@ void Writer::OnMulti(Batch& batch, const MultiResult& result) {
     Requeue(pending);
   }
   if (result.failed == 0) {
+    connection_ = nullptr;  // nothing more under this fence
     owner_.on_fenced();
   } else if (result.failed == 1 || (result.failed != kNoOp && culprit == batch.changes.size())) {
     follower_->RefreshLog(guard_([this](const vineyard::Status&) { PumpLater(); }));

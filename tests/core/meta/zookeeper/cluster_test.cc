@@ -1,0 +1,264 @@
+// Several instances of one cluster, and what becomes of them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "core/base/log.h"
+#include "tests/core/meta/trees.h"
+#include "tests/core/meta/zookeeper/real_cluster.h"
+#include "tests/support/tcp_proxy.h"
+
+namespace vineyard::meta::zookeeper {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+ObjectId Id(uint64_t instance, uint64_t counter) { return MakeId(false, instance, counter); }
+
+class ClusterTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    SetLogSink([](LogLevel, std::string_view line) {
+      std::fprintf(stderr, "%lld %.*s\n", static_cast<long long>(MonotonicNs() / 1000000),
+                   static_cast<int>(line.size()), line.data());
+    });
+    loop_.tick = [this] {
+      for (auto& [number, service] : services_) {
+        if (service != nullptr) service->Tick(MonotonicNs());
+      }
+    };
+  }
+  void TearDown() override { services_.clear(); }
+
+  Service* Join(uint64_t number) {
+    services_[number] = cluster_.Join(number, &loop_);
+    return services_[number].get();
+  }
+  Service& on(uint64_t number) { return *services_.at(number); }
+  static Deadline Soon(int ms = 20000) { return Deadline::After(ms); }
+
+  Result<Outcome> Commit(uint64_t number, Change change, Request request = {}, int ms = 20000) {
+    std::optional<Result<Outcome>> answer;
+    on(number).Commit(request, std::move(change), Soon(ms),
+                      [&](Result<Outcome> outcome) { answer = std::move(outcome); });
+    loop_.RunUntil([&] { return answer.has_value(); });
+    return answer ? *answer : Internal("no answer");
+  }
+  vineyard::Status Sync(uint64_t number) {
+    std::optional<vineyard::Status> answer;
+    on(number).Sync(Soon(), [&](vineyard::Status status) { answer = std::move(status); });
+    loop_.RunUntil([&] { return answer.has_value(); });
+    return answer ? *answer : Internal("no answer");
+  }
+  void PersistArray(uint64_t number, uint64_t counter) {
+    auto done = Commit(number, Persist{{ArrayTree(number, counter)}});
+    ASSERT_TRUE(done.ok()) << done.status().ToString();
+  }
+
+  testing::Loop loop_;
+  RealCluster cluster_;
+  std::map<uint64_t, std::unique_ptr<Service>> services_;
+};
+
+TEST_F(ClusterTest, WhatOnePersistsAnotherSees) {
+  Join(7);
+  PersistArray(7, 1);
+  Join(8);
+  EXPECT_EQ(on(8).catalog().HomeOf(Id(7, 1)), Id(7, 1)) << "from before it joined";
+  auto done = Commit(7, Persist{{ArrayTree(7, 3)}});
+  ASSERT_TRUE(done.ok());
+  std::optional<vineyard::Status> reached;
+  on(8).WaitFor(done->revision, Soon(), [&](vineyard::Status status) { reached = status; });
+  loop_.RunUntil([&] { return reached.has_value(); });
+  EXPECT_EQ(on(8).catalog().OwnerOf(Id(7, 3)), 7u);
+  PersistArray(8, 1);
+  ASSERT_TRUE(Sync(7).ok());
+  EXPECT_EQ(on(7).catalog().TreeOf(Id(8, 1)), ArrayTree(8, 1));
+  EXPECT_EQ(on(7).catalog().instances().size(), 2u);
+}
+
+TEST_F(ClusterTest, ATreeLinksToAnothersWhichThenStays) {
+  Join(7);
+  Join(8);
+  PersistArray(8, 1);
+  TreeMaker pair(7);
+  pair.Object(Id(7, 1), "vineyard::Pair", {{"second_", Id(8, 1)}}).LinkTo(Id(8, 1), {Id(8, 1)});
+  ASSERT_TRUE(Sync(7).ok());
+  ASSERT_TRUE(Commit(7, Persist{{pair.Bytes()}}).ok());
+  auto refused = Commit(8, Delete{{Id(8, 1)}});
+  EXPECT_EQ(refused.status().code(), Code::kInUse);
+  EXPECT_THAT(refused.status().text(), HasSubstr(PrintId(Id(7, 1))));
+  ASSERT_TRUE(Commit(8, Delete{{Id(7, 1)}}).ok()) << "from any instance";
+  EXPECT_TRUE(Commit(7, Delete{{Id(8, 1)}}).ok());
+  ASSERT_TRUE(Sync(8).ok());
+  EXPECT_EQ(on(8).catalog().objects(), 0u);
+}
+
+TEST_F(ClusterTest, OfTwoWhoWantANameOneHasItAndTheOtherLearnsWho) {
+  Join(7);
+  Join(8);
+  PersistArray(7, 1);
+  PersistArray(8, 1);
+  ASSERT_TRUE(Sync(7).ok());
+  for (int round = 0; round < 20; ++round) {
+    std::string name = "n" + std::to_string(round);
+    std::map<uint64_t, Result<Outcome>> answers;
+    for (uint64_t number : {7, 8}) {
+      on(number).Commit({}, PutName{name, Id(number, 1)}, Soon(),
+                        [&, number](Result<Outcome> outcome) { answers.emplace(number, outcome); });
+    }
+    loop_.RunUntil([&] { return answers.size() == 2; });
+    ASSERT_EQ(answers.at(7).ok() + answers.at(8).ok(), 1);
+    uint64_t winner = answers.at(7).ok() ? 7 : 8, loser = 15 - winner;
+    EXPECT_EQ(answers.at(loser).status().code(), Code::kExists);
+    EXPECT_THAT(answers.at(loser).status().text(), HasSubstr(PrintId(Id(winner, 1))));
+  }
+}
+
+TEST_F(ClusterTest, ManyChangesAtOnceAreAllApplied) {
+  Join(7);
+  Join(8);
+  int answered = 0;
+  for (uint64_t i = 0; i < 500; ++i) {
+    for (uint64_t number : {7, 8}) {
+      on(number).Commit({}, Persist{{ArrayTree(number, 1 + 2 * i)}}, Soon(),
+                        [&](Result<Outcome> outcome) {
+                          EXPECT_TRUE(outcome.ok()) << outcome.status().ToString();
+                          ++answered;
+                        });
+    }
+  }
+  loop_.RunUntil([&] { return answered == 1000; });
+  ASSERT_TRUE(Sync(7).ok() && Sync(8).ok());
+  EXPECT_EQ(on(7).catalog().objects(), 2000u);
+  EXPECT_EQ(on(8).catalog().objects(), 2000u);
+}
+
+TEST_F(ClusterTest, WhoEndsIsLostAndCanBeForgotten) {
+  Join(7);
+  Join(8);
+  PersistArray(8, 1);
+  services_[8]->Stop();
+  loop_.RunUntil([&] { return on(7).catalog().instances().at(8).lost; });
+  EXPECT_EQ(on(7).catalog().HomeOf(Id(8, 1)), Id(8, 1)) << "its metadata stays";
+  EXPECT_FALSE(on(7).catalog().IsComplete(Id(8, 1)));
+  ASSERT_TRUE(Commit(7, ForgetInstance{8}).ok());
+  EXPECT_EQ(on(7).catalog().instances().size(), 1u);
+  EXPECT_EQ(on(7).catalog().objects(), 0u);
+}
+
+TEST_F(ClusterTest, ANextDaemonOfAnInstanceTakesItsPlace) {
+  Join(7);
+  Join(8);
+  PersistArray(8, 1);
+  auto old = std::move(services_[8]);
+  auto* first = static_cast<ZookeeperService*>(old.get());
+  std::optional<vineyard::Status> replaced;
+  first->on_replaced = [&](vineyard::Status status) { replaced = std::move(status); };
+  ServiceOptions options = cluster_.OptionsOf(8);
+  options.cluster = first->cluster();
+  std::optional<vineyard::Status> ready;
+  services_[8] =
+      cluster_.Begin(options, &loop_, [&](vineyard::Status status) { ready = std::move(status); });
+  loop_.RunUntil([&] { return ready.has_value(); });
+  ASSERT_TRUE(ready->ok()) << ready->ToString();
+  EXPECT_EQ(on(8).self().number, 8u);
+  EXPECT_EQ(on(8).self().epoch, 2u);
+  // The old one is fenced: what it still sends is not applied.
+  std::optional<Result<Outcome>> late;
+  old->Commit({}, Persist{{ArrayTree(8, 3)}}, Soon(2000),
+              [&](Result<Outcome> outcome) { late = outcome; });
+  auto tick = loop_.tick;
+  loop_.tick = [&] {
+    tick();
+    old->Tick(MonotonicNs());
+  };
+  loop_.RunUntil([&] { return late.has_value() && replaced.has_value(); });
+  EXPECT_EQ(late->status().code(), Code::kUnavailable);
+  loop_.tick = tick;
+  old.reset();
+  ASSERT_TRUE(Sync(7).ok());
+  EXPECT_EQ(on(7).catalog().objects(), 2u);
+  EXPECT_FALSE(on(7).catalog().instances().at(8).lost);
+}
+
+TEST_F(ClusterTest, ANumberThatIsTakenInAnotherClusterIsExchanged) {
+  Join(7);
+  ServiceOptions options = cluster_.OptionsOf(7);
+  options.cluster = "of yesterday";
+  std::optional<vineyard::Status> ready;
+  services_[8] =
+      cluster_.Begin(options, &loop_, [&](vineyard::Status status) { ready = std::move(status); });
+  loop_.RunUntil([&] { return ready.has_value(); });
+  ASSERT_TRUE(ready->ok()) << ready->ToString();
+  EXPECT_NE(on(8).self().number, 7u);
+  EXPECT_NE(on(8).self().number, 0u);
+}
+
+TEST_F(ClusterTest, TheLogRotatesAndIsTrimmedUnderLoad) {
+  cluster_.log_.entries = 20;
+  cluster_.log_.keep_seconds = 0;
+  Join(7);
+  Join(8);
+  uint64_t first = on(8).applied().generation;
+  for (uint64_t i = 0; i < 150; ++i) {
+    ASSERT_TRUE(Commit(7 + i % 2, Persist{{ArrayTree(7 + i % 2, 1 + 2 * i)}}).ok());
+  }
+  ASSERT_TRUE(Sync(7).ok() && Sync(8).ok());
+  EXPECT_EQ(on(7).catalog().objects(), 300u);
+  EXPECT_EQ(on(8).catalog().objects(), 300u);
+  EXPECT_GT(on(8).applied().generation, first + 3);
+  Join(9);  // reads a cluster whose log began somewhere
+  EXPECT_EQ(on(9).catalog().objects(), 300u);
+}
+
+TEST_F(ClusterTest, WhatWasCutOffBeforeItsReplyIsAppliedOnce) {
+  testing::TcpProxy proxy(SharedServer().port());
+  Join(7);
+  cluster_.servers_ = proxy.address();
+  Join(8);
+  PersistArray(8, 1);
+  for (int round = 0; round < 3; ++round) {
+    proxy.Delay(300);
+    std::string name = "n" + std::to_string(round);
+    std::optional<Result<Outcome>> answer;
+    on(8).Commit({{5, 1u + round}, false, {}}, PutName{name, Id(8, 1)}, Soon(),
+                 [&](Result<Outcome> outcome) { answer = outcome; });
+    // It arrives: another sees it while its client has no answer.
+    loop_.RunUntil([&] { return on(7).catalog().FindName(name).has_value(); });
+    EXPECT_FALSE(answer.has_value());
+    proxy.Disconnect();
+    proxy.Forward();
+    loop_.RunUntil([&] { return answer.has_value(); });
+    ASSERT_TRUE(answer->ok()) << answer->status().ToString();
+    EXPECT_EQ((*answer)->value, on(7).catalog().FindName(name)->revision);
+  }
+}
+
+TEST_F(ClusterTest, CutOffForLongerThanTheSessionItComesBackWithANewEpoch) {
+  testing::TcpProxy proxy(SharedServer().port());
+  Join(7);
+  cluster_.servers_ = proxy.address();
+  Join(8);
+  PersistArray(8, 1);
+  proxy.Refuse();
+  loop_.RunUntil([&] { return on(7).catalog().instances().at(8).lost; });
+  loop_.RunUntil([&] { return on(8).health().stale_since_ms != 0; });
+  EXPECT_EQ(on(8).catalog().HomeOf(Id(8, 1)), Id(8, 1)) << "what is known is served";
+  EXPECT_EQ(Commit(8, Persist{{ArrayTree(8, 3)}}, {}, 500).status().code(), Code::kUnavailable);
+  PersistArray(7, 1);
+  proxy.Forward();
+  loop_.RunUntil([&] { return on(8).health().stale_since_ms == 0; });
+  EXPECT_EQ(on(8).self().epoch, 2u);
+  EXPECT_EQ(on(8).catalog().HomeOf(Id(7, 1)), Id(7, 1));
+  PersistArray(8, 5);
+  ASSERT_TRUE(Sync(7).ok());
+  EXPECT_FALSE(on(7).catalog().instances().at(8).lost);
+  EXPECT_EQ(on(7).catalog().HomeOf(Id(8, 3)), std::nullopt) << "what was unavailable was not done";
+}
+
+}  // namespace
+}  // namespace vineyard::meta::zookeeper
