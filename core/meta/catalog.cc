@@ -33,14 +33,14 @@ Status NotPersisted(ObjectId id) {
 Catalog::Catalog() = default;
 Catalog::~Catalog() = default;
 
-void Catalog::Clear() {
-  trees_.clear();
-  places_.clear();
-  referrers_.clear();
-  type_numbers_.clear();
-  by_type_.clear();
-  names_.clear();
-  instances_.clear();
+void Catalog::TakeFrom(Catalog* other) {
+  trees_ = std::exchange(other->trees_, {});
+  places_ = std::exchange(other->places_, {});
+  referrers_ = std::exchange(other->referrers_, {});
+  type_numbers_ = std::exchange(other->type_numbers_, {});
+  by_type_ = std::exchange(other->by_type_, {});
+  names_ = std::exchange(other->names_, {});
+  instances_ = std::exchange(other->instances_, {});
 }
 
 // ---- trees ---------------------------------------------------------------------------------------

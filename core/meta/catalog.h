@@ -86,7 +86,8 @@ class Catalog {
   // Applying an effect twice, or one that is older than what is known, changes nothing more. kCorrupt: a tree that
   // can not be read; it is left out.
   Status Apply(const Effect& effect);
-  void Clear();
+  // All of another one, which is empty then. No events.
+  void TakeFrom(Catalog* other);
 
   std::function<void(const Event&)> on_event;
 

@@ -169,7 +169,8 @@ Touched TouchedBy(const Change& change, const Catalog& catalog) {
     for (const std::string& bytes : persist->trees) {
       auto tree = DecodeTree(bytes);
       if (!tree.ok()) continue;
-      touched.alone.insert(HomeKey(tree->home()));
+      // Of two trees that hold the same object, the later one has to see that it is persisted.
+      for (const meta::Node& node : tree->nodes) touched.alone.insert(HomeKey(node.id));
       for (const Link& link : tree->links) touched.shared.insert(HomeKey(link.home));
     }
   } else if (auto* remove = std::get_if<Delete>(&change)) {

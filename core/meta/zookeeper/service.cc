@@ -90,7 +90,7 @@ void ZookeeperService::Connect() {
       post_([ready = std::exchange(ready_, {}), status = last_error_] { ready(status); });
       return;
     }
-    retry_ns_ = MonotonicNs() + 1'000'000'000;
+    retry_ns_ = MonotonicNs() + kLongestPauseMs * 1'000'000;
     return;
   }
   connection_ = std::move(connection).value();
@@ -128,7 +128,9 @@ void ZookeeperService::OnState(State state) {
 // A new connection, and what follows from it.
 void ZookeeperService::Restart(const vineyard::Status& why) {
   if (phase_ == Phase::kStopped) return;
-  Log(LogLevel::kWarning, "metadata: %s; joining again", why.text().c_str());
+  if (why.text() != last_error_.text()) {
+    Log(LogLevel::kWarning, "metadata: %s; joining again", why.text().c_str());
+  }
   if (stale_since_ms_ == 0) stale_since_ms_ = UnixMs();
   last_error_ = why;
   epoch_guard_.Renew();
@@ -145,7 +147,8 @@ void ZookeeperService::Restart(const vineyard::Status& why) {
     connection_->Close();
     post_([closed = std::shared_ptr<Connection>(std::move(connection_))] {});
   }
-  retry_ns_ = MonotonicNs() + 100'000'000;
+  retry_ns_ = MonotonicNs() + pause_ms_ * 1'000'000;
+  pause_ms_ = std::min(2 * pause_ms_, kLongestPauseMs);
 }
 
 void ZookeeperService::JoinCluster() {
@@ -181,15 +184,17 @@ void ZookeeperService::Load() {
   loaded_ = false;
   writer_.Stop();
   housekeeper_.Stop();
-  catalog_.Clear();
+  // What is known is served until all is known anew.
+  loading_ = std::make_unique<Catalog>();
   follower_.Reset(connection_.get());
   follower_.ReadHead(Deadline::After(10000), epoch_guard_([this](Result<Revision> head) {
                        if (!head.ok()) return Restart(head.status());
                        loader_ = std::make_unique<Loader>(
-                           connection_.get(), &paths_, &catalog_,
+                           connection_.get(), &paths_, loading_.get(),
                            epoch_guard_([this, head = *head](const vineyard::Status& status) {
                              post_(epoch_guard_([this] { loader_.reset(); }));
                              if (!status.ok()) return Restart(status);
+                             catalog_.TakeFrom(loading_.get());
                              writer_.OnLoaded(head);
                              Serve(head);
                            }));
@@ -207,6 +212,7 @@ void ZookeeperService::Serve(Revision from) {
          loaded_ = true;
          stale_since_ms_ = 0;
          last_error_ = OkStatus();
+         pause_ms_ = kFirstPauseMs;
          writer_.Start(connection_.get(), fence_);
          housekeeper_.Start(connection_.get(), fence_);
          Log(LogLevel::kInfo, "metadata: instance %llu, epoch %llu of cluster %s, %llu trees",
@@ -247,6 +253,11 @@ void ZookeeperService::Tick(int64_t now_ns) {
   if (retry_ns_ != 0 && now_ns >= retry_ns_) Connect();
   follower_.Tick(now_ns);
   writer_.Tick(now_ns);
+  if (!barrier_posted_) SendBarriers();  // that failed
+  if (phase_ == Phase::kServing && now_ns >= next_look_ns_) {
+    next_look_ns_ = now_ns + 1'000'000'000;
+    WatchFences();
+  }
   std::erase_if(barriers_, [&](Barrier& barrier) {
     if (barrier.deadline.at_ns() > now_ns) return false;
     Answer(std::move(barrier.done),
@@ -384,7 +395,10 @@ void ZookeeperService::OnFences(const Children& children) {
 void ZookeeperService::Suspend(uint64_t number) {
   connection_->Get(paths_.Place(number), Deadline::After(10000),
                    epoch_guard_([this, number](Result<Node> node) {
-                     if (!node.ok()) return;
+                     if (!node.ok()) {
+                       fences_watched_ = false;  // Tick() looks again
+                       return;
+                     }
                      auto instance = DecodeInstance(node->data);
                      if (!instance.ok() || instance->lost) return;
                      std::random_device random;
@@ -406,13 +420,16 @@ void ZookeeperService::Bury(uint64_t number, const Suspect& suspect) {
   lost.since_ms = UnixMs();
   Entry entry;
   entry.traces.push_back({Trace::Kind::kInstanceChanged, true, number, {}, 0});
+  std::string fence = paths_.Fence(number, suspect.epoch);
   connection_->Multi(
       {Op::Check(fence_), Op::Check(paths_.Log(), follower_.log_version()),
+       // Only if it is not there: nobody who is alive is lost.
+       Op::Create(fence), Op::Remove(fence),
        Op::Set(paths_.Place(number), Encode(lost), suspect.version),
        Op::Create(paths_.NewEntry(follower_.log().generation), Encode(entry), Op::kSequential)},
-      Deadline::After(10000), epoch_guard_([this, number](const MultiResult& done) {
-        // Another was first, or it came back: the log tells. Else it is tried again.
-        if (!done.status.ok() && done.failed != 2) Suspend(number);
+      Deadline::After(10000), epoch_guard_([this](const MultiResult& done) {
+        // Another was first, or it came back, or it is tried again: the list of fences tells.
+        if (!done.status.ok()) fences_watched_ = false;
       }));
 }
 

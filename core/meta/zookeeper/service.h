@@ -91,6 +91,7 @@ class ZookeeperService : public Service {
   Instance self_;
   std::string cluster_;
   Catalog catalog_;
+  std::unique_ptr<Catalog> loading_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Join> join_;
   std::unique_ptr<Loader> loader_;
@@ -106,6 +107,9 @@ class ZookeeperService : public Service {
   bool read_only_ = false;
   int64_t stale_since_ms_ = 0;
   int64_t retry_ns_ = 0;  // when to connect again
+  // Between two attempts to join.
+  static constexpr int64_t kFirstPauseMs = 100, kLongestPauseMs = 3200;
+  int64_t pause_ms_ = kFirstPauseMs;
   vineyard::Status last_error_;
 
   std::vector<Barrier> barriers_;  // not sent yet
@@ -113,6 +117,7 @@ class ZookeeperService : public Service {
   std::vector<Waiting> waiting_;
   std::map<uint64_t, Suspect> suspects_;
   bool fences_watched_ = false;
+  int64_t next_look_ns_ = 0;  // at them, if they are not watched
 };
 
 }  // namespace vineyard::meta::zookeeper
