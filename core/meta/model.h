@@ -19,7 +19,11 @@ namespace vineyard::meta {
 struct Revision {
   uint64_t generation = 0;
   uint64_t entries = 0;
-  friend auto operator<=>(const Revision&, const Revision&) = default;
+  friend bool operator==(const Revision&, const Revision&) = default;
+  friend std::strong_ordering operator<=>(const Revision& a, const Revision& b) {
+    std::strong_ordering by_generation = a.generation <=> b.generation;
+    return std::is_eq(by_generation) ? a.entries <=> b.entries : by_generation;
+  }
 };
 
 // Made by the client library, so that a change is applied once however often it is sent.

@@ -157,23 +157,23 @@ void Follower::Apply(Slot& slot) {
       case Trace::Kind::kTreeCreated:
       case Trace::Kind::kTreeLabelled: {
         std::string& bytes = slot.trees[trace.id];
-        if (!bytes.empty()) apply(Effect(std::in_place_type<TreeCreated>, bytes));
+        if (!bytes.empty()) apply(Effect(TreeCreated{bytes}));
         break;
       }
       case Trace::Kind::kTreeDeleted:
-        apply(Effect(std::in_place_type<TreeDeleted>, trace.id));
+        apply(Effect(TreeDeleted{trace.id}));
         break;
       case Trace::Kind::kNamePut:
-        apply(Effect(std::in_place_type<NamePut>, trace.name, Name{trace.id, trace.revision}));
+        apply(Effect(NamePut{trace.name, Name{trace.id, trace.revision}}));
         break;
       case Trace::Kind::kNameDropped:
-        apply(Effect(std::in_place_type<NameDropped>, trace.name, trace.revision));
+        apply(Effect(NameDropped{trace.name, trace.revision}));
         break;
       case Trace::Kind::kInstanceChanged: {
         if (slot.trees[trace.id].empty()) break;  // forgotten since
         auto instance = DecodeInstance(slot.trees[trace.id]);
         if (instance.ok()) {
-          apply(Effect(std::in_place_type<InstanceChanged>, std::move(instance).value()));
+          apply(Effect(InstanceChanged{std::move(instance).value()}));
         } else {
           Log(LogLevel::kWarning, "metadata: instance %llu: %s; it is left out",
               static_cast<unsigned long long>(trace.id), instance.status().text().c_str());
@@ -181,7 +181,7 @@ void Follower::Apply(Slot& slot) {
         break;
       }
       case Trace::Kind::kInstanceForgotten:
-        apply(Effect(std::in_place_type<InstanceForgotten>, trace.id));
+        apply(Effect(InstanceForgotten{trace.id}));
         break;
       case Trace::Kind::kOther:
         if (trace.must_understand) owner_.on_read_only();

@@ -78,18 +78,18 @@ void Loader::Keep(const std::string& path, const Node& node) {
       ASSIGN_OR_RETURN(Instance instance, DecodeInstance(node.data));
       if (NumberOf(base) != instance.number)
         return Corrupt("instance: its number is not its node's");
-      return catalog_->Apply(Effect(std::in_place_type<InstanceChanged>, std::move(instance)));
+      return catalog_->Apply(Effect(InstanceChanged{std::move(instance)}));
     }
     if (what_ == What::kTrees) {
       ASSIGN_OR_RETURN(Tree tree, DecodeTree(node.data));
       if (IdOf(base) != tree.home()) return Corrupt("tree: its root is not its node's");
-      return catalog_->Apply(Effect(std::in_place_type<TreeCreated>, node.data));
+      return catalog_->Apply(Effect(TreeCreated{node.data}));
     }
     ASSIGN_OR_RETURN(NameNode name, DecodeName(node.data));
     if (EscapeName(name.name) != base) return Corrupt("name: it is not its node's");
     if (name.id == kInvalidId) return OkStatus();  // dropped
     Name value{name.id, NameRevision(name.generation, node.stat.version)};
-    return catalog_->Apply(Effect(std::in_place_type<NamePut>, std::move(name.name), value));
+    return catalog_->Apply(Effect(NamePut{std::move(name.name), value}));
   };
   vineyard::Status status = keep();
   if (!status.ok()) {
