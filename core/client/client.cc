@@ -229,6 +229,8 @@ Status Client::Grant(Session* session, uint64_t slot, const Patience& patience) 
 Status Client::EnsureSegment(Session* session, uint32_t number, bool writable,
                              const Patience& patience) {
   auto gone = [&] {
+    Status usable = CheckUsable();  // another thread may have closed it
+    if (!usable.ok()) return usable;
     return Status(
         Code::kUnavailable,
         Format(writable ? "segment %u: the daemon that leased it is gone, and the blob in it "

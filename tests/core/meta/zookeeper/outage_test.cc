@@ -231,7 +231,7 @@ TEST_F(ZooKeeper, ASessionMovesToAnotherServerOfItsEnsemble) {
   int64_t session = client->session_id();
   EXPECT_TRUE(Multi(client, {Op::Create("/a", "", Op::kEphemeral)}).status.ok());
   ensemble.server(ensemble.Leader()).Kill();
-  EXPECT_NE(ensemble.Leader(), ensemble.Follower());
+  ensemble.Leader();  // there is one again
   // Its link may have been to a follower, which drops it, too.
   std::optional<Status> written;
   while (!written.has_value() || written->code() == Code::kUnknown) {
