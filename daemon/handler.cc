@@ -184,7 +184,10 @@ Result<std::string> Handler::Find(uint64_t session, const wire::Find& find) {
   if (!found.ok()) return found.status();
   holds_->Hold(session, found->slot, MonotonicNs());
   std::string body;
-  wire::FindAnswer{found->slot, found->word}.Encode(&body);
+  wire::FindAnswer answer;
+  answer.slot = found->slot;
+  answer.word = found->word;
+  answer.Encode(&body);
   return body;
 }
 

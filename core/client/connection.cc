@@ -53,16 +53,27 @@ const char* NameOf(wire::MessageType type) {
       return "trim";
     case MessageType::kGoodbye:
       return "goodbye";
+    case MessageType::kInstances:
+      return "list of instances";
+    case MessageType::kForgetInstance:
+      return "forget instance";
+    case MessageType::kSync:
+      return "sync";
+    case MessageType::kWatch:
+      return "watch";
   }
   return "request";
 }
 
 }  // namespace
 
-void Request::WriteHeader(uint64_t correlation, uint64_t number) {
+void Request::WriteHeader(uint64_t correlation, uint64_t number, bool is_repeated,
+                          uint16_t patience) {
   wire::FrameHeader header =
       wire::MakeHeader(static_cast<uint16_t>(type),
                        static_cast<uint32_t>(frame.size() - sizeof header), correlation, number);
+  header.flags = is_repeated ? wire::kRepeated : 0;
+  header.patience = patience;
   std::memcpy(frame.data(), &header, sizeof header);
 }
 
@@ -152,7 +163,8 @@ Status Connection::SendRequest(Pending* pending, Lock& lock) {
     if (pending->patience->deadline.passed()) return NoAnswer(*pending);
     return Sleep(pending, lock, For::kTurn);
   }
-  pending->request->WriteHeader(pending->correlation, pending->number);
+  pending->request->WriteHeader(pending->correlation, pending->number, pending->sends > 0,
+                                wire::PatienceOfMs(pending->patience->deadline.LeftMs()));
   std::shared_ptr<Socket> socket = socket_;
   uint64_t generation = generation_, sent = 0;
   Status status;

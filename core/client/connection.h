@@ -51,7 +51,9 @@ struct Request {
   Request(wire::MessageType message, const Message& body) : Request(message) {
     body.Encode(&frame);
   }
-  void WriteHeader(uint64_t correlation, uint64_t number);
+  // `patience`: as in the header; 0: not said.
+  void WriteHeader(uint64_t correlation, uint64_t number, bool is_repeated = false,
+                   uint16_t patience = 0);
 
   wire::MessageType type;
   std::string frame;

@@ -14,7 +14,7 @@ Status CheckHeader(const FrameHeader& header) {
     return {Code::kLimit,
             Format("frame: body of %u bytes, at most %u are allowed", header.body_size, kMaxBody)};
   }
-  if (header.descriptors > kMaxDescriptors || header.reserved != 0) {
+  if (header.descriptors > kMaxDescriptors || (header.flags & ~kRepeated) != 0) {
     return Protocol("frame: reserved bits of the header are set");
   }
   return OkStatus();

@@ -21,12 +21,20 @@ struct FrameHeader {
   uint16_t type;         // MessageType; an answer has kAnswer added
   uint16_t descriptors;  // that come with this frame
   uint32_t body_size;
-  uint32_t reserved;     // 0
+  uint16_t flags;     // kRepeated
+  uint16_t patience;  // of a request: tenths of a second that its sender waits at most; 0: not said
   uint64_t correlation;  // chosen by the client, repeated in the answer
   uint64_t number;       // of a mutating request (core/wire/messages.h); else 0
 };
 static_assert(sizeof(FrameHeader) == 32);
 inline constexpr uint16_t kAnswer = 0x8000;
+// In flags: this request was sent before, and its first sending may have been applied.
+inline constexpr uint16_t kRepeated = 1;
+
+// What a sender that waits so long puts in: rounded down, so that the answer comes while it waits.
+constexpr uint16_t PatienceOfMs(int64_t wait_ms) {
+  return static_cast<uint16_t>(wait_ms < 100 ? 1 : wait_ms > 6'553'500 ? 65535 : wait_ms / 100);
+}
 
 inline FrameHeader MakeHeader(uint16_t type, uint32_t body_size, uint64_t correlation,
                               uint64_t number, uint16_t descriptors = 0) {

@@ -21,6 +21,7 @@ bool IsMutating(MessageType type) {
     case MessageType::kSetLabels:
     case MessageType::kPersist:
     case MessageType::kClear:
+    case MessageType::kForgetInstance:
       return true;
     default:
       return false;
@@ -137,27 +138,6 @@ Result<Grant> Grant::Decode(const Value& body) {
 
 // ---- reading ----
 
-void Find::Encode(std::string* out) const {
-  Packer(out).Array(4).Uint(id).String(name).Bool(labels).Uint(timeout_ms);
-}
-
-Result<Find> Find::Decode(const Value& body) {
-  Find find;
-  Fields fields("find", body);
-  fields.Uint("id", &find.id).Text("name", &find.name).Bool("labels", &find.labels);
-  fields.Uint("timeout", &find.timeout_ms);
-  return Finish(fields, std::move(find));
-}
-
-void FindAnswer::Encode(std::string* out) const { Succeeded(out, 2).Uint(slot).Uint(word); }
-
-Result<FindAnswer> FindAnswer::Decode(const Answer& answer) {
-  FindAnswer found;
-  Fields fields("find", answer);
-  fields.Uint("slot", &found.slot, UINT32_MAX - 1).Uint("word", &found.word);
-  return Finish(fields, std::move(found));
-}
-
 namespace {
 
 // A pattern takes time with its length, for every name that it is held against.
@@ -173,14 +153,16 @@ Status CheckPage(const char* what, std::string_view glob, uint64_t limit) {
 }  // namespace
 
 void List::Encode(std::string* out) const {
-  Packer(out).Array(3).String(type_glob).Bytes(after).Uint(limit);
+  Packer(out).Array(6).String(type_glob).Bytes(after).Uint(limit).Uint(instance);
+  Packer(out).String(label).String(value);
 }
 
 Result<List> List::Decode(const Value& body) {
   List list;
   Fields fields("list", body);
   fields.Text("type", &list.type_glob).Bytes("after", &list.after);
-  fields.Uint("limit", &list.limit, kMaxPage);
+  fields.Uint("limit", &list.limit, kMaxPage).Uint("instance", &list.instance, kMaxInstance);
+  fields.Text("label", &list.label).Text("value", &list.value);
   RETURN_IF_ERROR(CheckPage("list", list.type_glob, list.limit));
   return Finish(fields, std::move(list));
 }

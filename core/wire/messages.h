@@ -42,9 +42,13 @@ enum class MessageType : uint16_t {
   kStatus = 18,
   kTrim = 19,
   kGoodbye = 20,
+  kInstances = 21,
+  kForgetInstance = 22,  // mutating
+  kSync = 23,
+  kWatch = 24,
 };
 bool IsMutating(MessageType type);
-// Requests without a struct below (list types, clear, status, trim, goodbye) have an empty list as
+// Requests without a struct below (clear, status, trim, instances, goodbye) have an empty list as
 // body: "\x90".
 
 inline constexpr uint64_t kRequestWindow = 64;
@@ -115,28 +119,60 @@ struct Grant {
 // ---- reading ----
 
 // Find: now, or not found. Wait: until it is there or timeout_ms passed (kTimeout). By id, or by
-// name when `name` is not empty (then `id` is ignored). The daemon holds what it answers until this
-// session's next frame or for one second, so that the client can pin it.
+// name when `name` is not empty (then `id` is ignored). What is in this instance's memory is answered as
+// a slot, which the daemon holds until this session's next frame or for one second, so that the client
+// can pin it; what other instances have persisted as metadata.
 struct Find {
   ObjectId id = kInvalidId;
   std::string_view name;
   bool labels = false;      // the labels of `id` instead of `id`
   uint64_t timeout_ms = 0;  // Wait only
+  bool latest = false;      // of a name: as of now, not as of what this daemon knows
   void Encode(std::string* out) const;
   static Result<Find> Decode(const Value& body);
 };
+enum class OwnerState : uint8_t { kAlive = 0, kLost = 1 };
+// A node of a persisted tree that lives on another instance.
+struct RemoteNode {
+  ObjectId id = kInvalidId;
+  BlobKind kind = BlobKind::kBuffer;  // of a blob
+  uint64_t value_size = 0;            // of a blob: bytes of its value window
+  std::string_view record;            // of an object
+};
+// What is known of an object of another instance: it and whatever is below it in the same tree. Members
+// that are not among the nodes are objects of their own, to be asked for by their ids.
+struct RemoteObject {
+  uint64_t instance = 0;
+  OwnerState owner = OwnerState::kAlive;
+  uint64_t since_ms = 0;          // Unix time since when the owner is so
+  std::string_view host;          // of the owner
+  uint64_t stale_since_ms = 0;    // Unix time from which on this may be old; 0: it is not
+  std::vector<RemoteNode> nodes;  // the object that was asked for first
+  std::vector<std::pair<std::string_view, std::string_view>> labels;  // of that object
+};
 struct FindAnswer {
+  enum class Kind : uint8_t { kSlot = 0, kRemote = 1, kName = 2 };
+  Kind kind = Kind::kSlot;
   uint64_t slot = 0;  // of the object; for a name of the name's own slot
   uint64_t word = 0;
+  RemoteObject remote;
+  struct {
+    ObjectId id = kInvalidId;
+    uint64_t revision = 0;
+  } name;  // of the cluster, not of this instance's memory
   void Encode(std::string* out) const;
   static Result<FindAnswer> Decode(const Answer& answer);
 };
 
-// Objects whose type or one of its bases matches the glob, by type name and then by id; and labels.
+// Objects whose type or one of its bases matches the glob, by type name and then by id: those of this
+// instance, and those that the cluster knows.
 struct List {
   std::string_view type_glob;
   std::string_view after;  // cursor of the answer before; empty: from the start
   uint64_t limit = 0;      // 1 to kMaxPage
+  uint64_t instance = 0;   // only objects of this instance; 0: of all
+  std::string_view label;  // only objects that have this label; empty: all
+  std::string_view value;  // with this value; empty: any
   void Encode(std::string* out) const;
   static Result<List> Decode(const Value& body);
 };
@@ -180,6 +216,77 @@ struct ListNamesAnswer {
   std::string cursor;  // empty: that was all
   void Encode(std::string* out) const;
   static Result<ListNamesAnswer> Decode(const Answer& answer);
+};
+
+// Instances of the cluster, ordered by number; without a cluster this one.
+struct InstancesAnswer {
+  struct Item {
+    uint64_t number = 0;
+    OwnerState state = OwnerState::kAlive;
+    uint64_t since_ms = 0;      // Unix time since when it is so
+    uint64_t memory_limit = 0;  // bytes
+    uint64_t epoch = 0, uid = 0;
+    std::string host, socket, endpoint;
+  };
+  std::vector<Item> instances;
+  void Encode(std::string* out) const;
+  static Result<InstancesAnswer> Decode(const Answer& answer);
+};
+
+// So much of the cluster's log of changes: a token by which who has seen it on one instance asks
+// another for no less.
+struct LogPosition {
+  uint64_t generation = 0;
+  uint64_t entries = 0;
+};
+// Answered with the position up to which this daemon's knowledge reaches: now; once it knows everything
+// that was committed anywhere before the request; or once it reaches `at_least`. kTimeout: not within
+// the request's patience. kUnavailable: the metadata service can not be asked.
+struct Sync {
+  enum class Kind : uint8_t { kNow = 0, kBarrier = 1, kAtLeast = 2 };
+  Kind kind = Kind::kNow;
+  LogPosition at_least;
+  void Encode(std::string* out) const;
+  static Result<Sync> Decode(const Value& body);
+};
+struct SyncAnswer {
+  LogPosition position;
+  void Encode(std::string* out) const;
+  static Result<SyncAnswer> Decode(const Answer& answer);
+};
+
+// Events behind a position, as soon as there is one, or none after timeout_ms. Position {0, 0}: from now
+// on. The answer says where to go on.
+struct Watch {
+  LogPosition after;
+  uint64_t timeout_ms = 0;
+  uint64_t limit = 0;  // 1 to kMaxPage
+  void Encode(std::string* out) const;
+  static Result<Watch> Decode(const Value& body);
+};
+// Numbers of the C interface (VINEYARD_EVENT_*).
+enum class EventKind : uint8_t {
+  kCreated = 1,    // id: the root of a tree that was persisted; instance: its owner
+  kDeleted = 2,    // likewise
+  kNamed = 3,      // name, id
+  kDropped = 4,    // name, and the id that it had
+  kJoined = 5,     // instance
+  kLost = 6,       // instance
+  kForgotten = 7,  // instance
+  kLabelled = 8,   // id: the root of the tree of which an object's labels changed
+  kCompacted = 9,  // what happened up to here is not known any more: list anew
+};
+struct WatchAnswer {
+  struct Event {
+    EventKind kind = EventKind::kCreated;
+    ObjectId id = kInvalidId;
+    uint64_t instance = 0;
+    std::string name;
+  };
+  std::vector<Event> events;
+  LogPosition position;  // behind the last of them
+  void Encode(std::string* out) const;
+  static Result<WatchAnswer> Decode(const Answer& answer);
 };
 
 // Status: names to numbers and texts, in the order in which people should read them.
@@ -270,6 +377,12 @@ struct Persist {
   std::vector<ObjectId> ids;
   void Encode(std::string* out) const;
   static Result<Persist> Decode(const Value& body);
+};
+// A lost instance goes from the cluster's books, with its trees and their names.
+struct ForgetInstance {
+  uint64_t number = 0;
+  void Encode(std::string* out) const;
+  static Result<ForgetInstance> Decode(const Value& body);
 };
 
 }  // namespace vineyard::wire

@@ -92,6 +92,12 @@ void ReadRequest(MessageType type, const Value& body) {
       return Request<SetLabels>(body);
     case MessageType::kPersist:
       return Request<Persist>(body);
+    case MessageType::kForgetInstance:
+      return Request<ForgetInstance>(body);
+    case MessageType::kSync:
+      return Request<Sync>(body);
+    case MessageType::kWatch:
+      return Request<Watch>(body);
     default:
       return;
   }
@@ -115,6 +121,12 @@ void ReadReply(MessageType type, std::string_view body) {
       return Reply<ListTypesAnswer>(body);
     case MessageType::kStatus:
       return Reply<StatusAnswer>(body);
+    case MessageType::kInstances:
+      return Reply<InstancesAnswer>(body);
+    case MessageType::kSync:
+      return Reply<SyncAnswer>(body);
+    case MessageType::kWatch:
+      return Reply<WatchAnswer>(body);
     default:
       return Reply<MutationAnswer>(body);
   }

@@ -50,7 +50,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (answer.ok()) {
     Answers<wire::Welcome, wire::SegmentAnswer, wire::FindAnswer, wire::ListAnswer,
             wire::ListTypesAnswer, wire::ListNamesAnswer, wire::StatusAnswer, wire::LeaseAnswer,
-            wire::MutationAnswer>(*answer);
+            wire::InstancesAnswer, wire::SyncAnswer, wire::WatchAnswer, wire::MutationAnswer>(
+        *answer);
   }
   return 0;
 }

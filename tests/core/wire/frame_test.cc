@@ -30,7 +30,7 @@ TEST(Frame, BodyAboveTheLimitIsRefusedBeforeItIsRead) {
 
 TEST(Frame, ReservedBitsMustBeZero) {
   FrameHeader header = MakeHeader(1, 0, 0, 0);
-  header.reserved = 1;
+  header.flags = 2;
   EXPECT_EQ(CheckHeader(header).code(), Code::kProtocol);
   EXPECT_EQ(CheckHeader(MakeHeader(1, 0, 0, 0, kMaxDescriptors + 1)).code(), Code::kProtocol);
 }

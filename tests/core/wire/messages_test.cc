@@ -75,12 +75,113 @@ TEST(Messages, WelcomeRoundTrip) {
 
 TEST(Messages, FindRoundTrip) {
   Wire wire;
-  auto read = wire.Request(Find{kEmptyBlobId | 5, "a name", true, 30000});
+  auto read = wire.Request(Find{kEmptyBlobId | 5, "a name", true, 30000, true});
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(read->id, kEmptyBlobId | 5);
   EXPECT_EQ(read->name, "a name");
   EXPECT_TRUE(read->labels);
   EXPECT_EQ(read->timeout_ms, 30000u);
+  EXPECT_TRUE(read->latest);
+}
+
+TEST(Messages, AnswersOfFindRoundTrip) {
+  Wire a, b, c;
+  FindAnswer slot;
+  slot.slot = 7;
+  slot.word = UINT64_MAX;
+  auto read = a.Reply(slot);
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->kind, FindAnswer::Kind::kSlot);
+  EXPECT_EQ(read->slot, 7u);
+  EXPECT_EQ(read->word, UINT64_MAX);
+
+  FindAnswer name;
+  name.kind = FindAnswer::Kind::kName;
+  name.name.id = 5;
+  name.name.revision = 6;
+  read = b.Reply(name);
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->kind, FindAnswer::Kind::kName);
+  EXPECT_EQ(read->name.id, 5u);
+  EXPECT_EQ(read->name.revision, 6u);
+
+  FindAnswer remote;
+  remote.kind = FindAnswer::Kind::kRemote;
+  remote.remote.instance = 9;
+  remote.remote.owner = OwnerState::kLost;
+  remote.remote.since_ms = 10;
+  remote.remote.host = "host";
+  remote.remote.stale_since_ms = 11;
+  remote.remote.nodes = {{1, BlobKind::kBuffer, 0, "record"},
+                         {kEmptyBlobId | 2, BlobKind::kByteArray, 13, {}}};
+  remote.remote.labels = {{"key", "value"}};
+  read = c.Reply(remote);
+  ASSERT_TRUE(read.ok()) << read.status().ToString();
+  EXPECT_EQ(read->kind, FindAnswer::Kind::kRemote);
+  EXPECT_EQ(read->remote.instance, 9u);
+  EXPECT_EQ(read->remote.owner, OwnerState::kLost);
+  EXPECT_EQ(read->remote.since_ms, 10u);
+  EXPECT_EQ(read->remote.host, "host");
+  EXPECT_EQ(read->remote.stale_since_ms, 11u);
+  ASSERT_EQ(read->remote.nodes.size(), 2u);
+  EXPECT_EQ(read->remote.nodes[0].id, 1u);
+  EXPECT_EQ(read->remote.nodes[0].record, "record");
+  EXPECT_EQ(read->remote.nodes[1].kind, BlobKind::kByteArray);
+  EXPECT_EQ(read->remote.nodes[1].value_size, 13u);
+  ASSERT_EQ(read->remote.labels.size(), 1u);
+  EXPECT_EQ(read->remote.labels[0].second, "value");
+}
+
+TEST(Messages, ARemoteObjectWithoutNodesIsRefused) {
+  Wire wire;
+  FindAnswer remote;
+  remote.kind = FindAnswer::Kind::kRemote;
+  EXPECT_EQ(wire.Reply(remote).status().code(), Code::kProtocol);
+}
+
+TEST(Messages, TheClustersRoundTrip) {
+  Wire a, b, c, d, e, f;
+  InstancesAnswer::Item item;
+  item.number = 3;
+  item.state = OwnerState::kLost;
+  item.since_ms = 4;
+  item.memory_limit = 5;
+  item.epoch = 6;
+  item.uid = 7;
+  item.host = "host";
+  item.socket = "/socket";
+  item.endpoint = "endpoint";
+  auto instances = a.Reply(InstancesAnswer{{item}});
+  ASSERT_TRUE(instances.ok());
+  const auto& read = instances->instances.at(0);
+  EXPECT_EQ(read.number, 3u);
+  EXPECT_EQ(read.state, OwnerState::kLost);
+  EXPECT_EQ(read.since_ms, 4u);
+  EXPECT_EQ(read.memory_limit, 5u);
+  EXPECT_EQ(read.epoch, 6u);
+  EXPECT_EQ(read.uid, 7u);
+  EXPECT_EQ(read.host + read.socket + read.endpoint, "host/socketendpoint");
+  EXPECT_EQ(b.Request(ForgetInstance{8})->number, 8u);
+
+  auto sync = c.Request(Sync{Sync::Kind::kAtLeast, {1, 2}});
+  ASSERT_TRUE(sync.ok());
+  EXPECT_EQ(sync->kind, Sync::Kind::kAtLeast);
+  EXPECT_EQ(sync->at_least.generation, 1u);
+  EXPECT_EQ(sync->at_least.entries, 2u);
+  EXPECT_EQ(d.Reply(SyncAnswer{{3, 4}})->position.entries, 4u);
+
+  auto watch = e.Request(Watch{{5, 6}, 7, 8});
+  ASSERT_TRUE(watch.ok());
+  EXPECT_EQ(watch->after.generation, 5u);
+  EXPECT_EQ(watch->timeout_ms, 7u);
+  EXPECT_EQ(watch->limit, 8u);
+  auto events = f.Reply(WatchAnswer{{{EventKind::kNamed, 1, 2, "name"}}, {9, 10}});
+  ASSERT_TRUE(events.ok());
+  EXPECT_EQ(events->events.at(0).kind, EventKind::kNamed);
+  EXPECT_EQ(events->events.at(0).id, 1u);
+  EXPECT_EQ(events->events.at(0).instance, 2u);
+  EXPECT_EQ(events->events.at(0).name, "name");
+  EXPECT_EQ(events->position.entries, 10u);
 }
 
 TEST(Messages, SegmentAndGrantRoundTrip) {
@@ -95,10 +196,14 @@ TEST(Messages, SegmentAndGrantRoundTrip) {
 
 TEST(Messages, ListsRoundTrip) {
   Wire a, b, c, d, e, f;
-  auto list = a.Request(List{"vineyard::*", std::string_view("\xff\0cursor", 8), kMaxPage});
+  auto list = a.Request(
+      List{"vineyard::*", std::string_view("\xff\0cursor", 8), kMaxPage, 7, "key", "value"});
   ASSERT_TRUE(list.ok());
   EXPECT_EQ(list->type_glob, "vineyard::*");
   EXPECT_EQ(list->after, std::string_view("\xff\0cursor", 8));
+  EXPECT_EQ(list->instance, 7u);
+  EXPECT_EQ(list->label, "key");
+  EXPECT_EQ(list->value, "value");
   auto page = b.Reply(ListAnswer{{1, UINT64_MAX}, "\xfe"});
   ASSERT_TRUE(page.ok());
   EXPECT_EQ(page->ids, (std::vector<ObjectId>{1, UINT64_MAX}));
@@ -120,7 +225,7 @@ TEST(Messages, ListsRoundTrip) {
 
 TEST(Messages, PageAboveTheLimitIsRefused) {
   Wire wire;
-  EXPECT_EQ(wire.Request(List{"*", "", kMaxPage + 1}).status().code(), Code::kLimit);
+  EXPECT_EQ(wire.Request(List{"*", "", kMaxPage + 1, 0, "", ""}).status().code(), Code::kLimit);
 }
 
 TEST(Messages, StatusKeepsItsOrder) {
