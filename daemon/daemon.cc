@@ -13,10 +13,12 @@
 #include <exception>
 #include <memory>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/shm/state_file.h"
 #include "core/store/store.h"
 #include "daemon/keeper.h"
+#include "daemon/metadata.h"
 #include "daemon/server.h"
 #include "daemon/size.h"
 
@@ -24,6 +26,9 @@ namespace vineyard::daemon {
 namespace {
 
 constexpr auto kExecPause = std::chrono::seconds(1);
+// For the metadata service, at the first start: without it nobody knows which instance this is.
+constexpr int64_t kFirstJoinMs = 30'000;
+constexpr auto kFirstJoinTick = std::chrono::milliseconds(20);
 
 // The daemon's parts beside the server: its state, its signals, its keeper.
 class Daemon {
@@ -35,6 +40,10 @@ class Daemon {
 
  private:
   Status Open();
+  Status OpenStore();
+  void StartService();
+  Status AwaitService();
+  void OnServing(bool is_new_cluster);
   void WatchSignals();
   void WatchKeeper();
   void BecomeKeeper();
@@ -47,7 +56,12 @@ class Daemon {
   asio::steady_timer exec_timer_;
   std::unique_ptr<shm::StateFile> state_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<meta::Service> service_;
   std::unique_ptr<Server> server_;
+  bool serving_ = false;  // the service does, and the server does not know it yet
+  Status failed_;         // the service, for ever
+  bool is_replaced_ = false;
+  bool stopping_ = false;
 };
 
 Status Daemon::Open() {
@@ -55,6 +69,63 @@ Status Daemon::Open() {
   ASSIGN_OR_RETURN(state_,
                    shm::StateFile::Adopt(Fd(fcntl(inheritance_.state, F_DUPFD_CLOEXEC, 3))));
   fresh_ = !state_->Lookup(shm::Role::kIndex).has_value();
+  // Objects have the number of their instance in their ids: at first it is the cluster's to give.
+  if (fresh_) {
+    StartService();
+    RETURN_IF_ERROR(AwaitService());
+    return OpenStore();
+  }
+  RETURN_IF_ERROR(OpenStore());
+  StartService();
+  return OkStatus();
+}
+
+void Daemon::StartService() {
+  MetadataOwner owner;
+  owner.post = [this](std::function<void()> task) { asio::post(loop_, std::move(task)); };
+  owner.on_serving = [this](bool is_new_cluster) { OnServing(is_new_cluster); };
+  owner.on_failed = [this](const Status& why) {
+    failed_ = why;
+    Log(LogLevel::kError, "%s", why.ToString().c_str());
+  };
+  owner.on_replaced = [this](const Status& why) {
+    Log(LogLevel::kError, "%s: this one ends", why.ToString().c_str());
+    is_replaced_ = true;
+    loop_.stop();
+  };
+  service_ = StartMetadata(*inheritance_.options, fresh_, state_.get(), std::move(owner));
+}
+
+Status Daemon::AwaitService() {
+  Deadline deadline = Deadline::After(kFirstJoinMs);
+  while (!serving_) {
+    if (!failed_.ok()) return failed_;
+    if (stopping_) return {Code::kUnavailable, "metadata: stopped before it was there"};
+    if (deadline.passed()) {
+      return {
+          Code::kUnavailable,
+          "metadata: " + service_->health().text +
+              Format(": it does not serve within %lld s; start it, name another with --meta, or "
+                     "use --meta local for objects of this host alone",
+                     static_cast<long long>(kFirstJoinMs / 1000))};
+    }
+    loop_.restart();
+    loop_.run_one_for(kFirstJoinTick);
+    service_->Tick(MonotonicNs());
+  }
+  loop_.restart();
+  return OkStatus();
+}
+
+void Daemon::OnServing(bool is_new_cluster) {
+  if (server_ == nullptr) {
+    serving_ = true;
+  } else {
+    server_->OnServing(is_new_cluster);
+  }
+}
+
+Status Daemon::OpenStore() {
   store::Options options;
   options.size_bytes = inheritance_.options->size_bytes;
   options.prefault_bytes = inheritance_.options->prefault_bytes;
@@ -64,13 +135,15 @@ Status Daemon::Open() {
 }
 
 int Daemon::Run() {
+  WatchSignals();
   Status opened = Open();
   if (!opened.ok()) {
-    Log(LogLevel::kError, "open the store: %s", opened.ToString().c_str());
+    Log(LogLevel::kError, "start: %s", opened.ToString().c_str());
     return fresh_ ? kCanNotStart : EXIT_FAILURE;
   }
-  server_ = std::make_unique<Server>(&loop_, store_.get(), inheritance_.options);
-  WatchSignals();
+  server_ = std::make_unique<Server>(&loop_, store_.get(), service_.get(), state_.get(),
+                                     inheritance_.options);
+  if (serving_) server_->OnServing(/*is_new_cluster=*/false);  // a fresh store has nothing to tell
   WatchKeeper();
   server_->Start(state_->Lookup(shm::Role::kListener)->fd);
   std::string adopted =
@@ -79,7 +152,9 @@ int Daemon::Run() {
   Log(LogLevel::kInfo, "ready: socket %s, %s, pid %d, keeper %d%s",
       inheritance_.options->socket.c_str(), PrintSize(inheritance_.options->size_bytes).c_str(),
       getpid(), inheritance_.keeper, adopted.c_str());
+  if (stopping_) server_->Stop();
   loop_.run();
+  if (is_replaced_) return EXIT_FAILURE;
   store_->End();
   Log(LogLevel::kInfo, "stopped");
   return kStopped;
@@ -100,7 +175,8 @@ void Daemon::WatchSignals() {
     keeper_.close(ignored);
     exec_timer_.cancel();
     signals_.close(ignored);
-    server_->Stop();
+    stopping_ = true;
+    if (server_ != nullptr) server_->Stop();
   });
 }
 

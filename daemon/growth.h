@@ -27,6 +27,8 @@ struct Postponed {
   std::shared_ptr<Session> session;
   wire::FrameHeader request;
   std::string body;
+  int64_t deadline_ns = INT64_MAX;
+  bool synced = false;
 };
 
 class Growth {

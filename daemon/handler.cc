@@ -2,7 +2,6 @@
 
 #include "core/base/clock.h"
 #include "core/object/pack.h"
-#include "core/object/types.h"
 #include "core/shm/state_file.h"
 
 namespace vineyard::daemon {
@@ -31,6 +30,12 @@ Reply Succeeded(const T& message) {
   return reply;
 }
 
+Reply Of(Reply::Kind kind) {
+  Reply reply;
+  reply.kind = kind;
+  return reply;
+}
+
 Reply Empty() {
   Reply reply;
   reply.body = wire::EncodeEmpty();
@@ -39,62 +44,60 @@ Reply Empty() {
 
 }  // namespace
 
-Reply Handler::Handle(uint64_t session, const wire::FrameHeader& header, std::string_view body) {
+Reply Handler::Handle(const Inquiry& inquiry, Later later) {
   Arena arena;
-  Result<Value> value = Unpack(body, &arena, kMaxDepth, wire::kMaxValues);
+  Result<Value> value = Unpack(inquiry.body, &arena, kMaxDepth, wire::kMaxValues);
   if (value.status().code() == Code::kLimit) {
     return Failed(Limit("request: its body holds " + value.status().text()));
   }
   if (!value.ok()) return Failed(Protocol("body: " + value.status().text()));
-  return Dispatch(session, header, *value);
+  return Dispatch(inquiry, *value, std::move(later));
 }
 
-Reply Handler::Dispatch(uint64_t session, const wire::FrameHeader& header, const Value& body) {
-  auto type = static_cast<MessageType>(header.type);
-  if (wire::IsMutating(type)) return Change(session, header, body);
+Reply Handler::Dispatch(const Inquiry& inquiry, const Value& body, Later later) {
+  auto type = static_cast<MessageType>(inquiry.header.type);
+  if (wire::IsMutating(type)) return Change(inquiry, body, std::move(later));
   switch (type) {
     case MessageType::kSegment:
-      return Segment(session, body);
+      return Segment(inquiry.session, body);
     case MessageType::kGrant: {
       auto grant = wire::Grant::Decode(body);
       if (!grant.ok()) return Failed(grant.status());
-      vineyard::Status granted = store_->Grant(session, grant->piece);
+      vineyard::Status granted = store_->Grant(inquiry.session, grant->piece);
       return granted.ok() ? Empty() : Failed(granted);
     }
-    case MessageType::kFind: {
-      auto find = wire::Find::Decode(body);
-      if (!find.ok()) return Failed(find.status());
-      Result<std::string> found = Find(session, *find);
-      if (!found.ok()) return Failed(found.status());
-      Reply reply;
-      reply.body = std::move(found).value();
-      return reply;
-    }
+    case MessageType::kFind:
     case MessageType::kWait:
-      return Wait(session, body);
+      return Find(inquiry, body);
     case MessageType::kListNames: {
       auto list = wire::ListNames::Decode(body);
-      if (!list.ok()) return Failed(list.status());
-      store::NamePage page = store_->ListNames(list->glob, list->after, list->limit);
-      wire::ListNamesAnswer answer;
-      answer.cursor = std::move(page.cursor);
-      for (store::NameItem& item : page.names) {
-        answer.names.push_back({std::move(item.name), item.id, item.revision});
-      }
-      return Succeeded(answer);
+      return list.ok() ? Succeeded(lookup_->ListNames(*list)) : Failed(list.status());
     }
     case MessageType::kList: {
       auto list = wire::List::Decode(body);
       if (!list.ok()) return Failed(list.status());
-      Result<store::Page> page = store_->List(list->type_glob, list->after, list->limit);
-      if (!page.ok()) return Failed(page.status());
-      return Succeeded(wire::ListAnswer{std::move(page->ids), std::move(page->cursor)});
+      Result<wire::ListAnswer> page = lookup_->List(*list);
+      return page.ok() ? Succeeded(*page) : Failed(page.status());
     }
     case MessageType::kListTypes: {
       auto list = wire::ListTypes::Decode(body);
-      if (!list.ok()) return Failed(list.status());
-      store::TypePage page = store_->ListTypes(list->after);
-      return Succeeded(wire::ListTypesAnswer{std::move(page.types), std::move(page.cursor)});
+      return list.ok() ? Succeeded(lookup_->ListTypes(*list)) : Failed(list.status());
+    }
+    case MessageType::kInstances:
+      return Succeeded(lookup_->Instances());
+    case MessageType::kSync: {
+      auto sync = wire::Sync::Decode(body);
+      if (!sync.ok()) return Failed(sync.status());
+      Reply reply = Of(Reply::Kind::kLog);
+      reply.sync = *sync;
+      return reply;
+    }
+    case MessageType::kWatch: {
+      auto watch = wire::Watch::Decode(body);
+      if (!watch.ok()) return Failed(watch.status());
+      Reply reply = Of(Reply::Kind::kWatch);
+      reply.watch = *watch;
+      return reply;
     }
     case MessageType::kStatus:
       return Status();
@@ -104,66 +107,94 @@ Reply Handler::Dispatch(uint64_t session, const wire::FrameHeader& header, const
       return Succeeded(answer);
     }
     default:
-      return Failed({Code::kUnsupported,
-                     Format("request of type %u: this daemon does not know it", header.type)});
+      return Failed({Code::kUnsupported, Format("request of type %u: this daemon does not know it",
+                                                inquiry.header.type)});
   }
 }
 
 // ---- changes -----------------------------------------------------------------------------------
 
-Reply Handler::Change(uint64_t session, const wire::FrameHeader& header, const Value& body) {
-  if (header.number == 0) return Failed(Invalid("a request that changes something has no number"));
-  auto type = static_cast<MessageType>(header.type);
-  Result<store::Mutation> done = Apply({session, header.number}, type, body);
-  if (!done.ok()) {
-    if (done.status().code() == Code::kOutOfMemory && store_->GrowthWanted()) {
-      Reply reply;
-      reply.kind = Reply::Kind::kGrow;
-      return reply;
-    }
-    return Failed(done.status());
-  }
+namespace {
+
+Reply Changed(MessageType type, const Result<store::Mutation>& done) {
+  if (!done.ok()) return Failed(done.status());
   if (type == MessageType::kLease) return Succeeded(wire::LeaseAnswer{done->id, done->value});
   return Succeeded(wire::MutationAnswer{done->id, done->value, done->revision});
 }
 
-Result<store::Mutation> Handler::Apply(store::Request request, MessageType type,
-                                       const Value& body) {
+}  // namespace
+
+Reply Handler::Change(const Inquiry& inquiry, const Value& body, Later later) {
+  uint64_t number = inquiry.header.number;
+  if (number == 0) return Failed(Invalid("a request that changes something has no number"));
+  auto type = static_cast<MessageType>(inquiry.header.type);
+  Call call;
+  call.request = {inquiry.session, number};
+  call.repeated = (inquiry.header.flags & wire::kRepeated) != 0;
+  call.synced = inquiry.synced;
+  call.deadline = inquiry.deadline;
+  Result<Step> step = Apply(call, type, body,
+                            [type, later = std::move(later)](const Result<store::Mutation>& done) {
+                              later(Changed(type, done));
+                            });
+  if (!step.ok()) return Failed(step.status());
+  switch (step->kind) {
+    case Step::Kind::kSync:
+      return Of(Reply::Kind::kSync);
+    case Step::Kind::kPark:
+      return Of(Reply::Kind::kPark);
+    case Step::Kind::kLater:
+      return Of(Reply::Kind::kLater);
+    case Step::Kind::kDone:
+      break;
+  }
+  if (step->result.status().code() == Code::kOutOfMemory && store_->GrowthWanted()) {
+    return Of(Reply::Kind::kGrow);
+  }
+  return Changed(type, step->result);
+}
+
+Result<Step> Handler::Apply(const Call& call, MessageType type, const Value& body,
+                            Cluster::Done done) {
   switch (type) {
     case MessageType::kLease: {
       ASSIGN_OR_RETURN(wire::Lease lease, wire::Lease::Decode(body));
-      return store_->Lease(request, lease.kind, lease.value_size);
+      return Step(store_->Lease(call.request, lease.kind, lease.value_size));
     }
     case MessageType::kDropLease: {
       ASSIGN_OR_RETURN(wire::DropLease drop, wire::DropLease::Decode(body));
-      return store_->DropLease(request, drop.id);
+      return Step(store_->DropLease(call.request, drop.id));
     }
     case MessageType::kPut: {
       ASSIGN_OR_RETURN(Tree tree, wire::DecodeTree(body));
-      return store_->Put(request, tree);
+      return cluster_->Put(call, tree, std::move(done));
     }
     case MessageType::kDelete: {
       ASSIGN_OR_RETURN(wire::Delete message, wire::Delete::Decode(body));
-      return store_->Delete(request, message.ids, message.force, message.deep);
+      return cluster_->Delete(call, message, std::move(done));
     }
     case MessageType::kPutName: {
       ASSIGN_OR_RETURN(wire::PutName put, wire::PutName::Decode(body));
-      return store_->PutName(request, put.name, put.id, put.replace, put.expect);
+      return cluster_->PutName(call, put, std::move(done));
     }
     case MessageType::kDropName: {
       ASSIGN_OR_RETURN(wire::DropName drop, wire::DropName::Decode(body));
-      return store_->DropName(request, drop.name, drop.expect);
+      return cluster_->DropName(call, drop, std::move(done));
     }
     case MessageType::kSetLabels: {
       ASSIGN_OR_RETURN(wire::SetLabels set, wire::SetLabels::Decode(body));
-      return store_->SetLabels(request, set.id, set.labels);
+      return cluster_->SetLabels(call, set, std::move(done));
     }
     case MessageType::kPersist: {
       ASSIGN_OR_RETURN(wire::Persist persist, wire::Persist::Decode(body));
-      return store_->Persist(request, persist.ids);
+      return cluster_->Persist(call, persist.ids, std::move(done));
+    }
+    case MessageType::kForgetInstance: {
+      ASSIGN_OR_RETURN(wire::ForgetInstance forget, wire::ForgetInstance::Decode(body));
+      return cluster_->ForgetInstance(call, forget.number, std::move(done));
     }
     case MessageType::kClear:
-      return store_->Clear(request);
+      return cluster_->Clear(call, std::move(done));
     default:
       return Internal("a change without a call of the store");
   }
@@ -171,39 +202,23 @@ Result<store::Mutation> Handler::Apply(store::Request request, MessageType type,
 
 // ---- reading -----------------------------------------------------------------------------------
 
-Result<std::string> Handler::Find(uint64_t session, const wire::Find& find) {
-  // Also so that nobody waits for what can never come.
-  if (!find.name.empty()) {
-    RETURN_IF_ERROR(CheckText("name", find.name, kMaxName));
-  } else if (find.id == kInvalidId) {
-    return Invalid("find: neither an object nor a name is given");
-  }
-  Result<store::Found> found = !find.name.empty() ? store_->FindName(find.name)
-                               : find.labels      ? store_->FindLabels(find.id)
-                                                  : store_->Find(find.id);
-  if (!found.ok()) return found.status();
-  holds_->Hold(session, found->slot, MonotonicNs());
-  std::string body;
-  wire::FindAnswer answer;
-  answer.slot = found->slot;
-  answer.word = found->word;
-  answer.Encode(&body);
-  return body;
-}
-
-Reply Handler::Wait(uint64_t session, const Value& body) {
+Reply Handler::Find(const Inquiry& inquiry, const Value& body) {
   auto find = wire::Find::Decode(body);
   if (!find.ok()) return Failed(find.status());
-  Result<std::string> found = Find(session, *find);
+  bool waits = static_cast<MessageType>(inquiry.header.type) == MessageType::kWait;
+  // Who waits is told when it comes: no need to ask whether it has come.
+  auto found = lookup_->Find(inquiry.session, *find, inquiry.synced || waits);
+  if (!found) return Of(Reply::Kind::kSync);
   Reply reply;
-  if (found.ok()) {
-    reply.body = std::move(found).value();
-  } else if (found.status().code() != Code::kNotFound || find->labels) {
-    return Failed(found.status());
-  } else {
-    reply.kind = Reply::Kind::kWait;
-    reply.wait_for = *find;
+  if (found->ok()) {
+    reply.body = std::move(*found).value();
+    return reply;
   }
+  if (!waits || found->status().code() != Code::kNotFound || find->labels) {
+    return Failed(found->status());
+  }
+  reply.kind = Reply::Kind::kWait;
+  reply.wait_for = *find;
   return reply;
 }
 

@@ -1,5 +1,5 @@
-// This file is the only place that turns a message into a call of the store, and its result into an
-// answer. It knows neither connections nor loops; hello and goodbye are the server's.
+// This file is the only place that turns a message into a call of the store or of the cluster, and its
+// result into an answer. It knows neither connections nor loops; hello and goodbye are the server's.
 // Thread-confined to the daemon's loop.
 #pragma once
 
@@ -13,7 +13,9 @@
 #include "core/store/store.h"
 #include "core/wire/frame.h"
 #include "core/wire/messages.h"
+#include "daemon/cluster.h"
 #include "daemon/holds.h"
+#include "daemon/lookup.h"
 
 namespace vineyard::daemon {
 
@@ -22,6 +24,11 @@ struct Reply {
     kAnswer,  // body and descriptors
     kWait,    // nothing yet: until wait_for is there
     kGrow,    // nothing yet: again when the store has grown
+    kSync,    // nothing yet: again, with `synced`, behind a barrier of the metadata service
+    kPark,    // nothing yet: again when a change that is under way has ended
+    kLater,   // nothing yet: `later` is called with the answer
+    kLog,     // nothing yet: what `sync` asks of the metadata service's log
+    kWatch,   // nothing yet: events, as `watch` asks
     kRefuse,  // the client breaks the protocol: error, then the connection ends
   };
   Kind kind = Kind::kAnswer;
@@ -29,29 +36,42 @@ struct Reply {
   std::vector<Fd> descriptors;
   Status error;         // kRefuse
   wire::Find wait_for;  // kWait; points into the request
+  wire::Sync sync;      // kLog
+  wire::Watch watch;    // kWatch
+};
+using Later = std::function<void(Reply)>;
+
+// A request, and how often it was tried.
+struct Inquiry {
+  uint64_t session = 0;
+  wire::FrameHeader header;
+  std::string_view body;
+  Deadline deadline = Deadline::Never();
+  bool synced = false;
 };
 
 class Handler {
  public:
   // `status`: what the daemon says about itself beside the store's numbers.
-  Handler(store::Store* store, Holds* holds, std::function<wire::StatusAnswer()> status)
-      : store_(store), holds_(holds), status_(std::move(status)) {}
+  Handler(store::Store* store, Cluster* cluster, Lookup* lookup,
+          std::function<wire::StatusAnswer()> status)
+      : store_(store), cluster_(cluster), lookup_(lookup), status_(std::move(status)) {}
 
-  Reply Handle(uint64_t session, const wire::FrameHeader& header, std::string_view body);
-
-  // The answer of a find that succeeds, its slot held for the session; else why not.
-  Result<std::string> Find(uint64_t session, const wire::Find& find);
+  // `later` is called when kLater is answered, maybe before that is.
+  Reply Handle(const Inquiry& inquiry, Later later);
 
  private:
-  Reply Dispatch(uint64_t session, const wire::FrameHeader& header, const Value& body);
-  Reply Change(uint64_t session, const wire::FrameHeader& header, const Value& body);
-  Result<store::Mutation> Apply(store::Request request, wire::MessageType type, const Value& body);
+  Reply Dispatch(const Inquiry& inquiry, const Value& body, Later later);
+  Reply Change(const Inquiry& inquiry, const Value& body, Later later);
+  Result<Step> Apply(const Call& call, wire::MessageType type, const Value& body,
+                     Cluster::Done done);
   Reply Segment(uint64_t session, const Value& body);
-  Reply Wait(uint64_t session, const Value& body);
+  Reply Find(const Inquiry& inquiry, const Value& body);
   Reply Status();
 
   store::Store* const store_;
-  Holds* const holds_;
+  Cluster* const cluster_;
+  Lookup* const lookup_;
   const std::function<wire::StatusAnswer()> status_;
 };
 

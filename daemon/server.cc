@@ -11,6 +11,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/meta/tree.h"
 #include "core/object/pack.h"
 #include "core/shm/layout.h"
 #include "core/wire/address.h"
@@ -24,6 +25,7 @@ constexpr auto kFastTick = std::chrono::milliseconds(10);
 constexpr int64_t kDrainNs = int64_t{5} * 1'000'000'000;
 constexpr int kAcceptAtOnce = 64;
 constexpr uint64_t kMaxHelloValues = 1024;  // of who is not known yet
+constexpr int64_t kPatienceMs = 30'000;     // of who says none
 
 // Descriptors kept free for the daemon's own work and for telling clients that there are no more.
 int Reserve(int limit) { return std::min(64, limit / 4); }
@@ -58,6 +60,11 @@ Status CheckPeer(const Peer& peer) {
                                     geteuid(), peer.uid)};
 }
 
+// Until when a request is worth an answer: a little less than its sender waits.
+Deadline DeadlineOf(const wire::FrameHeader& header) {
+  return Deadline::After(header.patience == 0 ? kPatienceMs : int64_t{header.patience} * 95);
+}
+
 // Answers a hello that was not read, as well as it goes without waiting.
 void TurnAway(const Fd& socket, const Peer& peer, const Status& error) {
   Log(LogLevel::kWarning, "pid %u: %s: turned away", peer.pid, error.ToString().c_str());
@@ -72,8 +79,10 @@ void TurnAway(const Fd& socket, const Peer& peer, const Status& error) {
 
 }  // namespace
 
-Server::Server(asio::io_context* loop, store::Store* store, const Options* options)
+Server::Server(asio::io_context* loop, store::Store* store, meta::Service* service,
+               shm::StateFile* state, const Options* options)
     : store_(store),
+      service_(service),
       options_(options),
       loop_(loop),
       listener_(*loop),
@@ -84,19 +93,25 @@ Server::Server(asio::io_context* loop, store::Store* store, const Options* optio
       growth_(loop, store,
               [this](const Postponed& postponed) {
                 return postponed.session->closed() ||
-                       Serve(postponed.session, postponed.request, postponed.body);
+                       Serve(postponed.session, postponed.request, postponed.body,
+                             postponed.deadline_ns, postponed.synced);
               }),
-      handler_(store, &holds_, [this] { return DescribeDaemon(); }),
+      cluster_(store, service, state),
+      lookup_(store, service, &holds_),
+      events_(service),
+      handler_(store, &cluster_, &lookup_, [this] { return DescribeDaemon(); }),
       started_ns_(MonotonicNs()),
       descriptor_limit_(DescriptorLimit()) {
   store_->on_sealed = [this](ObjectId id) { waiters_.Sealed(id); };
   store_->on_named = [this](std::string_view name) { waiters_.Named(name); };
+  service_->on_event = [this](const meta::Event& event) { OnEvent(event); };
 }
 
 Server::~Server() {
   if (listener_.is_open()) listener_.release();
   store_->on_sealed = nullptr;
   store_->on_named = nullptr;
+  service_->on_event = nullptr;
 }
 
 void Server::Start(int listener) {
@@ -158,6 +173,7 @@ void Server::Open(Fd socket) {
 void Server::OnClosed(Session& session) {
   waiters_.Drop(session);
   growth_.Drop(session);
+  events_.Drop(session);
   if (session.id() != 0) {
     holds_.Release(session.id());
     by_id_.erase(session.id());
@@ -185,24 +201,59 @@ void Server::OnFrame(Session& session, const wire::FrameHeader& header, std::str
     session.Finish();
   } else {
     holds_.Release(session.id());
-    if (!Serve(self, header, body)) {
-      growth_.Postpone({self, header, std::string(body)});
-      growth_.Check();
-    }
+    ServeOrGrow(self, header, body, DeadlineOf(header).at_ns(), /*synced=*/false);
+  }
+}
+
+void Server::ServeOrGrow(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
+                         std::string_view body, int64_t deadline_ns, bool synced) {
+  if (session->closed() || Serve(session, header, body, deadline_ns, synced)) return;
+  growth_.Postpone({session, header, std::string(body), deadline_ns, synced});
+  growth_.Check();
+}
+
+void Server::Answer(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
+                    Reply reply) {
+  if (session->closed()) return;
+  if (reply.kind == Reply::Kind::kRefuse) {
+    session->Refuse(header, reply.error);
+  } else {
+    session->Answer(header, std::move(reply.body), std::move(reply.descriptors));
   }
 }
 
 bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
-                   std::string_view body) {
-  Reply reply = handler_.Handle(session->id(), header, body);
+                   std::string_view body, int64_t deadline_ns, bool synced) {
+  Inquiry inquiry{session->id(), header, body, Deadline::At(deadline_ns), synced};
+  Reply reply = handler_.Handle(
+      inquiry, [this, session, header](Reply later) { Answer(session, header, std::move(later)); });
   switch (reply.kind) {
     case Reply::Kind::kGrow:
       return false;
     case Reply::Kind::kRefuse:
-      session->Refuse(header, reply.error);
-      break;
     case Reply::Kind::kAnswer:
-      session->Answer(header, std::move(reply.body), std::move(reply.descriptors));
+      Answer(session, header, std::move(reply));
+      break;
+    case Reply::Kind::kLater:
+      break;
+    case Reply::Kind::kSync:
+      cluster_.Sync(inquiry.deadline, [this, session, header, body = std::string(body),
+                                       deadline_ns](const Status& status) {
+        if (session->closed()) return;
+        if (status.ok()) return ServeOrGrow(session, header, body, deadline_ns, /*synced=*/true);
+        session->Answer(header, wire::EncodeError(status));
+      });
+      break;
+    case Reply::Kind::kPark:
+      cluster_.Park([this, session, header, body = std::string(body), deadline_ns, synced] {
+        ServeOrGrow(session, header, body, deadline_ns, synced);
+      });
+      break;
+    case Reply::Kind::kLog:
+      AskLog(session, header, reply.sync, deadline_ns);
+      break;
+    case Reply::Kind::kWatch:
+      events_.Watch(session, header, reply.watch);
       break;
     case Reply::Kind::kWait: {
       const wire::Find& find = reply.wait_for;
@@ -216,6 +267,7 @@ bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHea
     }
   }
   waiters_.Wake();
+  events_.Wake();
   growth_.Check();
   return true;
 }
@@ -224,10 +276,63 @@ bool Server::AnswerWait(const Wait& wait) {
   wire::Find find;
   find.id = wait.id;
   find.name = wait.name;
-  Result<std::string> found = handler_.Find(wait.session->id(), find);
-  if (!found.ok()) return false;
-  wait.session->Answer(wait.request, std::move(found).value());
+  auto found = lookup_.Find(wait.session->id(), find, /*synced=*/true);
+  if (!found->ok()) return false;
+  wait.session->Answer(wait.request, std::move(*found).value());
   return true;
+}
+
+// ---- the cluster -------------------------------------------------------------------------------
+
+void Server::AskLog(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
+                    const wire::Sync& sync, int64_t deadline_ns) {
+  auto answer = [this, session, header](const Status& status) {
+    if (session->closed()) return;
+    if (!status.ok()) return session->Answer(header, wire::EncodeError(status));
+    meta::Revision now = service_->applied();
+    std::string body;
+    wire::SyncAnswer{{now.generation, now.entries}}.Encode(&body);
+    session->Answer(header, std::move(body));
+  };
+  Deadline deadline = Deadline::At(deadline_ns);
+  switch (sync.kind) {
+    case wire::Sync::Kind::kNow:
+      return answer(OkStatus());
+    case wire::Sync::Kind::kBarrier:
+      return service_->Sync(deadline, std::move(answer));
+    case wire::Sync::Kind::kAtLeast:
+      return service_->WaitFor({sync.at_least.generation, sync.at_least.entries}, deadline,
+                               std::move(answer));
+  }
+}
+
+void Server::OnEvent(const meta::Event& event) {
+  cluster_.OnEvent(event);
+  events_.Add(event);
+  if (waiters_.size() > 0) {
+    if (event.kind == meta::Event::Kind::kNamed) waiters_.Named(event.name);
+    if (event.kind == meta::Event::Kind::kCreated) {
+      auto tree = meta::DecodeTree(service_->catalog().TreeOf(event.id));
+      if (tree.ok()) {
+        for (const meta::Node& node : tree->nodes) waiters_.Sealed(node.id);
+      }
+    }
+  }
+  // Not from inside the change: see waiters.h.
+  if (!std::exchange(wake_posted_, true)) {
+    asio::post(*loop_, [this] {
+      wake_posted_ = false;
+      waiters_.Wake();
+      events_.Wake();
+    });
+  }
+}
+
+void Server::OnServing(bool is_new_cluster) {
+  events_.Begin();
+  cluster_.OnServing(is_new_cluster);
+  waiters_.NoteAll();
+  waiters_.Wake();
 }
 
 // ---- hello -------------------------------------------------------------------------------------
@@ -311,10 +416,20 @@ wire::StatusAnswer Server::DescribeDaemon() const {
       {"pid", static_cast<uint64_t>(getpid())},
       {"keeper_pid", static_cast<uint64_t>(getppid())},
   };
+  meta::Health health = service_->health();
+  const meta::Catalog& catalog = service_->catalog();
+  answer.numbers.insert(answer.numbers.end(),
+                        {{"cluster_instances", catalog.instances().size()},
+                         {"cluster_trees", catalog.trees()},
+                         {"cluster_objects", catalog.objects()},
+                         {"cluster_names", catalog.names()},
+                         {"meta_stale_since_ms", static_cast<uint64_t>(health.stale_since_ms)},
+                         {"meta_read_only", health.read_only ? 1 : 0},
+                         {"meta_changes_under_way", cluster_.under_way()}});
   answer.texts = {
       {"version", VINEYARD_BUILD_VERSION},
       {"socket", options_->socket},
-      {"meta", options_->meta},
+      {"meta", health.text},
       {"evict", std::string(EvictionName(options_->eviction))},
   };
   return answer;
@@ -326,6 +441,10 @@ void Server::Tick() {
   int64_t now_ns = MonotonicNs();
   store_->Tick(now_ns / 1'000'000);
   holds_.Expire(now_ns);
+  service_->Tick(now_ns);
+  store_->SetStaleSince(service_->health().stale_since_ms);
+  cluster_.Tick();
+  events_.Tick(now_ns);
   growth_.Check();
   Accept();
   std::vector<std::shared_ptr<Session>> sessions;
@@ -353,13 +472,23 @@ void Server::Stop() {
   listener_.cancel(ignored);
   liveness_.Stop();
   waiters_.FailAll({Code::kUnavailable, "the daemon is stopping"});
+  events_.FailAll({Code::kUnavailable, "the daemon is stopping"});
   Drain();
 }
 
 // Ends when every connection is closed: with its last answer, or at the deadline.
 void Server::Drain() {
   bool late = MonotonicNs() >= stop_ns_;
-  if (!growth_.has_postponed() || late) {
+  // What the cluster is being asked has half of the time; then it fails.
+  bool is_idle = cluster_.under_way() == 0 && !growth_.has_postponed();
+  if (!service_stopped_ && (is_idle || MonotonicNs() >= stop_ns_ - kDrainNs / 2)) {
+    service_stopped_ = true;
+    service_->Stop();
+    // What it answers comes before the connections are closed.
+    asio::post(*loop_, [this] { Drain(); });
+    return;
+  }
+  if ((service_stopped_ && !growth_.has_postponed()) || late) {
     std::vector<std::shared_ptr<Session>> sessions;
     for (const auto& [session, connection] : connections_) sessions.push_back(connection.session);
     for (const std::shared_ptr<Session>& session : sessions) {

@@ -14,10 +14,13 @@
 #include "core/store/store.h"
 #include "core/wire/messages.h"
 #include "daemon/asio.h"
+#include "daemon/cluster.h"
+#include "daemon/events.h"
 #include "daemon/growth.h"
 #include "daemon/handler.h"
 #include "daemon/holds.h"
 #include "daemon/liveness.h"
+#include "daemon/lookup.h"
 #include "daemon/options.h"
 #include "daemon/session.h"
 #include "daemon/waiters.h"
@@ -26,11 +29,14 @@ namespace vineyard::daemon {
 
 class Server : public Session::Owner {
  public:
-  Server(asio::io_context* loop, store::Store* store, const Options* options);
+  Server(asio::io_context* loop, store::Store* store, meta::Service* service, shm::StateFile* state,
+         const Options* options);
   ~Server() override;
 
   // Accepts on this descriptor, which stays open when the server ends.
   void Start(int listener);
+  // The metadata service serves: the cluster of before, or another.
+  void OnServing(bool is_new_cluster);
   // Answers what is in flight, closes everything, and lets run() return. May be called twice.
   void Stop();
 
@@ -52,8 +58,15 @@ class Server : public Session::Owner {
   Status OpenSession(const store::SessionInfo& info, std::vector<Fd>* descriptors);
   // False: it has to wait for growth.
   bool Serve(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
-             std::string_view body);
+             std::string_view body, int64_t deadline_ns, bool synced);
+  void ServeOrGrow(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
+                   std::string_view body, int64_t deadline_ns, bool synced);
+  void Answer(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
+              Reply reply);
+  void AskLog(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
+              const wire::Sync& sync, int64_t deadline_ns);
   bool AnswerWait(const Wait& wait);
+  void OnEvent(const meta::Event& event);
   wire::StatusAnswer DescribeDaemon() const;
 
   void Tick();
@@ -61,6 +74,7 @@ class Server : public Session::Owner {
   void Drain();
 
   store::Store* const store_;
+  meta::Service* const service_;
   const Options* const options_;
   asio::io_context* const loop_;
   asio::posix::stream_descriptor listener_;
@@ -69,12 +83,16 @@ class Server : public Session::Owner {
   Liveness liveness_;
   Waiters waiters_;
   Growth growth_;
+  Cluster cluster_;
+  Lookup lookup_;
+  Events events_;
   Handler handler_;
 
   std::unordered_map<Session*, Connection> connections_;
   std::unordered_map<uint64_t, Session*> by_id_;
   const int64_t started_ns_;
   int64_t stop_ns_ = 0;  // deadline of the drain; 0: not stopping
+  bool service_stopped_ = false, wake_posted_ = false;
   bool accepting_ = false;
   int descriptor_limit_ = 0;
 };

@@ -41,6 +41,12 @@ void Waiters::Note(std::string key) {
   if (by_key_.find(key) != by_key_.end()) came_.push_back(std::move(key));
 }
 
+void Waiters::NoteAll() {
+  for (auto key = by_key_.begin(); key != by_key_.end(); key = by_key_.upper_bound(key->first)) {
+    came_.push_back(key->first);
+  }
+}
+
 void Waiters::Wake() {
   while (!came_.empty()) {
     std::vector<std::string> came;

@@ -41,6 +41,8 @@ class Waiters {
   Status Add(Wait wait);
   void Sealed(ObjectId id);
   void Named(std::string_view name);
+  // Whatever is waited for may have come.
+  void NoteAll();
   // Answers waits whose object or name has come.
   void Wake();
   // The session is gone.

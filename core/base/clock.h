@@ -14,6 +14,8 @@ class Deadline {
  public:
   // timeout_ms < 0: never (only the caller's own options can ask for that).
   static Deadline After(int64_t timeout_ms);
+  // Of MonotonicNs(); INT64_MAX: never.
+  static Deadline At(int64_t at_ns) { return Deadline(at_ns); }
   static Deadline Never() { return Deadline(INT64_MAX); }
 
   bool passed() const { return at_ns_ != INT64_MAX && MonotonicNs() >= at_ns_; }

@@ -39,6 +39,7 @@ void Catalog::TakeFrom(Catalog* other) {
   referrers_ = std::exchange(other->referrers_, {});
   type_numbers_ = std::exchange(other->type_numbers_, {});
   by_type_ = std::exchange(other->by_type_, {});
+  by_label_ = std::exchange(other->by_label_, {});
   names_ = std::exchange(other->names_, {});
   instances_ = std::exchange(other->instances_, {});
 }
@@ -131,9 +132,12 @@ Status Catalog::Insert(std::string bytes) {
     ASSIGN_OR_RETURN(std::string_view type_name, node.TypeName());
     uint16_t type = TypeNumber(type_name);
     state->ids.emplace_back(node.id, type);
-    by_type_[type].insert(node.id);
+    by_type_[type].ids.insert(node.id);
+    ++by_type_[type].by_instance[tree.owner];
     places_[node.id] = home;
   }
+  state->is_labelled = !tree.labels.empty();
+  IndexLabels(tree, *state, /*add=*/true);
   for (const Link& link : tree.links) {
     state->links.push_back(link.home);
     referrers_[link.home].insert(home);
@@ -142,7 +146,7 @@ Status Catalog::Insert(std::string bytes) {
   state->bytes = std::move(bytes);
   uint64_t owner = state->owner;
   trees_[home] = std::move(state);
-  if (is_new) Tell({Event::Kind::kCreated, home, owner, {}});
+  Tell({is_new ? Event::Kind::kCreated : Event::Kind::kLabelled, home, owner, {}});
   return OkStatus();
 }
 
@@ -151,9 +155,16 @@ void Catalog::Remove(ObjectId home) {
   auto found = trees_.find(home);
   const TreeState& tree = *found->second;
   CHECK(tree.names.empty());
+  if (tree.is_labelled) {
+    auto decoded = DecodeTree(tree.bytes);
+    if (decoded.ok()) IndexLabels(*decoded, tree, /*add=*/false);
+  }
   for (const auto& [id, type] : tree.ids) {
     places_.erase(id);
-    by_type_[type].erase(id);
+    OfType& of_type = by_type_[type];
+    of_type.ids.erase(id);
+    auto count = of_type.by_instance.find(tree.owner);
+    if (--count->second == 0) of_type.by_instance.erase(count);
   }
   for (ObjectId link : tree.links) {
     auto referrers = referrers_.find(link);
@@ -161,6 +172,26 @@ void Catalog::Remove(ObjectId home) {
     if (referrers->second.empty()) referrers_.erase(referrers);
   }
   trees_.erase(found);
+}
+
+void Catalog::IndexLabels(const Tree& tree, const TreeState& state, bool add) {
+  for (const auto& [id, labels] : tree.labels) {
+    auto node = std::find_if(state.ids.begin(), state.ids.end(),
+                             [id = id](const auto& known) { return known.first == id; });
+    if (node == state.ids.end()) continue;
+    std::pair<uint16_t, ObjectId> entry(node->second, id);
+    for (const auto& [key, value] : labels) {
+      for (const std::string& with : {value, std::string()}) {
+        auto index = by_label_.try_emplace({key, with}).first;
+        if (add) {
+          index->second.insert(entry);
+        } else {
+          index->second.erase(entry);
+        }
+        if (index->second.empty()) by_label_.erase(index);
+      }
+    }
+  }
 }
 
 // ---- names ---------------------------------------------------------------------------------------
@@ -201,8 +232,14 @@ void Catalog::RemoveName(std::string_view name) {
 
 // ---- lists ---------------------------------------------------------------------------------------
 
-Result<Catalog::Page> Catalog::List(std::string_view type_glob, uint64_t instance,
-                                    std::string_view after, uint64_t limit) const {
+std::vector<ObjectId> Catalog::Page::ids() const {
+  std::vector<ObjectId> all;
+  for (const auto& [type, id] : objects) all.push_back(id);
+  return all;
+}
+
+Result<Catalog::Page> Catalog::List(const Filter& filter, std::string_view after,
+                                    uint64_t limit) const {
   if (limit == 0) return Invalid("list: a page of 0 objects");
   // The cursor is the printed id and the type name of the last object of the page before.
   ObjectId last_id = kInvalidId;
@@ -212,22 +249,52 @@ Result<Catalog::Page> Catalog::List(std::string_view type_glob, uint64_t instanc
     last_type = after.substr(17);
   }
   Page page;
+  const Labelled* labelled = nullptr;
+  if (!filter.label.empty()) {
+    auto index = by_label_.find({std::string(filter.label), std::string(filter.value)});
+    if (index == by_label_.end()) return page;
+    labelled = &index->second;
+  }
   uint64_t steps = 0;
+  // False: the page is full in front of this object.
+  auto take = [&](std::string_view type, ObjectId id) {
+    if (page.objects.size() == limit || ++steps > kPageSteps) {
+      page.cursor = PrintId(last_id) + std::string(last_type);
+      return false;
+    }
+    last_id = id;
+    last_type = type;
+    if (filter.instance == 0 || OwnerOf(id) == filter.instance) page.objects.emplace_back(type, id);
+    return true;
+  };
   for (auto type = type_numbers_.lower_bound(last_type); type != type_numbers_.end(); ++type) {
-    if (!TypeMatches(type->first, type_glob)) continue;
-    const TypeIds& ids = by_type_[type->second];
-    auto at = type->first == last_type ? ids.upper_bound(last_id) : ids.begin();
-    for (; at != ids.end(); ++at) {
-      if (page.ids.size() == limit || ++steps > kPageSteps) {
-        page.cursor = PrintId(last_id) + std::string(last_type);
-        return page;
+    if (!TypeMatches(type->first, filter.type_glob)) continue;
+    ObjectId from = type->first == last_type ? last_id : kInvalidId;
+    if (labelled != nullptr) {
+      for (auto at = labelled->upper_bound({type->second, from});
+           at != labelled->end() && at->first == type->second; ++at) {
+        if (!take(type->first, at->second)) return page;
       }
-      last_id = *at;
-      last_type = type->first;
-      if (instance == 0 || OwnerOf(*at) == instance) page.ids.push_back(*at);
+    } else {
+      const std::set<ObjectId>& ids = by_type_[type->second].ids;
+      for (auto at = ids.upper_bound(from); at != ids.end(); ++at) {
+        if (!take(type->first, *at)) return page;
+      }
     }
   }
   return page;
+}
+
+std::map<std::string, uint64_t> Catalog::TypesBut(uint64_t instance) const {
+  std::map<std::string, uint64_t> types;
+  for (const auto& [name, number] : type_numbers_) {
+    uint64_t count = 0;
+    for (const auto& [owner, objects] : by_type_[number].by_instance) {
+      if (owner != instance) count += objects;
+    }
+    if (count > 0) types.emplace(name, count);
+  }
+  return types;
 }
 
 // ---- what may be done ----------------------------------------------------------------------------
@@ -246,6 +313,7 @@ Status Catalog::CheckPersist(const Persist& change) const {
         auto at = new_places.find(id);
         std::optional<ObjectId> home = at != new_places.end() ? at->second : HomeOf(id);
         if (home == link.home && link.home != tree.home()) continue;
+        if (change.again && !home) continue;
         return NotFound("member " + PrintId(id) + " of tree " + PrintId(tree.home()) +
                         ": it is not persisted, or not any more; persist it first");
       }
@@ -383,6 +451,7 @@ Status Catalog::Apply(const Effect& effect) {
 }
 
 void Catalog::Tell(Event event) const {
+  event.revision = revision_;
   if (on_event) on_event(event);
 }
 

@@ -25,11 +25,22 @@ namespace vineyard::meta {
 
 // What changed, for whoever follows. Made after it is visible.
 struct Event {
-  enum class Kind { kCreated, kDeleted, kNamed, kDropped, kJoined, kLost, kForgotten };
+  enum class Kind {
+    kCreated,
+    kDeleted,
+    kNamed,
+    kDropped,
+    kJoined,
+    kLost,
+    kForgotten,
+    kLabelled,
+    kReset,  // everything was read anew: what happened in between is not known
+  };
   Kind kind = Kind::kCreated;
   ObjectId id = kInvalidId;  // the root of a tree; what a name refers or referred to
   uint64_t instance = 0;     // of the tree, or itself
   std::string name;
+  Revision revision = {};  // from which on it is so
 };
 
 // Whether a name of which this is known may be changed so.
@@ -66,13 +77,22 @@ class Catalog {
   NamePage ListNames(std::string_view glob, std::string_view after, uint64_t limit) const;
 
   // ---- lists ----
-  struct Page {
-    std::vector<ObjectId> ids;
-    std::string cursor;  // empty: that was all
+  struct Filter {
+    std::string_view type_glob = "*";  // the object's type, or one of its bases
+    uint64_t instance = 0;             // 0: of all
+    std::string_view label = {};       // has this label; empty: whatever it has
+    std::string_view value = {};       // with this value; empty: with any
   };
-  // Objects whose type, or one of its bases, matches, by type name and then by id; of one instance, or (0) of all.
-  Result<Page> List(std::string_view type_glob, uint64_t instance, std::string_view after,
-                    uint64_t limit) const;
+  struct Page {
+    std::vector<std::pair<std::string_view, ObjectId>>
+        objects;         // type name, id; until the next Apply()
+    std::string cursor;  // empty: that was all
+    std::vector<ObjectId> ids() const;
+  };
+  // By type name and then by id. A page may be shorter than was asked for without being the last.
+  Result<Page> List(const Filter& filter, std::string_view after, uint64_t limit) const;
+  // How many objects there are of each type that are not of this instance.
+  std::map<std::string, uint64_t> TypesBut(uint64_t instance) const;
 
   const std::map<uint64_t, Instance>& instances() const { return instances_; }
 
@@ -86,6 +106,8 @@ class Catalog {
   // Applying an effect twice, or one that is older than what is known, changes nothing more. kCorrupt: a tree that
   // can not be read; it is left out.
   Status Apply(const Effect& effect);
+  // Of the effects that follow, for their events.
+  void SetRevision(Revision revision) { revision_ = revision; }
   // All of another one, which is empty then. No events.
   void TakeFrom(Catalog* other);
 
@@ -98,13 +120,19 @@ class Catalog {
     std::vector<std::pair<ObjectId, uint16_t>> ids;  // of nodes, with the number of their type
     std::vector<ObjectId> links;                     // homes
     std::set<std::string, std::less<>> names;
+    bool is_labelled = false;
   };
-  using TypeIds = std::set<ObjectId>;
+  struct OfType {
+    std::set<ObjectId> ids;
+    std::map<uint64_t, uint64_t> by_instance;  // how many
+  };
+  using Labelled = std::set<std::pair<uint16_t, ObjectId>>;  // number of the type, id
 
   Status CheckPersist(const Persist& change) const;
   Status CheckDelete(const Delete& change) const;
   Status Insert(std::string bytes);
   void Remove(ObjectId home);
+  void IndexLabels(const Tree& tree, const TreeState& state, bool add);
   void RemoveName(std::string_view name);
   uint16_t TypeNumber(std::string_view type_name);
   void Tell(Event event) const;
@@ -113,7 +141,10 @@ class Catalog {
   std::unordered_map<ObjectId, ObjectId> places_;                   // object -> home
   std::unordered_map<ObjectId, std::set<ObjectId>> referrers_;      // home, there or not -> homes
   std::map<std::string, uint16_t, std::less<>> type_numbers_;
-  std::vector<TypeIds> by_type_;  // by number
+  std::vector<OfType> by_type_;  // by number
+  std::map<std::pair<std::string, std::string>, Labelled>
+      by_label_;  // key and value; and with any: ""
+  Revision revision_;
   std::map<std::string, Name, std::less<>> names_;
   std::map<uint64_t, Instance> instances_;
 };

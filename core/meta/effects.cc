@@ -26,6 +26,10 @@ struct Maker {
   Status operator()(const Persist& change) {
     for (const std::string& tree : change.trees) {
       made.effects.emplace_back(TreeCreated{tree});
+      if (made.outcome.id == kInvalidId) {
+        ASSIGN_OR_RETURN(Tree decoded, DecodeTree(tree));
+        made.outcome.id = decoded.home();
+      }
       made.outcome.value += NodesOf(tree);
     }
     return OkStatus();

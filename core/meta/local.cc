@@ -44,6 +44,7 @@ Result<Outcome> LocalService::Apply(const Request& request, const Change& change
   }
   RETURN_IF_ERROR(catalog_.Check(change));
   ASSIGN_OR_RETURN(Effects made, EffectsOf(change, catalog_, applied_.entries + 1));
+  catalog_.SetRevision({applied_.generation, applied_.entries + 1});
   for (const Effect& effect : made.effects) RETURN_IF_ERROR(catalog_.Apply(effect));
   ++applied_.entries;
   made.outcome.revision = applied_;

@@ -62,6 +62,9 @@ inline constexpr uint64_t kAnyRevision = UINT64_MAX;
 
 struct Persist {
   std::vector<std::string> trees;  // encoded; a tree may link to an earlier one
+  // What a cluster has lost is published again: links to what is not there (yet) are allowed, and leave
+  // the tree incomplete.
+  bool again = false;
 };
 struct Delete {
   std::vector<ObjectId> ids;  // homes
@@ -89,7 +92,7 @@ using Change = std::variant<Persist, Delete, PutName, DropName, SetLabels, Forge
 // What a change did, for who asked.
 struct Outcome {
   Revision revision;         // a cache that is this far shows it
-  ObjectId id = kInvalidId;  // names: the object
+  ObjectId id = kInvalidId;  // names: the object; persist: the first home
   uint64_t value = 0;        // names: the name's revision; others: number of objects
 };
 

@@ -108,7 +108,10 @@ struct StateHeader {
   std::atomic<uint64_t> descriptors_end;
   std::atomic<uint64_t> sessions_end;
   std::atomic<uint64_t> reserved_lines;
-  uint64_t unused[7];
+  // Of the cluster's log (core/meta/model.h): what this daemon knew when it sent its oldest change that
+  // is not answered yet. A successor finds the answers behind it.
+  uint64_t log_seen[2];
+  uint64_t unused[5];
   alignas(64) Counters counters;
 };
 static_assert(sizeof(StateHeader) == 256);

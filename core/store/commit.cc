@@ -43,7 +43,7 @@ Status Store::Impl::Commit(Batch& batch, const Request& request, Mutation* reply
   std::memcpy(counters_line.words, &next, sizeof next);
 
   if (reply != nullptr) {
-    reply->revision = next.revision;
+    if (reply->revision == 0) reply->revision = next.revision;
     if (request.number != 0) {
       shm::SessionCell* cell = sessions_.at(request.session)->cell;
       Reply stored{};

@@ -125,7 +125,10 @@ bool Store::Impl::FreeSlot(uint32_t slot) {
           continue;
         }
         --child.fields.links;
-        if ((fields.flags & shm::kDeep) != 0) child.fields.flags |= shm::kReleased | shm::kDeep;
+        // What the cluster knows goes when the cluster is told so.
+        if ((fields.flags & shm::kDeep) != 0 && (child.fields.flags & shm::kPersisted) == 0) {
+          child.fields.flags |= shm::kReleased | shm::kDeep;
+        }
         if (child.fields.links == 0 && (child.fields.flags & shm::kReleased) != 0) {
           Doom(batch, *found, 0);
         }

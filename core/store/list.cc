@@ -79,9 +79,8 @@ NamePage Store::Impl::ListNames(std::string_view glob, std::string_view after,
     }
     last = at->first;
     if (!GlobMatches(glob, at->first, &steps)) continue;
-    NameRecord record = ReadName(at->second);
     bytes += at->first.size() + 32;
-    page.names.push_back({at->first, record.id, record.revision});
+    page.names.push_back(DescribeName(at->second));
   }
   return page;
 }
@@ -96,7 +95,6 @@ Result<Page> Store::Impl::List(std::string_view type_glob, std::string_view afte
     last_type = after.substr(17);
   }
   Page page;
-  const std::string* page_type = nullptr;
   const auto& all = types().types();
   for (auto type = all.lower_bound(last_type); type != all.end(); ++type) {
     if (!TypeMatches(type->first, type_glob)) continue;
@@ -104,13 +102,13 @@ Result<Page> Store::Impl::List(std::string_view type_glob, std::string_view afte
     auto at =
         type->first == last_type ? std::upper_bound(ids.begin(), ids.end(), last_id) : ids.begin();
     for (; at != ids.end(); ++at) {
-      if (!FindSealed(*at)) continue;
-      if (page.ids.size() == limit) {
-        page.cursor = PrintId(page.ids.back()) + *page_type;
+      auto slot = FindSealed(*at);
+      if (!slot || (slots_->Read(*slot).fields.flags & shm::kPending) != 0) continue;
+      if (page.objects.size() == limit) {
+        page.cursor = PrintId(page.objects.back().second) + page.objects.back().first;
         return page;
       }
-      page.ids.push_back(*at);
-      page_type = &type->first;
+      page.objects.emplace_back(type->first, *at);
     }
   }
   return page;

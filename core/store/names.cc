@@ -3,8 +3,6 @@
 // one's end, in one commit.
 #include <algorithm>
 #include <cstring>
-#include <deque>
-#include <unordered_set>
 
 #include "core/base/check.h"
 #include "core/store/store_impl.h"
@@ -155,6 +153,13 @@ Result<Mutation> Store::Impl::SetLabels(Request request, ObjectId id, const Labe
     ASSIGN_OR_RETURN(labels, DecodeLabels(StoredBytes(slots_->Read(old->second).fields)));
   }
   RETURN_IF_ERROR(ChangeLabels(changes, &labels));
+  return ReplaceLabels(request, id, labels);
+}
+
+Result<Mutation> Store::Impl::ReplaceLabels(Request request, ObjectId id, const Labels& labels) {
+  auto target = FindSealed(id);
+  if (!target) return NoSuchObject(id);
+  auto old = labels_.find(id);
   store_->Hold(*target);
   Batch batch(slots_.get());
   std::optional<Result<Side>> side;
@@ -177,35 +182,6 @@ Result<Mutation> Store::Impl::SetLabels(Request request, ObjectId id, const Labe
     labels_.erase(id);
   }
   AfterDoom(batch.doomed);
-  return reply;
-}
-
-Result<Mutation> Store::Impl::Persist(Request request, const std::vector<ObjectId>& ids) {
-  ASSIGN_OR_RETURN(std::optional<Mutation> repeated, Repeated(request));
-  if (repeated) return *repeated;
-  Batch batch(slots_.get());
-  std::deque<uint32_t> queue;
-  std::unordered_set<uint32_t> seen;
-  for (ObjectId id : ids) {
-    if (id == kEmptyBlobId) continue;
-    auto slot = FindSealed(id);
-    if (!slot) return NoSuchObject(id);
-    queue.push_back(*slot);
-  }
-  while (!queue.empty()) {
-    uint32_t slot = queue.front();
-    queue.pop_front();
-    shm::SlotFields fields = slots_->Read(slot).fields;
-    if (!seen.insert(slot).second || (fields.flags & shm::kPersisted) != 0) continue;
-    batch.Edit(slot).fields.flags |= shm::kPersisted;
-    if (fields.kind != SlotKind::kObject) continue;
-    ASSIGN_OR_RETURN(Record record, DecodeRecord(StoredBytes(fields)));
-    for (const Member& member : record.members) {
-      if (auto child = FindSlot(member.id)) queue.push_back(*child);
-    }
-  }
-  Mutation reply{kInvalidId, batch.size(), 0};
-  RETURN_IF_ERROR(Commit(batch, request, &reply));
   return reply;
 }
 

@@ -25,6 +25,7 @@ struct Planned {
   uint64_t leased_location = shm::kNoLocation;
   uint64_t leased_size = 0;  // rounded size of the extent before it is cut to what is used
   bool allocated = false;    // by this put: to be freed when it fails
+  bool is_remote = false;    // reaches objects of other instances
   std::vector<Member> members;
   std::vector<uint32_t> old_members;  // slots of members that existed before, one per entry
   std::string record;
@@ -45,8 +46,13 @@ Status CheckKind(BlobKind kind) {
 // What a put holds until it is committed; undone when it goes out of scope before.
 class PutPlan {
  public:
-  PutPlan(Store::Impl* store, const Tree& tree, uint64_t session)
-      : store_(store), tree_(tree), session_(session), nodes_(tree.nodes.size()) {}
+  // `foreign`: null: of other instances nothing may be a member.
+  PutPlan(Store::Impl* store, const Tree& tree, uint64_t session, const Foreign* foreign = nullptr)
+      : store_(store),
+        tree_(tree),
+        session_(session),
+        foreign_(foreign),
+        nodes_(tree.nodes.size()) {}
   ~PutPlan();
 
   Status Check();
@@ -63,6 +69,7 @@ class PutPlan {
   Store::Impl* store_;
   const Tree& tree_;
   uint64_t session_;
+  const Foreign* foreign_;
   std::vector<Planned> nodes_;
   std::vector<uint32_t> held_;
   std::unordered_set<ObjectId> leases_;
@@ -150,9 +157,16 @@ Status PutPlan::CheckObject(size_t i, std::vector<bool>* used) {
       ++child.links;
       node.depth = std::max(node.depth, child.depth + 1);
       node.nbytes = AddSaturating(node.nbytes, child.nbytes);
+      node.is_remote = node.is_remote || child.is_remote;
       id = kInvalidId;  // known once ids are given
     } else if (id != kEmptyBlobId) {
       auto slot = store_->FindSealed(id);
+      if (!slot && foreign_ != nullptr && foreign_->contains(id)) {
+        node.is_remote = true;
+        node.nbytes = AddSaturating(node.nbytes, foreign_->at(id));
+        node.members.push_back({member.name, id});
+        continue;
+      }
       if (!slot) {
         return NotFound("member '" + std::string(member.name) + "' of " +
                         std::string(source.type_name) + ": " + store_->NoSuchObject(id).text());
@@ -162,6 +176,7 @@ Status PutPlan::CheckObject(size_t i, std::vector<bool>* used) {
       store_->store_->Hold(*slot);
       held_.push_back(*slot);
       shm::SlotFields member_fields = store_->slots_->Read(*slot).fields;
+      node.is_remote = node.is_remote || (member_fields.flags & shm::kRemote) != 0;
       if (shm::IsBlobKind(member_fields.kind)) {
         node.nbytes = AddSaturating(node.nbytes, member_fields.size);
       } else {
@@ -271,7 +286,8 @@ Result<Mutation> PutPlan::Commit(const Request& request) {
   // slots.
   Batch batch(store_->slots_.get());
   Store::Impl::Side name;
-  if (!tree_.name.empty()) {
+  bool is_named = !tree_.name.empty() && foreign_ == nullptr;
+  if (is_named) {
     ASSIGN_OR_RETURN(name, store_->MakeName(batch, tree_.name, nodes_.back().id, session_));
     auto old = store_->names_.find(tree_.name);
     if (old != store_->names_.end()) store_->Doom(batch, old->second, 0);
@@ -283,7 +299,8 @@ Result<Mutation> PutPlan::Commit(const Request& request) {
     node.fields.id = node.id;
     node.fields.owner = session_;
     node.fields.links = node.links;
-    node.fields.flags = 0;
+    node.fields.flags = node.is_remote ? shm::kRemote : 0;
+    if (foreign_ != nullptr) node.fields.flags |= shm::kPending;
     image.fields = node.fields;
     image.word = shm::MakeWord(shm::GenerationOf(image.word), SlotState::kSealed);
     image.Seal();
@@ -296,12 +313,12 @@ Result<Mutation> PutPlan::Commit(const Request& request) {
   Status applied = store_->Commit(batch, request, &reply, lines_to_delete);
   if (!applied.ok()) {
     store_->next_counters_.next_id = first;
-    if (!tree_.name.empty()) store_->Discard(name);
+    if (is_named) store_->Discard(name);
     return applied;
   }
   committed_ = true;
   Publish();
-  if (!tree_.name.empty()) {
+  if (is_named) {
     store_->RememberName(name, std::string(tree_.name), nodes_.back().id);
   }
   store_->AfterDoom(batch.doomed);
@@ -337,6 +354,16 @@ Result<Mutation> Store::Impl::Put(Request request, const Tree& tree) {
   if (repeated) return *repeated;
   if (!tree.name.empty()) RETURN_IF_ERROR(CheckName(tree.name, tree.replace_name, UINT64_MAX));
   PutPlan plan(this, tree, request.session);
+  RETURN_IF_ERROR(plan.Check());
+  RETURN_IF_ERROR(plan.Allocate());
+  return plan.Commit(request);
+}
+
+Result<Mutation> Store::Impl::PutPending(Request request, const Tree& tree,
+                                         const Foreign& foreign) {
+  ASSIGN_OR_RETURN(std::optional<Mutation> repeated, Repeated(request));
+  if (repeated) return *repeated;
+  PutPlan plan(this, tree, request.session, &foreign);
   RETURN_IF_ERROR(plan.Check());
   RETURN_IF_ERROR(plan.Allocate());
   return plan.Commit(request);

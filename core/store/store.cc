@@ -77,9 +77,6 @@ Result<Mutation> Store::SetLabels(
     const std::vector<std::pair<std::string_view, std::string_view>>& labels) {
   return impl_->SetLabels(request, id, labels);
 }
-Result<Mutation> Store::Persist(Request request, const std::vector<ObjectId>& ids) {
-  return impl_->Persist(request, ids);
-}
 Result<Mutation> Store::Clear(Request request) { return impl_->Clear(request); }
 
 Result<Found> Store::Find(ObjectId id) const {

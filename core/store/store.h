@@ -12,12 +12,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "core/base/fd.h"
 #include "core/base/result.h"
 #include "core/object/ids.h"
+#include "core/object/record.h"
 #include "core/object/tree.h"
 #include "core/object/value.h"
 #include "core/shm/layout.h"
@@ -77,7 +79,21 @@ struct NameItem {
   std::string name;
   ObjectId id = kInvalidId;
   uint64_t revision = 0;
+  bool is_clusters = false;  // mirrored here
 };
+
+// What a slot says. Text is valid until the next change.
+struct Facts {
+  ObjectId id = kInvalidId;
+  uint32_t slot = 0;
+  uint8_t flags = 0;                  // shm::kPersisted and others
+  BlobKind kind = BlobKind::kBuffer;  // of a blob
+  uint64_t value_size = 0;            // of a blob
+  std::string_view record;            // of an object
+};
+
+// Objects of other instances, with the bytes of their payload.
+using Foreign = std::unordered_map<ObjectId, uint64_t>;
 
 // A page may be shorter than was asked for, or empty, without being the last.
 struct NamePage {
@@ -89,8 +105,13 @@ struct TypePage {
   std::string cursor;
 };
 struct Page {
-  std::vector<ObjectId> ids;
-  std::string cursor;  // empty: that was all
+  std::vector<std::pair<std::string, ObjectId>> objects;  // type name, id
+  std::string cursor;                                     // empty: that was all
+  std::vector<ObjectId> ids() const {
+    std::vector<ObjectId> all;
+    for (const auto& [type, id] : objects) all.push_back(id);
+    return all;
+  }
 };
 
 struct Statistics {
@@ -141,9 +162,42 @@ class Store {
   Result<Mutation> SetLabels(
       Request request, ObjectId id,
       const std::vector<std::pair<std::string_view, std::string_view>>& labels);
-  Result<Mutation> Persist(Request request, const std::vector<ObjectId>& ids);
   // Deletes everything that is not leased; pinned bytes stay until they are let go.
   Result<Mutation> Clear(Request request);
+
+  // ---- objects that the cluster knows, or is to know (persist.cc) ----
+  // What was answered to this request before.
+  Result<std::optional<Mutation>> Repeated(Request request) const;
+  // Stores the answer of a request that changed nothing here. 0 as revision: that of the commit.
+  Result<Mutation> Answer(Request request, Mutation reply);
+  // A sealed object, whatever its flags.
+  std::optional<Facts> Look(ObjectId id) const;
+  Labels LabelsOf(ObjectId id) const;
+  std::vector<NameItem> NamesOf(ObjectId id) const;
+  Result<NameItem> ReadName(std::string_view name) const;
+  // Of every sealed object that has one of these flags.
+  std::vector<ObjectId> WithFlags(uint8_t flags) const;
+  // Put of a tree that reaches objects of other instances, of which `foreign` says how many bytes they
+  // have. In no list until it is marked; the tree's name is not given.
+  Result<Mutation> PutPending(Request request, const Tree& tree, const Foreign& foreign);
+  // Takes it back. A repeat is answered with the invalid id.
+  Status DropPending(Request request, const std::vector<ObjectId>& nodes);
+  // The cluster knows these trees now: their roots, and all nodes (the roots among them). What is gone is
+  // left out.
+  Status MarkPersisted(const std::vector<ObjectId>& homes, const std::vector<ObjectId>& nodes);
+  // It knows them no more: `nodes` (the homes among them) are objects of this instance alone.
+  Status Unmark(const std::vector<ObjectId>& nodes);
+  // Whether all that links to these is among `parents`: else kInUse, which names another.
+  Status CheckUnlinked(const std::vector<ObjectId>& ids,
+                       const std::vector<ObjectId>& parents) const;
+  // The cluster's name of an object of this instance, so that readers find it here.
+  Result<Mutation> MirrorName(Request request, std::string_view name, ObjectId id,
+                              uint64_t revision);
+  Result<Mutation> MirrorDrop(Request request, std::string_view name);
+  // Its labels, whole.
+  Result<Mutation> MirrorLabels(Request request, ObjectId id, const Labels& labels);
+  // For readers: Unix time since when metadata may be old; 0: it is not.
+  void SetStaleSince(int64_t unix_ms);
 
   // ---- reading ----
   Result<Found> Find(ObjectId id) const;

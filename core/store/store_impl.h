@@ -112,6 +112,7 @@ class Store::Impl {
 
   // ---- put.cc ----
   Result<Mutation> Put(Request request, const Tree& tree);
+  Result<Mutation> PutPending(Request request, const Tree& tree, const Foreign& foreign);
   Result<Mutation> Lease(Request request, BlobKind kind, uint64_t value_size);
   Result<Mutation> DropLease(Request request, ObjectId id);
   void DropLeaseSlot(uint32_t slot);
@@ -146,7 +147,6 @@ class Store::Impl {
   Result<Mutation> SetLabels(
       Request request, ObjectId id,
       const std::vector<std::pair<std::string_view, std::string_view>>& labels);
-  Result<Mutation> Persist(Request request, const std::vector<ObjectId>& ids);
   // Checks before a name is given: kExists or kConflict.
   Status CheckName(std::string_view name, bool replace, uint64_t expect) const;
   NameRecord ReadName(uint32_t slot) const;
@@ -165,6 +165,14 @@ class Store::Impl {
   void Publish(const Side& side);  // after the commit: finds its way into the directory
   void RememberName(const Side& side, std::string name, ObjectId id);
   void ForgetName(uint32_t slot);
+
+  // Replaces the labels of an object, which may be none.
+  Result<Mutation> ReplaceLabels(Request request, ObjectId id, const Labels& labels);
+
+  // ---- persist.cc ----
+  NameItem DescribeName(uint32_t slot) const;
+  Result<Mutation> MirrorName(Request request, std::string_view name, ObjectId id,
+                              uint64_t revision);
 
   // ---- adopt.cc ----
   Status AdoptSessions();

@@ -152,6 +152,7 @@ void Follower::Apply(Slot& slot) {
     if (!status.ok())
       Log(LogLevel::kWarning, "metadata: %s; it is left out", status.text().c_str());
   };
+  catalog_->SetRevision(applied());  // this entry is counted already
   for (Trace& trace : slot.entry.traces) {
     switch (trace.kind) {
       case Trace::Kind::kTreeCreated:

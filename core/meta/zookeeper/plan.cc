@@ -16,8 +16,11 @@ class Maker {
   vineyard::Status operator()(const Persist& change) {
     for (const std::string& bytes : change.trees) {
       ASSIGN_OR_RETURN(Tree tree, DecodeTree(bytes));
+      if (plan_.id == kInvalidId) plan_.id = tree.home();
       plan_.ops.push_back(Op::Create(paths_.Tree(tree.home()), bytes));
       for (const Link& link : tree.links) {
+        bool is_there = plan_.trees.contains(link.home) || !catalog_.TreeOf(link.home).empty();
+        if (change.again && !is_there) continue;
         std::string ids;  // for people; who follows reads the tree
         for (ObjectId id : link.ids) ids += (ids.empty() ? "" : " ") + PrintId(id);
         plan_.ops.push_back(Op::Create(paths_.LinkOf(link.home, tree.home()), std::move(ids)));

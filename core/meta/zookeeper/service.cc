@@ -64,6 +64,7 @@ ZookeeperService::ZookeeperService(ServiceOptions options, Post post, Ready read
                  housekeeper_.OnWritten(generation, entry);
                },
                post_}) {
+  seen_ = options_.seen;
   if (self_.boot.empty()) self_.boot = NewUuid();
   catalog_.on_event = [this](const Event& event) {
     if (event.kind == Event::Kind::kDropped) {
@@ -172,6 +173,8 @@ void ZookeeperService::OnJoined(Result<Joined> joined) {
     return Restart(joined.status());
   }
   bool same = cluster_ == joined->cluster;
+  if (!same && !ready_) is_new_cluster_ = true;
+  if (!same) seen_ = {};
   self_ = joined->self;
   fence_ = joined->fence;
   cluster_ = joined->cluster;
@@ -195,8 +198,11 @@ void ZookeeperService::Load() {
                              post_(epoch_guard_([this] { loader_.reset(); }));
                              if (!status.ok()) return Restart(status);
                              catalog_.TakeFrom(loading_.get());
-                             writer_.OnLoaded(head);
-                             Serve(head);
+                             // Once: if it was trimmed, this comes again.
+                             Revision seen = std::exchange(seen_, {});
+                             Revision from = seen != Revision{} && seen < head ? seen : head;
+                             writer_.OnLoaded(from);
+                             Serve(from);
                            }));
                      }));
 }
@@ -209,7 +215,7 @@ void ZookeeperService::Serve(Revision from) {
   Sync(Deadline::Never(), epoch_guard_([this](const vineyard::Status& status) {
          if (!status.ok()) return Restart(status);
          phase_ = Phase::kServing;
-         loaded_ = true;
+         bool is_anew = !std::exchange(loaded_, true) && !ready_;
          stale_since_ms_ = 0;
          last_error_ = OkStatus();
          pause_ms_ = kFirstPauseMs;
@@ -219,7 +225,14 @@ void ZookeeperService::Serve(Revision from) {
              static_cast<unsigned long long>(self_.number),
              static_cast<unsigned long long>(self_.epoch), cluster_.c_str(),
              static_cast<unsigned long long>(catalog_.trees()));
+         if (is_anew && on_event) {
+           Event reset;
+           reset.kind = Event::Kind::kReset;
+           reset.revision = follower_.applied();
+           on_event(reset);
+         }
          if (ready_) std::exchange(ready_, {})(OkStatus());
+         if (std::exchange(is_new_cluster_, false) && on_new_cluster) on_new_cluster();
        }));
 }
 

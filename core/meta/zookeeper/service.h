@@ -27,6 +27,9 @@ struct ServiceOptions {
   // number 0: any; else with the cluster in which it was taken.
   Instance self;
   std::string cluster;
+  // What an earlier daemon of this number had read of the log before its oldest change that it did not answer;
+  // {}: nothing is to be looked for.
+  Revision seen;
   LogLimits log;
 };
 
@@ -37,6 +40,9 @@ class ZookeeperService : public Service {
   using Ready = std::function<void(vineyard::Status)>;
   // Set by the owner; called when another daemon has taken this instance's place: this one has to end.
   std::function<void(vineyard::Status)> on_replaced;
+  // Set by the owner; called when the catalog is that of another cluster than before, which knows nothing of
+  // this instance but its name: its data was wiped.
+  std::function<void()> on_new_cluster;
   ZookeeperService(ServiceOptions options, Post post, Ready ready);
   ~ZookeeperService() override;
 
@@ -104,6 +110,8 @@ class ZookeeperService : public Service {
   enum class Phase { kConnecting, kJoining, kLoading, kCatchingUp, kServing, kStopped };
   Phase phase_ = Phase::kConnecting;
   bool loaded_ = false;
+  bool is_new_cluster_ = false;  // and nobody was told
+  Revision seen_;                // to be followed from; {}: from the head
   bool read_only_ = false;
   int64_t stale_since_ms_ = 0;
   int64_t retry_ns_ = 0;  // when to connect again

@@ -70,7 +70,8 @@ class ServiceTest : public ::testing::TestWithParam<MakeCluster> {
     ASSERT_TRUE(done.ok()) << done.status().ToString();
   }
   // Tree `counter` with the members given, each a home.
-  Result<Outcome> PersistLinking(uint64_t counter, const std::vector<uint64_t>& homes) {
+  Result<Outcome> PersistLinking(uint64_t counter, const std::vector<uint64_t>& homes,
+                                 bool again = false) {
     TreeMaker maker(kSelf);
     std::deque<std::string> names;
     std::vector<Member> members;
@@ -79,7 +80,7 @@ class ServiceTest : public ::testing::TestWithParam<MakeCluster> {
       maker.LinkTo(Id(home), {Id(home)});
     }
     maker.Object(Id(counter), "vineyard::Tuple", members);
-    return Commit(Persist{{maker.Bytes()}});
+    return Commit(Persist{{maker.Bytes()}, again});
   }
   Result<Outcome> Put(const std::string& name, uint64_t counter, bool replace = false,
                       uint64_t expect = kAnyRevision) {
@@ -301,17 +302,64 @@ TEST_P(ServiceTest, LabelsAreSetAndRemoved) {
 TEST_P(ServiceTest, ObjectsAreListedByTypeInPages) {
   for (uint64_t counter : {1, 3, 5}) PersistArray(counter);
   ASSERT_TRUE(PersistLinking(7, {1}).ok());
-  auto page = catalog().List("vineyard::Array", 0, "", 2);
+  auto page = catalog().List({"vineyard::Array"}, "", 2);
   ASSERT_TRUE(page.ok());
-  EXPECT_THAT(page->ids, ElementsAre(Id(1), Id(3)));
-  page = catalog().List("vineyard::Array", 0, page->cursor, 2);
-  EXPECT_THAT(page->ids, ElementsAre(Id(5)));
+  EXPECT_THAT(page->ids(), ElementsAre(Id(1), Id(3)));
+  page = catalog().List({"vineyard::Array"}, page->cursor, 2);
+  EXPECT_THAT(page->ids(), ElementsAre(Id(5)));
   EXPECT_EQ(page->cursor, "");
-  EXPECT_THAT(catalog().List("vineyard::Sequence", 0, "", 10)->ids, ElementsAre(Id(7))) << "is-a";
-  EXPECT_EQ(catalog().List("*", 0, "", 100)->ids.size(), 7u);
-  EXPECT_EQ(catalog().List("*", kSelf, "", 100)->ids.size(), 7u);
-  EXPECT_EQ(catalog().List("*", kSelf + 1, "", 100)->ids.size(), 0u);
-  EXPECT_EQ(catalog().List("*", 0, "nonsense", 100).status().code(), Code::kInvalid);
+  EXPECT_THAT(catalog().List({"vineyard::Sequence"}, "", 10)->ids(), ElementsAre(Id(7))) << "is-a";
+  EXPECT_EQ(catalog().List({"*"}, "", 100)->ids().size(), 7u);
+  EXPECT_EQ(catalog().List({"*", kSelf}, "", 100)->ids().size(), 7u);
+  EXPECT_EQ(catalog().List({"*", kSelf + 1}, "", 100)->ids().size(), 0u);
+  EXPECT_EQ(catalog().List({"*"}, "nonsense", 100).status().code(), Code::kInvalid);
+  EXPECT_EQ(catalog().TypesBut(0).at("vineyard::Array"), 3u);
+  EXPECT_EQ(catalog().TypesBut(kSelf).size(), 0u);
+}
+
+TEST_P(ServiceTest, ObjectsAreListedByLabel) {
+  for (uint64_t counter : {1, 3, 5}) PersistArray(counter);
+  ASSERT_TRUE(Commit(SetLabels{Id(1), {{"color", "red"}}}).ok());
+  ASSERT_TRUE(Commit(SetLabels{Id(3), {{"color", "red"}}}).ok());
+  ASSERT_TRUE(Commit(SetLabels{Id(5), {{"color", "blue"}}}).ok());
+  auto list = [this](std::string_view label, std::string_view value, std::string_view after = "",
+                     uint64_t limit = 10) {
+    return *catalog().List({"*", 0, label, value}, after, limit);
+  };
+  EXPECT_THAT(list("color", "red").ids(), ElementsAre(Id(1), Id(3)));
+  EXPECT_THAT(list("color", "").ids(), ElementsAre(Id(1), Id(3), Id(5)));
+  EXPECT_TRUE(list("shape", "").ids().empty());
+  auto page = list("color", "", "", 2);
+  EXPECT_THAT(list("color", "", page.cursor).ids(), ElementsAre(Id(5)));
+  ASSERT_TRUE(Commit(SetLabels{Id(1), {{"color", ""}}}).ok());
+  ASSERT_TRUE(Commit(Delete{{Id(3)}}).ok());
+  EXPECT_TRUE(list("color", "red").ids().empty());
+  EXPECT_THAT(list("color", "").ids(), ElementsAre(Id(5)));
+}
+
+TEST_P(ServiceTest, AnEventTellsFromWhichRevisionOnItIsSo) {
+  std::vector<Event> events;
+  service_->on_event = [&](const Event& event) { events.push_back(event); };
+  PersistArray(1);
+  auto labelled = Commit(SetLabels{Id(1), {{"k", "v"}}});
+  ASSERT_TRUE(labelled.ok());
+  service_->on_event = nullptr;
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].kind, Event::Kind::kCreated);
+  EXPECT_EQ(events[1].kind, Event::Kind::kLabelled);
+  EXPECT_EQ(events[1].id, Id(1));
+  EXPECT_EQ(events[1].revision, labelled->revision);
+  EXPECT_LT(events[0].revision, events[1].revision);
+}
+
+TEST_P(ServiceTest, WhatIsPublishedAgainMayLinkToWhatIsNotThere) {
+  EXPECT_EQ(PersistLinking(7, {1}).status().code(), Code::kNotFound);
+  auto done = PersistLinking(7, {1}, /*again=*/true);
+  ASSERT_TRUE(done.ok()) << done.status().ToString();
+  EXPECT_EQ(done->id, Id(7));
+  EXPECT_FALSE(catalog().IsComplete(Id(7)));
+  PersistArray(1);
+  EXPECT_TRUE(catalog().IsComplete(Id(7)));
 }
 
 // ---- requests ------------------------------------------------------------------------------------

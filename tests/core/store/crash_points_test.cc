@@ -195,7 +195,8 @@ TEST_F(CrashPoints, LabelsAndNames) {
         [this]() -> Result<Mutation> {
           RETURN_IF_ERROR(store_->SetLabels({7, 1}, ids_[0], {{"k", "w"}}).status());
           RETURN_IF_ERROR(store_->PutName({7, 2}, "a", ids_[0], false, UINT64_MAX).status());
-          RETURN_IF_ERROR(store_->Persist({7, 3}, {ids_[0]}).status());
+          RETURN_IF_ERROR(store_->MarkPersisted({ids_[0]}, {ids_[0]}));
+          RETURN_IF_ERROR(store_->Answer({7, 3}, {}).status());
           return store_->DropName({7, 4}, "a", UINT64_MAX);
         },
         [this](const Mutation&) {

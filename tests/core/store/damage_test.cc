@@ -279,7 +279,7 @@ TEST_F(DamageTest, ATypeNumberThatNoTableHasIsReadFromTheRecord) {
     ASSERT_TRUE(Adopt().ok());
     auto page = store_->List("vineyard::List", "", 10);
     ASSERT_TRUE(page.ok());
-    EXPECT_THAT(page->ids, ::testing::ElementsAre(id));
+    EXPECT_THAT(page->ids(), ::testing::ElementsAre(id));
   }
   EXPECT_TRUE(store_->Delete({}, {id}, false, false).ok());
 }

@@ -94,8 +94,9 @@ TEST_F(StoreTest, ListsMatchBasesAndComeInPages) {
   do {
     auto page = store_->List("vineyard::Tensor", cursor, 10);
     ASSERT_TRUE(page.ok());
-    EXPECT_LE(page->ids.size(), 10u);
-    seen.insert(seen.end(), page->ids.begin(), page->ids.end());
+    std::vector<ObjectId> ids = page->ids();
+    EXPECT_LE(ids.size(), 10u);
+    seen.insert(seen.end(), ids.begin(), ids.end());
     cursor = page->cursor;
   } while (!cursor.empty());
   arrays.push_back(tensor);
@@ -110,7 +111,7 @@ TEST_F(StoreTest, APageGoesOnWhereTheLastEndedThoughItsLastObjectIsGone) {
   ASSERT_TRUE(store_->Delete({}, {ids[2]}, false, true).ok());
   auto second = store_->List("t", first->cursor, 3);
   ASSERT_TRUE(second.ok());
-  EXPECT_THAT(second->ids, ElementsAre(ids[3], ids[4], ids[5]));
+  EXPECT_THAT(second->ids(), ElementsAre(ids[3], ids[4], ids[5]));
 }
 
 // A page of nothing has no last object to go on from.

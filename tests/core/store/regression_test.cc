@@ -13,7 +13,7 @@ class RegressionTest : public StoreTest {
   std::vector<ObjectId> List(const std::string& type) {
     auto page = store_->List(type, "", 10'000);
     EXPECT_TRUE(page.ok());
-    return page.ok() ? page->ids : std::vector<ObjectId>();
+    return page.ok() ? page->ids() : std::vector<ObjectId>();
   }
 };
 

@@ -345,7 +345,7 @@ TEST_F(StoreTest, EverythingSealedIsThereAfterARestart) {
   EXPECT_EQ(Used(), used);
   auto page = store_->List("vineyard::Sequence", "", 10);
   ASSERT_TRUE(page.ok());
-  EXPECT_THAT(page->ids, ElementsAre(root));
+  EXPECT_THAT(page->ids(), ElementsAre(root));
 }
 
 TEST_F(StoreTest, APinnedDeletedObjectIsKeptByTheNextDaemon) {
