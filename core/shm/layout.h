@@ -84,9 +84,10 @@ constexpr bool IsBlobKind(SlotKind kind) {
 inline constexpr uint8_t kReleased = 1;   // delete when the last link goes
 inline constexpr uint8_t kDeep = 2;       // and then release the members, too, the same way
 inline constexpr uint8_t kPersisted = 4;  // known to the whole cluster; of a name: the cluster's
-inline constexpr uint8_t kPending = 8;    // put, and not yet known to the cluster, without which it can not be
-inline constexpr uint8_t kRemote = 16;    // reaches objects of other instances
-inline constexpr uint8_t kHome = 32;      // root of a tree of the cluster
+inline constexpr uint8_t kPending =
+    8;  // put, and not yet known to the cluster, without which it can not be
+inline constexpr uint8_t kRemote = 16;  // reaches objects of other instances
+inline constexpr uint8_t kHome = 32;    // root of a tree of the cluster
 
 // Location: segment:32 | offset / 64:32. The extent starts there; the stored form `skip` bytes
 // later.
