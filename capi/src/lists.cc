@@ -15,7 +15,7 @@ constexpr uint64_t kDefaultPage = 1000;
 
 struct vineyard_list {
   std::shared_ptr<client::Client> client;
-  std::string pattern;
+  client::Client::Filter filter;
   uint64_t page = kDefaultPage;
   client::Client::Page now;
   uint64_t next = 0;
@@ -32,7 +32,7 @@ int32_t vineyard_list_open(vineyard_client* client, const char* type_pattern, ui
     if (Of(client)->is_closed()) return Invalid("client: it is closed");
     auto made = std::make_unique<vineyard_list>();
     made->client = Of(client)->shared_from_this();
-    made->pattern = type_pattern;
+    made->filter.type_glob = type_pattern;
     if (page != 0) made->page = std::min(page, client::Client::kMaxPage);
     *list = made.release();
     return OkStatus();
@@ -48,7 +48,7 @@ int32_t vineyard_list_next(vineyard_list* list, vineyard_id* id) {
         *id = VINEYARD_ID_INVALID;
         return OkStatus();
       }
-      ASSIGN_OR_RETURN(list->now, list->client->List(list->pattern, list->now.cursor, list->page));
+      ASSIGN_OR_RETURN(list->now, list->client->List(list->filter, list->now.cursor, list->page));
       list->next = 0;
       list->started = true;
     }

@@ -36,6 +36,7 @@ static_assert(VINEYARD_E_CORRUPT == static_cast<int32_t>(Code::kCorrupt));
 static_assert(VINEYARD_E_UNKNOWN == static_cast<int32_t>(Code::kUnknown));
 static_assert(VINEYARD_E_SEALED == static_cast<int32_t>(Code::kSealed));
 static_assert(VINEYARD_E_IO == static_cast<int32_t>(Code::kIo));
+static_assert(VINEYARD_E_LOST == static_cast<int32_t>(Code::kLost));
 static_assert(VINEYARD_E_INTERNAL == static_cast<int32_t>(Code::kInternal));
 
 static_assert(sizeof(vineyard_value) == sizeof(Value));
@@ -96,7 +97,7 @@ int32_t vineyard_abi_version(void) { return VINEYARD_ABI_MAJOR * 1000 + VINEYARD
 const char* vineyard_error_text(void) { return error_text; }
 
 const char* vineyard_status_name(int32_t status) {
-  bool known = (status <= 0 && status >= VINEYARD_E_IO) || status == VINEYARD_E_INTERNAL;
+  bool known = (status <= 0 && status >= VINEYARD_E_LOST) || status == VINEYARD_E_INTERNAL;
   // CodeName's texts are literals.
   return known ? CodeName(static_cast<Code>(status)).data() : "unknown status";
 }

@@ -59,6 +59,8 @@ std::string_view CodeName(Code code) {
       return "sealed";
     case Code::kIo:
       return "i/o error";
+    case Code::kLost:
+      return "lost";
     case Code::kInternal:
       return "internal error";
   }

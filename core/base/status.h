@@ -39,6 +39,7 @@ enum class Code : int32_t {
   kUnknown = -20,      // the change may or may not have been applied
   kSealed = -21,       // the blob is sealed already
   kIo = -22,           // a system call failed unexpectedly
+  kLost = -23,         // the instance that had the payload is gone
   kInternal = -99,     // a defect of vineyard
 };
 

@@ -27,6 +27,14 @@ bool MayBeUnheard(const Status& dropped) {
          dropped.code() == Code::kHostMemory;
 }
 
+Status ReadRemote(ObjectId id, const wire::FindAnswer& answer, RemoteTreePtr* remote) {
+  if (answer.kind != wire::FindAnswer::Kind::kRemote) {
+    return Protocol("find: the daemon answered with a name for " + Text(id));
+  }
+  ASSIGN_OR_RETURN(*remote, RemoteTree::Make(id, answer.remote));
+  return OkStatus();
+}
+
 View* EmptyBlobView() {
   View* view = NewView();
   *view = View{};
@@ -275,6 +283,13 @@ Result<const char*> Client::StoredBytes(Session* session, const SlotContents& sl
 }
 
 Result<View*> Client::GetView(ObjectId id) {
+  RemoteTreePtr remote;
+  ASSIGN_OR_RETURN(View * view, Get(id, &remote));
+  if (view == nullptr) return remote->NoPayload(id);
+  return view;
+}
+
+Result<View*> Client::Get(ObjectId id, RemoteTreePtr* remote) {
   RETURN_IF_ERROR(CheckUsable());
   if (id == kEmptyBlobId) return EmptyBlobView();
   if (View* view = TryGetView(id)) return view;
@@ -288,15 +303,19 @@ Result<View*> Client::GetView(ObjectId id) {
       return found.id == id && IsObjectKind(found.kind()) ? Found::kYes : Found::kMiss;
     };
   };
-  ASSIGN_OR_RETURN(Session * session, FindSlow(question, find, accept, &slot));
+  auto other = [&](const wire::FindAnswer& answer) { return ReadRemote(id, answer, remote); };
+  ASSIGN_OR_RETURN(Session * session, FindSlow(question, find, accept, &slot, other));
+  if (session == nullptr) return static_cast<View*>(nullptr);
   Result<const char*> stored = StoredBytes(session, slot);
   if (stored.ok()) return MakeView(session, slot, *stored, epoch);
   session->Unpin(slot.slot);
   return stored.status();
 }
 
-// A directory that is being shifted may hide it for a moment; then the daemon knows where it is.
-Status Client::FindHeldSlow(const Session& session, ObjectId id, SlotContents* slot) {
+// A member of another instance is not in memory. Of this one, a directory that is being shifted may hide
+// it for a moment; then the daemon knows where it is.
+Result<bool> Client::FindHeldSlow(const Session& session, ObjectId id, SlotContents* slot,
+                                  RemoteTreePtr* remote) {
   Patience patience = PatienceOf();
   do {
     wire::Find question;
@@ -305,22 +324,28 @@ Status Client::FindHeldSlow(const Session& session, ObjectId id, SlotContents* s
     Reply reply;
     RETURN_IF_ERROR(Call(&request, patience, &reply));
     ASSIGN_OR_RETURN(wire::FindAnswer answer, wire::FindAnswer::Decode(reply.answer));
+    if (answer.kind != wire::FindAnswer::Kind::kSlot) {
+      RETURN_IF_ERROR(ReadRemote(id, answer, remote));
+      return false;
+    }
     if (session.instance() == instance() &&
         ReadHeld(session, answer.slot, id, slot) == Found::kYes) {
-      return OkStatus();
+      return true;
     }
-    if (FindHeld(session, id, slot) == Found::kYes) return OkStatus();
+    if (FindHeld(session, id, slot) == Found::kYes) return true;
   } while (!patience.deadline.passed());
-  return {Code::kTimeout, Text(id) + ": it is not to be found below its parent"};
+  return Status(Code::kTimeout, Text(id) + ": it is not to be found below its parent");
 }
 
-Result<View*> Client::GetMember(const View& root, ObjectId id) {
+Result<View*> Client::GetMember(const View& root, ObjectId id, RemoteTreePtr* remote) {
   if (!MayRead()) return Status(Code::kForked, Text(id) + ": this process was forked unseen");
   if (id == kEmptyBlobId) return EmptyBlobView();
   Session* session = root.session;
   SlotContents slot;
-  if (FindHeld(*session, id, &slot) != Found::kYes)
-    RETURN_IF_ERROR(FindHeldSlow(*session, id, &slot));
+  if (FindHeld(*session, id, &slot) != Found::kYes) {
+    ASSIGN_OR_RETURN(bool is_here, FindHeldSlow(*session, id, &slot, remote));
+    if (!is_here) return static_cast<View*>(nullptr);
+  }
   ASSIGN_OR_RETURN(const char* stored, StoredBytes(session, slot));
   View* held = ShareView(&root);
   if (held == nullptr) return Status(Code::kForked, Text(id) + ": forked unseen");

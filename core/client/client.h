@@ -24,6 +24,7 @@
 #include "core/client/connection.h"
 #include "core/client/fork.h"
 #include "core/client/reader.h"
+#include "core/client/remote.h"
 #include "core/client/session.h"
 #include "core/client/view.h"
 #include "core/object/envelope.h"
@@ -86,10 +87,13 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
       return Drop(session, slot.slot);
     return MakeView(session, slot, stored, epoch);
   }
-  // A pinned object or blob. Given back with ReleaseView().
+  // A pinned object or blob. Given back with ReleaseView(). Null: it is another instance's, and `remote`
+  // says what is known of it.
+  Result<View*> Get(ObjectId id, RemoteTreePtr* remote);
+  // The same; what is another instance's is an error.
   Result<View*> GetView(ObjectId id);
-  // What `root` keeps: a view that holds one pin more of what `root` pins.
-  Result<View*> GetMember(const View& root, ObjectId id);
+  // What `root` keeps: a view that holds one pin more of what `root` pins. Null: as of Get().
+  Result<View*> GetMember(const View& root, ObjectId id, RemoteTreePtr* remote);
 
   // ---- objects ----
   Result<bool> Exists(ObjectId id);
@@ -102,8 +106,8 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   // ---- names and labels ----
   static constexpr uint64_t kAnyRevision = wire::kAnyRevision;
   Result<uint64_t> PutName(std::string_view name, ObjectId id, bool replace, uint64_t expect);
-  // timeout_ms 0: kNotFound at once.
-  Result<NamedObject> GetName(std::string_view name, int64_t timeout_ms);
+  // timeout_ms 0: kNotFound at once. `latest`: as of now, in the whole cluster.
+  Result<NamedObject> GetName(std::string_view name, int64_t timeout_ms, bool latest = false);
   Status DropName(std::string_view name, uint64_t expect);
   // Empty value: the label goes.
   Status SetLabel(ObjectId id, std::string_view key, std::string_view value);
@@ -115,7 +119,12 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
     std::vector<ObjectId> ids;
     std::string cursor;  // empty: that was all
   };
-  Result<Page> List(std::string_view type_glob, std::string_view after, uint64_t limit);
+  struct Filter {
+    std::string type_glob;
+    uint64_t instance = 0;     // 0: of all
+    std::string label, value;  // empty: any
+  };
+  Result<Page> List(const Filter& filter, std::string_view after, uint64_t limit);
   struct NamePage {
     std::vector<NamedObject> names;  // may be none, without being the last page
     std::string cursor;              // empty: that was all
@@ -127,6 +136,12 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
     std::vector<std::pair<std::string, std::string>> texts;
   };
   Result<Info> GetInfo();
+
+  // ---- the cluster ----
+  Result<std::vector<wire::InstancesAnswer::Item>> ListInstances();
+  Status ForgetInstance(uint64_t number);
+  // As wire::Sync says.
+  Result<wire::LogPosition> Sync(const wire::Sync& question, int64_t timeout_ms = -1);
 
   // ---- for the other files of this folder ----
   Status Call(Request* request, const Patience& patience, Reply* reply);
@@ -172,15 +187,18 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
     return nullptr;
   }
 
-  // Finds and pins; asks the daemon for whatever is missing.
-  template <typename FindIt, typename Accept>
+  // Finds and pins; asks the daemon for whatever is missing. Null: what it answered is not in this
+  // instance's memory, and `other` has taken it.
+  template <typename FindIt, typename Accept, typename Other>
   Result<Session*> FindSlow(const wire::Find& question, FindIt find, Accept accept,
-                            SlotContents* slot);
-  Status FindHeldSlow(const Session& session, ObjectId id, SlotContents* slot);
+                            SlotContents* slot, Other other);
+  // False: it is another instance's.
+  Result<bool> FindHeldSlow(const Session& session, ObjectId id, SlotContents* slot,
+                            RemoteTreePtr* remote);
   // The stored bytes of a pinned or held slot, mapping their segment if need be.
   Result<const char*> StoredBytes(Session* session, const SlotContents& slot);
   Status Grant(Session* session, uint64_t slot, const Patience& patience);
-  Result<NamedObject> ReadName(std::string_view name);
+  Result<NamedObject> ReadName(std::string_view name, bool latest);
 
   const std::string path_;
   const std::string client_name_;

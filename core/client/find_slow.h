@@ -6,9 +6,9 @@
 
 namespace vineyard::client {
 
-template <typename FindIt, typename Accept>
+template <typename FindIt, typename Accept, typename Other>
 Result<Session*> Client::FindSlow(const wire::Find& question, FindIt find, Accept accept,
-                                  SlotContents* slot) {
+                                  SlotContents* slot, Other other) {
   Patience patience = PatienceOf();
   while (true) {
     ASSIGN_OR_RETURN(Session * session, EnsureSession(patience));
@@ -18,6 +18,10 @@ Result<Session*> Client::FindSlow(const wire::Find& question, FindIt find, Accep
       Reply reply;
       RETURN_IF_ERROR(Call(&request, patience, &reply));
       ASSIGN_OR_RETURN(wire::FindAnswer answer, wire::FindAnswer::Decode(reply.answer));
+      if (answer.kind != wire::FindAnswer::Kind::kSlot) {
+        RETURN_IF_ERROR(other(answer));
+        return static_cast<Session*>(nullptr);
+      }
       if (session != session_.load(std::memory_order_acquire)) continue;  // replaced meanwhile
       if (answer.slot >= session->superblock().capacity.load(std::memory_order_acquire)) {
         return Protocol("find: the daemon named a slot that does not exist");

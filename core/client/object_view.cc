@@ -8,11 +8,11 @@ namespace {
 // Fewer names are compared one after another.
 constexpr uint64_t kIndexFrom = 32;
 
-std::string_view KindName(uint8_t kind) {
-  switch (static_cast<shm::SlotKind>(kind)) {
-    case shm::SlotKind::kBytes:
+std::string_view KindName(BlobKind kind) {
+  switch (kind) {
+    case BlobKind::kBytes:
       return "bytes";
-    case shm::SlotKind::kByteArray:
+    case BlobKind::kByteArray:
       return "bytearray";
     default:
       return "buffer";
@@ -25,57 +25,74 @@ std::string Quoted(std::string_view name) { return "'" + std::string(name) + "'"
 
 Result<std::unique_ptr<ObjectView>> ObjectView::Get(const std::shared_ptr<Client>& client,
                                                     ObjectId id) {
-  ASSIGN_OR_RETURN(View * view, client->GetView(id));
-  return Make(client, view);
+  RemoteTreePtr remote;
+  ASSIGN_OR_RETURN(View * view, client->Get(id, &remote));
+  return Make(client, view, std::move(remote), id);
 }
 
 Result<std::unique_ptr<ObjectView>> ObjectView::Make(const std::shared_ptr<Client>& client,
-                                                     View* view) {
-  std::unique_ptr<ObjectView> object(new ObjectView(client, view));
-  if (object->is_blob()) {
-    object->DescribeBlob();
+                                                     View* view, RemoteTreePtr remote,
+                                                     ObjectId id) {
+  std::unique_ptr<ObjectView> object(new ObjectView(client));
+  object->view_ = view;
+  object->remote_ = std::move(remote);
+  if (view == nullptr) {
+    const wire::RemoteNode* node = object->remote_->Find(id);
+    if (IsBlobId(id)) {
+      object->record_.instance = object->remote_->instance();
+      object->DescribeBlob(id, node->kind, EnvelopeOf(node->kind, node->value_size),
+                           node->value_size);
+    } else {
+      RETURN_IF_ERROR(object->Decode(id, node->record));
+    }
+  } else if (IsBlobId(id)) {
+    object->record_.instance =
+        view->session != nullptr ? view->session->instance() : client->instance();
+    object->DescribeBlob(id, static_cast<BlobKind>(view->kind), {view->before, view->after},
+                         view->length);
   } else {
-    RETURN_IF_ERROR(object->Decode());
+    RETURN_IF_ERROR(object->Decode(id, {view->data, view->length}));
   }
   return object;
 }
 
 ObjectView::~ObjectView() {
   delete names_.load(std::memory_order_acquire);
-  ReleaseView(view_);
+  if (view_ != nullptr) ReleaseView(view_);
 }
 
-// A blob has no record: its slot says all.
-void ObjectView::DescribeBlob() {
-  record_.id = view_->id;
+// A blob has no record: its kind and size say all.
+void ObjectView::DescribeBlob(ObjectId id, BlobKind kind, Envelope envelope, uint64_t value_size) {
+  record_.id = id;
   record_.type_name = kBlobTypeName;
-  record_.nbytes = view_->stored_size();
-  record_.instance = view_->session != nullptr ? view_->session->instance() : client_->instance();
+  record_.nbytes = envelope.stored_size(value_size);
   Value* pairs = record_.arena.New(8);
   pairs[0] = Value::String("length");
-  pairs[1] = Value::Uint64(view_->stored_size());
+  pairs[1] = Value::Uint64(record_.nbytes);
   pairs[2] = Value::String("value_offset_");
-  pairs[3] = Value::Uint64(view_->before);
+  pairs[3] = Value::Uint64(envelope.before);
   pairs[4] = Value::String("value_length_");
-  pairs[5] = Value::Uint64(view_->length);
+  pairs[5] = Value::Uint64(value_size);
   pairs[6] = Value::String("value_type_");
-  pairs[7] = Value::String(KindName(view_->kind));
+  pairs[7] = Value::String(KindName(kind));
   record_.fields = Value::Map(pairs, 4);
   type_name_ = kBlobTypeName;
 }
 
-Status ObjectView::Decode() {
-  Result<Record> record = DecodeRecord({view_->data, view_->length});
+Status ObjectView::Decode(ObjectId id, std::string_view bytes) {
+  Result<Record> record = DecodeRecord(bytes);
   if (!record.ok()) {
-    return {record.status().code(), "object " + PrintId(id()) + ": " + record.status().text()};
+    return {record.status().code(), "object " + PrintId(id) + ": " + record.status().text()};
   }
-  if (record->id != id()) return Corrupt("object " + PrintId(id()) + ": its record is another's");
+  if (record->id != id) return Corrupt("object " + PrintId(id) + ": its record is another's");
   record_ = std::move(record).value();
   type_name_ = record_.type_name;
   return OkStatus();
 }
 
-bool ObjectView::is_persisted() const { return (view_->flags & shm::kPersisted) != 0; }
+bool ObjectView::is_persisted() const {
+  return view_ == nullptr || (view_->flags & shm::kPersisted) != 0;
+}
 
 Status ObjectView::CheckReadable() const {
   if (MayRead()) return OkStatus();
@@ -131,24 +148,60 @@ Result<ObjectId> ObjectView::MemberId(std::string_view name) const {
 }
 
 Result<std::unique_ptr<ObjectView>> ObjectView::Member(ObjectId id) const {
-  ASSIGN_OR_RETURN(View * view, client_->GetMember(*view_, id));
-  return Make(client_, view);
+  RETURN_IF_ERROR(CheckReadable());
+  RemoteTreePtr remote = remote_;
+  View* view = nullptr;
+  if (view_ != nullptr) {
+    ASSIGN_OR_RETURN(view, client_->GetMember(*view_, id, &remote));
+  } else if (remote_->Find(id) == nullptr) {  // of another tree: whose?
+    ASSIGN_OR_RETURN(view, client_->Get(id, &remote));
+  }
+  return Make(client_, view, view != nullptr ? nullptr : std::move(remote), id);
 }
 
 Result<View*> ObjectView::MemberBlob(ObjectId id) const {
   if (!IsBlobId(id)) {
     return Status(Code::kType, "object " + PrintId(id) + ": it is not a blob");
   }
-  return client_->GetMember(*view_, id);
+  if (view_ == nullptr) {
+    return remote_->Find(id) != nullptr ? remote_->NoPayload(id) : client_->GetView(id);
+  }
+  RemoteTreePtr remote;
+  ASSIGN_OR_RETURN(View * view, client_->GetMember(*view_, id, &remote));
+  if (view == nullptr) return remote->NoPayload(id);
+  return view;
 }
 
 Result<View*> ObjectView::Blob() const {
   if (!is_blob()) {
     return Status(Code::kType, "object " + PrintId(id()) + ": it is not a blob");
   }
+  if (view_ == nullptr) return remote_->NoPayload(id());
   View* shared = ShareView(view_);
   if (shared == nullptr) return Status(Code::kForked, "object: this process was forked unseen");
   return shared;
+}
+
+Result<bool> ObjectView::IsGlobal() const {
+  RETURN_IF_ERROR(CheckReadable());
+  if (view_ != nullptr) return (view_->flags & shm::kRemote) != 0;
+  std::set<ObjectId> seen;
+  return Reaches(&seen);
+}
+
+// Whether it or a member that was not `seen` yet links to an object of another instance.
+Result<bool> ObjectView::Reaches(std::set<ObjectId>* seen) const {
+  for (const vineyard::Member& link : record_.members) {
+    if (link.id == kEmptyBlobId || !seen->insert(link.id).second) continue;
+    Result<std::unique_ptr<ObjectView>> member = Member(link.id);
+    if (member.status().code() == Code::kNotFound) continue;  // deleted by force: it is nowhere
+    if (!member.ok()) return member.status();
+    if ((*member)->instance() != instance()) return true;
+    bool is_here = (*member)->view_ != nullptr;
+    Result<bool> below = is_here ? (*member)->IsGlobal() : (*member)->Reaches(seen);
+    if (!below.ok() || *below) return below;
+  }
+  return false;
 }
 
 }  // namespace vineyard::client

@@ -114,15 +114,27 @@ Status Client::DropName(std::string_view name, uint64_t expect) {
   return Change(&request).status();
 }
 
-Result<NamedObject> Client::ReadName(std::string_view name) {
+Result<NamedObject> Client::ReadName(std::string_view name, bool latest) {
   wire::Find question;
   question.name = name;
-  auto find = [name](Session* in, SlotContents* out) { return FindName(in, name, out); };
+  question.latest = latest;
+  auto find = [name, latest](Session* in, SlotContents* out) {
+    return latest ? Found::kMiss : FindName(in, name, out);  // what is here may be old
+  };
   auto accept = [name](Session* session) {
     return AcceptName{session, name, shm::HashName(name.data(), name.size())};
   };
+  NamedObject named;
+  auto other = [&](const wire::FindAnswer& answer) {
+    if (answer.kind != wire::FindAnswer::Kind::kName) {
+      return Protocol("find: the daemon answered with an object for a name");
+    }
+    named = {std::string(name), answer.name.id, answer.name.revision};
+    return OkStatus();
+  };
   SlotContents slot;
-  ASSIGN_OR_RETURN(Session * session, FindSlow(question, find, accept, &slot));
+  ASSIGN_OR_RETURN(Session * session, FindSlow(question, find, accept, &slot, other));
+  if (session == nullptr) return named;
   const char* record = session->At(slot.location, slot.skip(), slot.size);  // AcceptName read it
   Result<NameRecord> decoded = DecodeName({record, slot.size});
   session->Unpin(slot.slot);
@@ -130,22 +142,27 @@ Result<NamedObject> Client::ReadName(std::string_view name) {
   return NamedObject{std::string(name), decoded->id, decoded->revision};
 }
 
-Result<NamedObject> Client::GetName(std::string_view name, int64_t timeout_ms) {
+Result<NamedObject> Client::GetName(std::string_view name, int64_t timeout_ms, bool latest) {
   RETURN_IF_ERROR(CheckText("name", name, kMaxName));
   if (!MayRead()) return Status(Code::kForked, kForkedText);
   Patience patience = PatienceOf(timeout_ms);
-  Result<NamedObject> found = ReadName(name);
+  Result<NamedObject> found = ReadName(name, latest);
   // A name may be given and taken away again between the daemon's answer and our look.
   while (!found.ok() && found.status().code() == Code::kNotFound && timeout_ms != 0) {
     patience.signal_ends = true;
     wire::Find question;
     question.name = name;
+    question.latest = latest;
     question.timeout_ms = static_cast<uint64_t>(patience.deadline.LeftMs());
     Request request(wire::MessageType::kWait, question);
     request.subject = "name '" + std::string(name) + "'";
     Reply reply;
     RETURN_IF_ERROR(Call(&request, patience, &reply));
-    found = ReadName(name);
+    ASSIGN_OR_RETURN(wire::FindAnswer answer, wire::FindAnswer::Decode(reply.answer));
+    if (answer.kind == wire::FindAnswer::Kind::kName) {
+      return NamedObject{std::string(name), answer.name.id, answer.name.revision};
+    }
+    found = ReadName(name, latest);
   }
   return found;
 }
@@ -171,13 +188,19 @@ Result<Labels> Client::GetLabels(ObjectId id) {
       return found.id == id && found.kind() == shm::SlotKind::kLabels ? Found::kYes : Found::kMiss;
     };
   };
+  Labels labels_there;
+  auto other = [&](const wire::FindAnswer& answer) {
+    for (const auto& [key, value] : answer.remote.labels) labels_there.emplace_back(key, value);
+    return OkStatus();
+  };
   SlotContents slot;
-  Result<Session*> session = FindSlow(question, find, accept, &slot);
+  Result<Session*> session = FindSlow(question, find, accept, &slot, other);
   if (session.status().code() == Code::kNotFound) {
     ASSIGN_OR_RETURN(bool exists, Exists(id));
     if (exists) return Labels{};
   }
   if (!session.ok()) return session.status();
+  if (*session == nullptr) return labels_there;
   Result<const char*> record = StoredBytes(*session, slot);
   Result<Labels> labels = record.ok() ? DecodeLabels({*record, slot.size}) : record.status();
   (*session)->Unpin(slot.slot);
@@ -186,12 +209,14 @@ Result<Labels> Client::GetLabels(ObjectId id) {
 
 // ---- lists -----------------------------------------------------------------------------------------
 
-Result<Client::Page> Client::List(std::string_view type_glob, std::string_view after,
-                                  uint64_t limit) {
+Result<Client::Page> Client::List(const Filter& filter, std::string_view after, uint64_t limit) {
   wire::List message;
-  message.type_glob = type_glob;
+  message.type_glob = filter.type_glob;
   message.after = after;
   message.limit = limit;
+  message.instance = filter.instance;
+  message.label = filter.label;
+  message.value = filter.value;
   Request request(wire::MessageType::kList, message);
   Reply reply;
   RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
@@ -239,6 +264,31 @@ Result<Client::Info> Client::GetInfo() {
   RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
   ASSIGN_OR_RETURN(wire::StatusAnswer answer, wire::StatusAnswer::Decode(reply.answer));
   return Info{std::move(answer.numbers), std::move(answer.texts)};
+}
+
+// ---- the cluster -----------------------------------------------------------------------------------
+
+Result<std::vector<wire::InstancesAnswer::Item>> Client::ListInstances() {
+  Request request = Request::WithoutBody(wire::MessageType::kInstances);
+  Reply reply;
+  RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
+  ASSIGN_OR_RETURN(wire::InstancesAnswer answer, wire::InstancesAnswer::Decode(reply.answer));
+  return std::move(answer.instances);
+}
+
+Status Client::ForgetInstance(uint64_t number) {
+  Request request(wire::MessageType::kForgetInstance, wire::ForgetInstance{number});
+  return Change(&request).status();
+}
+
+Result<wire::LogPosition> Client::Sync(const wire::Sync& question, int64_t timeout_ms) {
+  Patience patience = PatienceOf(timeout_ms);
+  patience.signal_ends = question.kind != wire::Sync::Kind::kNow;
+  Request request(wire::MessageType::kSync, question);
+  Reply reply;
+  RETURN_IF_ERROR(Call(&request, patience, &reply));
+  ASSIGN_OR_RETURN(wire::SyncAnswer answer, wire::SyncAnswer::Decode(reply.answer));
+  return answer.position;
 }
 
 }  // namespace vineyard::client

@@ -162,8 +162,9 @@ void TreePut::Succeeded(const wire::MutationAnswer& answer) {
   for (auto [builder, index] : builders_) {
     const TreeNode& node = tree_.nodes[index];
     bool leased = node.type == TreeNode::Type::kLeasedBlob;
-    builder->set_id(leased ? node.lease
-                           : MakeId(builder->is_blob(), client_->instance(), answer.value + index));
+    builder->set_id(leased
+                        ? node.lease
+                        : MakeId(builder->is_blob(), InstanceOf(answer.id), answer.value + index));
   }
 }
 

@@ -31,6 +31,7 @@ constexpr bool IsBlobId(ObjectId id) { return (id >> 63) != 0; }
 // Of the instance that made it. Who owns an object is said by its metadata.
 constexpr uint64_t InstanceOf(ObjectId id) { return (id >> 40) & kMaxInstance; }
 constexpr uint64_t CounterOf(ObjectId id) { return id & kMaxCounter; }
+constexpr uint64_t InstanceOf(ObjectId id) { return id >> 40 & kMaxInstance; }
 
 // "o" and 16 lower-case hexadecimal digits.
 std::string PrintId(ObjectId id);

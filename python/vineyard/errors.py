@@ -158,6 +158,12 @@ class SystemFailure(VineyardError, OSError):
     status = -22
 
 
+class Lost(VineyardError):
+    """The instance that had the payload is gone."""
+
+    status = -23
+
+
 class InternalError(VineyardError):
     """A defect of vineyard."""
 
@@ -170,7 +176,7 @@ _BY_STATUS: dict[int, type[VineyardError]] = {
         InvalidArgument, ObjectNotFound, AlreadyExists, OutOfMemory, Timeout, Unavailable, Interrupted,
         PermissionDenied, VersionMismatch, ProtocolError, TypeMismatch, LimitExceeded, Conflict, InUse,
         Forked, Remote, HostOutOfMemory, Unsupported, Corrupt, UnknownOutcome, AlreadySealed,
-        SystemFailure, InternalError,
+        SystemFailure, Lost, InternalError,
     )
 }  # fmt: skip
 
@@ -230,6 +236,7 @@ __all__ = [
     "InvalidException",
     "KeyErrorException",
     "LimitExceeded",
+    "Lost",
     "MetaTreeInvalidException",
     "MetaTreeNameInvalidException",
     "MetaTreeNameNotExistsException",

@@ -128,7 +128,8 @@ TEST_F(Misuse, ErrorTextsBelongToTheThreadAndStay) {
   EXPECT_EQ(vineyard_error_text(), text) << "a call that succeeds leaves it alone";
   EXPECT_STREQ(vineyard_status_name(VINEYARD_E_NOT_FOUND), "not found");
   EXPECT_STREQ(vineyard_status_name(VINEYARD_E_INTERNAL), "internal error");
-  EXPECT_STREQ(vineyard_status_name(-23), "unknown status");
+  EXPECT_STREQ(vineyard_status_name(VINEYARD_E_LOST), "lost");
+  EXPECT_STREQ(vineyard_status_name(-24), "unknown status");
   EXPECT_STREQ(vineyard_status_name(1), "unknown status");
   EXPECT_EQ(vineyard_status_is_retryable(VINEYARD_E_TIMEOUT), 1);
   EXPECT_EQ(vineyard_status_is_retryable(VINEYARD_E_NOT_FOUND), 0);

@@ -86,6 +86,7 @@ VINEYARD_API int32_t vineyard_abi_version(void);
 #define VINEYARD_E_UNKNOWN (-20)      /* the change may or may not have been applied */
 #define VINEYARD_E_SEALED (-21)       /* the blob is sealed already */
 #define VINEYARD_E_IO (-22)           /* a system call failed unexpectedly */
+#define VINEYARD_E_LOST (-23)         /* the instance that had the payload is gone */
 #define VINEYARD_E_INTERNAL (-99)     /* a defect of vineyard */
 
 /* The text of the calling thread's last failure, one line; "" when there was none. Not to be parsed. */

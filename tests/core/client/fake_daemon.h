@@ -35,6 +35,12 @@ class FakeConnection {
             const std::vector<int>& descriptors = {});
   // {root id `id`, first counter `value`, revision 1}.
   void AnswerMutation(const FakeRequest& request, ObjectId id, uint64_t value = 1);
+  template <typename Message>
+  void Answer(const FakeRequest& request, const Message& message) {
+    std::string body;
+    message.Encode(&body);
+    Send(request.header, body);
+  }
   void AnswerEmpty(const FakeRequest& request) { Send(request.header, wire::EncodeEmpty()); }
   // Hello: as a new session, or as one that is known.
   void Welcome(FakeMemory* memory, bool resumed);
