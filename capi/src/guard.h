@@ -107,6 +107,10 @@ inline Status ReadBytes(const void* data, uint64_t size, std::string_view* out) 
   return OkStatus();
 }
 
+inline Status CheckTimeout(int64_t timeout_ms) {
+  return timeout_ms < -1 ? Invalid("timeout_ms: it is below -1") : OkStatus();
+}
+
 inline const vineyard_value* HandleOf(const Value* value) {
   return reinterpret_cast<const vineyard_value*>(value);
 }

@@ -24,16 +24,31 @@ struct vineyard_list {
 
 int32_t vineyard_list_open(vineyard_client* client, const char* type_pattern, uint64_t page,
                            vineyard_list** list) {
+  vineyard_list_options options = VINEYARD_LIST_OPTIONS_INIT;
+  options.page = page;
+  return vineyard_list_open_with(client, type_pattern, &options, list);
+}
+
+int32_t vineyard_list_open_with(vineyard_client* client, const char* type_pattern,
+                                const vineyard_list_options* options, vineyard_list** list) {
   if (list != nullptr) *list = nullptr;
   return Guarded([&]() -> Status {
     RETURN_IF_NULL(client);
     RETURN_IF_NULL(type_pattern);
     RETURN_IF_NULL(list);
+    vineyard_list_options known = VINEYARD_LIST_OPTIONS_INIT;
+    RETURN_IF_ERROR(ReadStruct(options, &known));
     if (Of(client)->is_closed()) return Invalid("client: it is closed");
     auto made = std::make_unique<vineyard_list>();
     made->client = Of(client)->shared_from_this();
     made->filter.type_glob = type_pattern;
-    if (page != 0) made->page = std::min(page, client::Client::kMaxPage);
+    made->filter.instance = known.instance;
+    if (known.label != nullptr) made->filter.label = known.label;
+    if (known.value != nullptr) made->filter.value = known.value;
+    if (!made->filter.value.empty() && made->filter.label.empty()) {
+      return Invalid("list: a value without a label; name the label, too");
+    }
+    if (known.page != 0) made->page = std::min(known.page, client::Client::kMaxPage);
     *list = made.release();
     return OkStatus();
   });

@@ -15,10 +15,6 @@ Status ReadIds(const vineyard_id* ids, uint64_t count, std::vector<ObjectId>* ou
   return OkStatus();
 }
 
-Status CheckTimeout(int64_t timeout_ms) {
-  return timeout_ms < -1 ? Invalid("timeout_ms: it is below -1") : OkStatus();
-}
-
 }  // namespace
 
 // ---- objects -------------------------------------------------------------------------------------
@@ -92,6 +88,24 @@ int32_t vineyard_name_get(vineyard_client* client, const char* name, int64_t tim
     RETURN_IF_NULL(id);
     RETURN_IF_ERROR(CheckTimeout(timeout_ms));
     ASSIGN_OR_RETURN(client::NamedObject found, Of(client)->GetName(name, timeout_ms));
+    *id = found.id;
+    if (revision != nullptr) *revision = found.revision;
+    return OkStatus();
+  });
+}
+
+int32_t vineyard_name_get_with(vineyard_client* client, const char* name,
+                               const vineyard_name_get_options* options, vineyard_id* id,
+                               uint64_t* revision) {
+  return Guarded([&]() -> Status {
+    RETURN_IF_NULL(client);
+    RETURN_IF_NULL(name);
+    RETURN_IF_NULL(id);
+    vineyard_name_get_options known = VINEYARD_NAME_GET_OPTIONS_INIT;
+    RETURN_IF_ERROR(ReadStruct(options, &known));
+    RETURN_IF_ERROR(CheckTimeout(known.timeout_ms));
+    ASSIGN_OR_RETURN(client::NamedObject found,
+                     Of(client)->GetName(name, known.timeout_ms, known.latest != 0));
     *id = found.id;
     if (revision != nullptr) *revision = found.revision;
     return OkStatus();

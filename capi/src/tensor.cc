@@ -59,7 +59,13 @@ Result<const vineyard_object::Tensor*> Prepare(vineyard_object* object) {
   }
   Result<ObjectId> buffer = object->view->MemberId("buffer_");
   if (!buffer.ok()) return Broken(object, "it has no buffer");
-  ASSIGN_OR_RETURN(made->buffer, object->view->MemberBlob(*buffer));
+  Result<client::View*> blob = object->view->MemberBlob(*buffer);
+  if (blob.status().code() == Code::kRemote || blob.status().code() == Code::kLost) {
+    return Status(blob.status().code(),
+                  "array " + PrintId(object->view->id()) + ": " + blob.status().text());
+  }
+  if (!blob.ok()) return blob.status();
+  made->buffer = *blob;
   // acq_rel: publishes ours, or sees that of the thread that was first.
   if (object->tensor.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel)) {
     known = made.release();

@@ -63,6 +63,7 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   ~Client();
 
   const std::string& path() const { return path_; }
+  const std::string& name() const { return client_name_; }
   bool is_connected() const;
   bool is_closed() const { return closed_.load(std::memory_order_acquire); }
   uint64_t instance() const { return instance_.load(std::memory_order_relaxed); }

@@ -7,6 +7,7 @@
 #include "core/base/at_end.h"
 #include "core/client/connection.h"
 #include "core/client/fork.h"
+#include "core/client/greeting.h"
 #include "core/shm/layout.h"
 #include "core/shm/os.h"
 #include "core/wire/address.h"
@@ -16,8 +17,8 @@ namespace {
 
 constexpr int kMaxGreetings = 5;
 
-// Whoever listens says what lies in memory, pickles too: another user may not, though the path may be his.
-// Nor for root, who has most to lose: a path that he names may lead to anybody.
+}  // namespace
+
 Status CheckDaemon(const Socket& socket, const std::string& path) {
   ASSIGN_OR_RETURN(uint32_t uid, socket.PeerUid());
   if (uid == wire::kOverflowUid) {
@@ -41,7 +42,19 @@ Status ReadWelcome(Reply* reply, wire::Welcome* welcome) {
   return OkStatus();
 }
 
-}  // namespace
+wire::Hello MakeHello(std::string_view client_name) {
+  wire::Hello hello;
+  hello.layout = shm::kLayoutVersion;
+  hello.incompatible = shm::kKnownIncompatible;
+  hello.pid = static_cast<uint64_t>(getpid());
+  hello.client = client_name;
+  return hello;
+}
+
+void NewSessionId(uint64_t* session, uint64_t token[2]) {
+  *session = std::max<uint64_t>(shm::RandomNumber(), 1);
+  for (int i = 0; i < 2; ++i) token[i] = shm::RandomNumber();
+}
 
 Connection::Connection(Options options, OnSession on_session, OnLateLease on_late_lease)
     : options_(std::move(options)),
@@ -86,14 +99,10 @@ Result<Socket> Connection::Greet(const Patience& patience, wire::Welcome* welcom
                                  bool* worth_another_try) {
   ASSIGN_OR_RETURN(Socket socket, Socket::Connect(options_.path, patience));
   RETURN_IF_ERROR(CheckDaemon(socket, options_.path));
-  wire::Hello hello;
-  hello.layout = shm::kLayoutVersion;
-  hello.incompatible = shm::kKnownIncompatible;
+  wire::Hello hello = MakeHello(options_.client_name);
   hello.session = session_;
   hello.token[0] = token_[0];
   hello.token[1] = token_[1];
-  hello.pid = static_cast<uint64_t>(getpid());
-  hello.client = options_.client_name;
   Request request(wire::MessageType::kHello, hello);
   request.WriteHeader(/*correlation=*/0, /*number=*/0);
   // Whoever reads the error knows this path, and may not know that there is a hello.
@@ -141,10 +150,7 @@ Result<Socket> Connection::Greet(const Patience& patience, wire::Welcome* welcom
   return has_session ? Result<Socket>(std::move(socket)) : named(status);
 }
 
-void Connection::NewSessionId() {
-  session_ = std::max<uint64_t>(shm::RandomNumber(), 1);
-  for (uint64_t& part : token_) part = shm::RandomNumber();
-}
+void Connection::NewSessionId() { client::NewSessionId(&session_, token_); }
 
 // The daemon made a session of its own under our id: it knows no number of ours.
 void Connection::SessionIsNew() {

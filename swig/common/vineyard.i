@@ -36,3 +36,4 @@
 %ignore vineyard_memory_is_shared;
 
 %include "vineyard/vineyard.h"
+%include "vineyard/cluster.h"

@@ -58,7 +58,7 @@ def dialects(cc: str, cxx: str) -> None:
         f"{macro[:-5].lower()} make_{number}(void);\n"
         f"{macro[:-5].lower()} make_{number}(void) {{ {macro[:-5].lower()} it = {macro}; return it; }}\n"
         for number, macro in enumerate(re.findall(
-            r"#define (VINEYARD_\w+_INIT)", (INCLUDE / "vineyard" / "vineyard.h").read_text())))
+            r"#define (VINEYARD_\w+_INIT)", text_of(INCLUDE))))
     with tempfile.TemporaryDirectory(prefix="vy-abi-") as folder:
         for compiler, names, suffix in ((cc, C_DIALECTS, "c"), (cxx, CXX_DIALECTS, "cc")):
             path = Path(folder) / f"dialect.{suffix}"
@@ -106,7 +106,7 @@ def constants() -> None:
         sys.exit(f"only {len(first)} constants were found in the first header")
     complain("changed or gone since the first header",
              {name for name, value in first.items() if today.get(name) != value})
-    for kind in ("E", "VALUE", "BLOB", "ELEMENT"):
+    for kind in ("E", "VALUE", "BLOB", "ELEMENT", "EVENT"):
         numbers = [value for name, value in today.items() if name.startswith(f"VINEYARD_{kind}_")]
         complain(f"a number of VINEYARD_{kind}_* is used twice",
                  {value for value in numbers if numbers.count(value) > 1})
@@ -116,15 +116,20 @@ def constants() -> None:
 
 def defined_in(include: Path) -> dict[str, str]:
     """Constants (not versions, not initializers) and their text."""
-    text = (include / "vineyard" / "vineyard.h").read_text()
+    text = text_of(include)
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL).replace("\\\n", " ")
     defines = dict(re.findall(r"^#define[ \t]+(VINEYARD_\w+)[ \t]+(\S.*?)[ \t]*$", text, re.MULTILINE))
     return {name: value for name, value in defines.items()
             if not re.search(r"_INIT$|_ABI_M\w+$|^VINEYARD_API$", name)}
 
 
+def text_of(include: Path) -> str:
+    """All headers: vineyard.h includes the others."""
+    return "".join(path.read_text() for path in sorted((include / "vineyard").glob("*.h")))
+
+
 def functions_in(include: Path) -> set[str]:
-    text = (include / "vineyard" / "vineyard.h").read_text()
+    text = text_of(include)
     return set(re.findall(r"\b(vineyard_\w+)\(", " ".join(
         re.findall(r"^VINEYARD_API[^;]*;", text, re.MULTILINE))))
 

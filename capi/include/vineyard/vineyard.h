@@ -227,7 +227,7 @@ VINEYARD_API void vineyard_info_release(vineyard_info* info);
 typedef struct vineyard_blob vineyard_blob;
 
 /* Pins the blob. In the usual case no system call, no lock, no allocation, no copy. Given back with
- * vineyard_blob_release. NOT_FOUND; TYPE: the id is not a blob's; REMOTE. */
+ * vineyard_blob_release. NOT_FOUND; TYPE: the id is not a blob's; REMOTE, LOST: cluster.h. */
 VINEYARD_API int32_t vineyard_blob_get(vineyard_client* client, vineyard_id id,
                                        vineyard_blob** blob);
 /* The value: first byte (a multiple of 64) and size in bytes. Valid until the release, also after the
@@ -300,7 +300,7 @@ VINEYARD_API int32_t vineyard_meta_set_bytes(vineyard_meta* meta, const char* na
 VINEYARD_API int32_t vineyard_meta_set_value(vineyard_meta* meta, const char* name,
                                              const vineyard_value* value);
 
-/* Members, in this order. By id: an object that exists. */
+/* Members, in this order. By id: an object that exists here, or that its instance has persisted. */
 VINEYARD_API int32_t vineyard_meta_add_id(vineyard_meta* meta, const char* name, vineyard_id id);
 /* By builder: stored by the same put. The builder is kept alive; it may be a member in several places
  * (one object) but not of itself. */
@@ -340,8 +340,8 @@ VINEYARD_API int32_t vineyard_object_put(vineyard_client* client, vineyard_meta*
  * race with its use. */
 typedef struct vineyard_object vineyard_object;
 
-/* Pins the object (a blob, too) and reads its metadata, in shared memory. Given back with
- * vineyard_object_release. NOT_FOUND; CORRUPT. */
+/* Pins the object (a blob, too) and reads its metadata, in shared memory; of what another instance has
+ * persisted, metadata only (cluster.h). Given back with vineyard_object_release. NOT_FOUND; CORRUPT. */
 VINEYARD_API int32_t vineyard_object_get(vineyard_client* client, vineyard_id id,
                                          vineyard_object** object);
 /* Never waits; nor does vineyard_blob_release. */
@@ -394,10 +394,10 @@ VINEYARD_API int32_t vineyard_object_member(vineyard_object* object, const char*
                                             vineyard_object** member);
 VINEYARD_API int32_t vineyard_object_member_by_index(vineyard_object* object, uint64_t index,
                                                      vineyard_object** member);
-/* A member that is a blob. Given back with vineyard_blob_release. TYPE: it is not a blob. REMOTE. */
+/* A member that is a blob. Given back with vineyard_blob_release. TYPE: it is not a blob. REMOTE, LOST. */
 VINEYARD_API int32_t vineyard_object_member_blob(vineyard_object* object, const char* name,
                                                  vineyard_blob** blob);
-/* The object itself as a blob. TYPE: it is not one. */
+/* The object itself as a blob. TYPE: it is not one. REMOTE, LOST. */
 VINEYARD_API int32_t vineyard_object_blob(vineyard_object* object, vineyard_blob** blob);
 
 #define VINEYARD_ELEMENT_OTHER 0 /* known to Python only: see value_type_meta_ */
@@ -434,7 +434,7 @@ typedef struct vineyard_tensor {
 #define VINEYARD_TENSOR_INIT \
   { sizeof(vineyard_tensor), 0, 0, 0, 0, 0, 0 }
 /* `data` is the value of its member buffer_ from its field offset_ (bytes; absent: 0) on. TYPE: the object
- * is not an array; CORRUPT: its shape and its blob disagree; REMOTE. */
+ * is not an array; CORRUPT: its shape and its blob disagree; REMOTE, LOST. */
 VINEYARD_API int32_t vineyard_object_tensor(vineyard_object* object, vineyard_tensor* tensor);
 
 /* ---- objects: the rest ---- */
@@ -442,7 +442,7 @@ VINEYARD_API int32_t vineyard_object_tensor(vineyard_object* object, vineyard_te
 /* 1 or 0 into `exists`. */
 VINEYARD_API int32_t vineyard_object_exists(vineyard_client* client, vineyard_id id,
                                             int32_t* exists);
-/* Returns once the object is sealed. TIMEOUT. */
+/* Returns once the object is sealed, or another instance has persisted it. TIMEOUT. */
 VINEYARD_API int32_t vineyard_object_wait(vineyard_client* client, vineyard_id id,
                                           int64_t timeout_ms);
 
@@ -554,5 +554,7 @@ VINEYARD_API int32_t vineyard_memory_is_shared(const void* data, uint64_t size);
 #ifdef __cplusplus
 }
 #endif
+
+#include <vineyard/cluster.h>
 
 #endif /* VINEYARD_VINEYARD_H_ */

@@ -13,6 +13,7 @@
 #include "core/client/client.h"
 #include "core/object/pack.h"
 #include "tests/core/client/fake_daemon.h"
+#include "tests/core/client/fake_memory.h"
 
 namespace vineyard::client {
 namespace {
@@ -174,7 +175,7 @@ TEST(Connection, ASegmentOfADaemonThatIsGoneSaysWhatReadersAndWritersAreToDo) {
   EXPECT_NE(status.text().find("create the blob anew"), std::string::npos) << status.text();
   // A session of a daemon that was lost with its memory.
   FakeMemory other(FakeMemory::kLog2Cells, FakeMemory::kInstance + 1);
-  Session* lost = *other.OpenSession();
+  Session* lost = *OpenSession(other);
   status = client->EnsureSegment(lost, 1, /*writable=*/false, patience);
   EXPECT_EQ(status.code(), Code::kUnavailable);
   EXPECT_NE(status.text().find("look for the object anew"), std::string::npos) << status.text();

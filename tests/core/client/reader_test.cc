@@ -17,7 +17,7 @@ class Reader : public ::testing::Test {
  protected:
   ~Reader() override { session_->Orphan(); }
   FakeMemory memory_;
-  Session* session_ = memory_.OpenWhole();
+  Session* session_ = OpenWhole(memory_);
   SlotContents slot_;
 };
 
@@ -108,7 +108,7 @@ TEST_F(Reader, ADirectoryThatWasReplacedIsReadAgain) {
 TEST_F(Reader, SaysWhichPieceOfThePinTableItNeeds) {
   FakeMemory memory;
   memory.AddObject(3, kId, "bytes");
-  Session* session = *memory.OpenSession();
+  Session* session = *OpenSession(memory);
   ASSERT_EQ(FindObject(session, kId, &slot_), Found::kNotGranted);
   EXPECT_EQ(slot_.slot, 3u);
   EXPECT_EQ(memory.pins(3), 0u);

@@ -25,7 +25,7 @@ int MappingsOf(const std::string& name) {
 TEST(Session, RefusesAnotherLayoutAndNamesBothVersions) {
   FakeMemory memory;
   memory.superblock().header.layout_version = 77;
-  Result<Session*> session = memory.OpenSession();
+  Result<Session*> session = OpenSession(memory);
   EXPECT_EQ(session.status().code(), Code::kVersion);
   EXPECT_NE(session.status().text().find("77"), std::string::npos);
 }
@@ -33,19 +33,19 @@ TEST(Session, RefusesAnotherLayoutAndNamesBothVersions) {
 TEST(Session, RefusesAFeatureThatItDoesNotKnow) {
   FakeMemory memory;
   memory.superblock().header.incompatible = 1;
-  EXPECT_EQ(memory.OpenSession().status().code(), Code::kVersion);
+  EXPECT_EQ(OpenSession(memory).status().code(), Code::kVersion);
 }
 
 TEST(Session, RefusesFilesOfAnotherInstance) {
   FakeMemory memory;
   memory.superblock().header.instance = FakeMemory::kInstance + 1;
-  EXPECT_EQ(memory.OpenSession().status().code(), Code::kCorrupt);
+  EXPECT_EQ(OpenSession(memory).status().code(), Code::kCorrupt);
 }
 
 TEST(Session, GoesWithTheLastPinWhenItsClientIsGone) {
   FakeMemory memory;
   int before = MappingsOf("pins");
-  Session* session = memory.OpenWhole();
+  Session* session = OpenWhole(memory);
   EXPECT_EQ(MappingsOf("pins"), before + 1);
   session->pin(1).count.fetch_add(1);
   session->pin(900).count.fetch_add(2);
@@ -60,7 +60,7 @@ TEST(Session, GoesWithTheLastPinWhenItsClientIsGone) {
 TEST(Session, GoesAtOnceWhenNothingIsPinned) {
   FakeMemory memory;
   int before = MappingsOf("pins"), segments = MappingsOf("segment");
-  Session* session = memory.OpenWhole();
+  Session* session = OpenWhole(memory);
   session->Orphan();
   EXPECT_EQ(MappingsOf("pins"), before);
   EXPECT_EQ(MappingsOf("segment"), segments);
@@ -69,7 +69,7 @@ TEST(Session, GoesAtOnceWhenNothingIsPinned) {
 TEST(Session, StaysForAWriter) {
   FakeMemory memory;
   int before = MappingsOf("pins");
-  Session* session = memory.OpenWhole();
+  Session* session = OpenWhole(memory);
   session->AddWriter();
   session->Orphan();
   EXPECT_EQ(MappingsOf("pins"), before + 1);
@@ -79,9 +79,9 @@ TEST(Session, StaysForAWriter) {
 
 TEST(Session, IsUsedAgainForAnother) {
   FakeMemory memory;
-  Session* first = memory.OpenWhole();
+  Session* first = OpenWhole(memory);
   first->Orphan();
-  Session* second = *memory.OpenSession();
+  Session* second = *OpenSession(memory);
   EXPECT_EQ(second, first);
   EXPECT_FALSE(second->IsGranted(0)) << "grants belong to the session before";
   EXPECT_EQ(second->At(shm::MakeLocation(1, 64), 0, 1), nullptr);
@@ -90,7 +90,7 @@ TEST(Session, IsUsedAgainForAnother) {
 
 TEST(Session, SegmentsAreReadOnlyMapsOfTheirSize) {
   FakeMemory memory;
-  Session* session = memory.OpenWhole();
+  Session* session = OpenWhole(memory);
   uint64_t last = FakeMemory::kSegmentSize - 64;
   EXPECT_NE(session->At(shm::MakeLocation(1, last), 0, 64), nullptr);
   EXPECT_EQ(session->At(shm::MakeLocation(1, last), 0, 65), nullptr);
@@ -115,7 +115,7 @@ TEST(Session, SegmentsAreReadOnlyMapsOfTheirSize) {
 
 TEST(Session, AFileSmallerThanSaidIsRefused) {
   FakeMemory memory;
-  Session* session = memory.OpenWhole();
+  Session* session = OpenWhole(memory);
   EXPECT_EQ(session->AddSegment(2, memory.segment_fd, FakeMemory::kSegmentSize + 1, false).code(),
             Code::kCorrupt);
   session->Orphan();
@@ -124,7 +124,7 @@ TEST(Session, AFileSmallerThanSaidIsRefused) {
 TEST(Session, SegmentsThatNobodyUsesAreUnmapped) {
   FakeMemory memory;
   int before = MappingsOf("segment");
-  Session* session = memory.OpenWhole();
+  Session* session = OpenWhole(memory);
   session->DropOldSegments();
   EXPECT_EQ(MappingsOf("segment"), before + 1);
   memory.superblock().oldest_segment.store(2);

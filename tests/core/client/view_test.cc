@@ -47,7 +47,7 @@ class Views : public ::testing::Test {
   }
 
   FakeMemory memory_;
-  Session* session_ = memory_.OpenWhole();
+  Session* session_ = OpenWhole(memory_);
 };
 
 int UntilTold(testing::Talk& talk) {

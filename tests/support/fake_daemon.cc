@@ -1,4 +1,4 @@
-#include "tests/core/client/fake_daemon.h"
+#include "tests/support/fake_daemon.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -6,7 +6,7 @@
 
 #include <cstring>
 
-namespace vineyard::client {
+namespace vineyard::testing {
 
 bool FakeConnection::ReadAll(char* to, size_t size) {
   while (size > 0) {
@@ -108,4 +108,4 @@ FakeDaemon::~FakeDaemon() {
   thread_.join();
 }
 
-}  // namespace vineyard::client
+}  // namespace vineyard::testing
