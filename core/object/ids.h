@@ -28,8 +28,6 @@ constexpr ObjectId MakeId(bool blob, uint64_t instance, uint64_t counter) {
   return (static_cast<uint64_t>(blob) << 63) | (instance << 40) | counter;
 }
 constexpr bool IsBlobId(ObjectId id) { return (id >> 63) != 0; }
-// Of the instance that made it. Who owns an object is said by its metadata.
-constexpr uint64_t InstanceOf(ObjectId id) { return (id >> 40) & kMaxInstance; }
 constexpr uint64_t CounterOf(ObjectId id) { return id & kMaxCounter; }
 constexpr uint64_t InstanceOf(ObjectId id) { return id >> 40 & kMaxInstance; }
 
