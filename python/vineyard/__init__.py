@@ -13,6 +13,7 @@ from vineyard import data, errors
 from vineyard._version import __version__
 from vineyard.blob import Blob, BlobBuilder
 from vineyard.client import Client
+from vineyard.cluster import Event, Position, Watch
 from vineyard.connection import connect
 from vineyard.core import (
     builder_context,
@@ -39,9 +40,12 @@ __all__ = [
     "Blob",
     "BlobBuilder",
     "Client",
+    "Event",
     "Object",
     "ObjectID",
     "ObjectMeta",
+    "Position",
+    "Watch",
     "__version__",
     "builder_context",
     "connect",

@@ -19,24 +19,27 @@ class Blob(Object, _native.Buffer):
 
     ``memoryview(blob)``, ``bytes(blob)``, ``numpy.frombuffer(blob)`` and slices see the value; ``size``
     is the size of what is stored, which for ``bytes`` is their pickle (28 for ``b"Hello, World!"``).
-    The bytes stay as long as the blob is open or any view of it lives.
+    The bytes stay as long as the blob is open or any view of it lives. Those of another instance's blob can
+    not be read here: :class:`Remote`, :class:`Lost`; sizes can.
     """
 
     def __init__(self, client: Client, record: _native.Record) -> None:
         super().__init__(client, record)
-        self._exporter = record.view()
+        self._exporter = record if record.remote else record.view()
 
     @property
     def _view(self) -> _native.View:
         if self._record is None:
             raise Closed(f"blob {self._id}: it is closed, get it again")
+        if self._record.remote:
+            return self._record.view()  # raises
         view: _native.View = self._exporter
         return view
 
     @property
     def size(self) -> int:
         """Bytes of the stored form."""
-        return self._view.stored_size
+        return self._open.nbytes
 
     @property
     def address(self) -> int:
@@ -49,7 +52,7 @@ class Blob(Object, _native.Buffer):
         return memoryview(self._view)
 
     def __len__(self) -> int:
-        return len(self._view)
+        return int(self._open.field("value_length_")) if self._open.remote else len(self._view)
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, (int, slice)):

@@ -48,10 +48,14 @@ class Catalog(Names):
     def get_meta(self, object_id: Id, sync_remote: bool = True, *, latest: bool | None = None) -> ObjectMeta:
         """The metadata of an object, a snapshot that keeps nothing alive.
 
-        :param latest: ask the metadata service first, which one host does not have; ``sync_remote`` is
-            its earlier name
+        Objects do not change, so what is known is never old; ``sync_remote``, which earlier code passes, is
+        ignored.
+
+        :param latest: wait first until the daemon knows every change up to now
         :raises ObjectNotFound: no such object
         """
+        if latest:
+            self._client.sync()
         return ObjectMeta._of_record(self._client, _native.open(self._handle, as_id(object_id)))
 
     def get_metas(
@@ -111,18 +115,35 @@ class Catalog(Names):
 
     # ---- lists
 
-    def objects(self, pattern: str = "*", regex: bool = False) -> Iterator[ObjectID]:
-        """Ids of the objects whose type name, or one of its bases, matches; by type name and id.
+    def objects(
+        self, pattern: str = "*", regex: bool = False, *, label: Any = None, instance: int | None = None
+    ) -> Iterator[ObjectID]:
+        """Ids of the objects whose type name, or one of its bases, matches; by type name and id: those of
+        this instance, and those that others have persisted.
 
         :param pattern: of a shell (``*``, ``?``, ``[a-z]``), or a regular expression
+        :param label: only objects that have this label, ``"key"``; or with this value, ``("key", "value")``
+        :param instance: only objects of this instance
         """
         for each in self._type_patterns(pattern, regex):
-            handle = _native.vineyard_list_open(self._handle, each, _PAGE)
+            handle = self._list(each, _PAGE, label, instance)
             while True:
                 page = _native.next_ids(handle, _PAGE)
                 yield from map(make_id, page)
                 if len(page) < _PAGE:
                     break
+
+    def _list(self, pattern: str, page: int, label: Any, instance: int | None) -> Any:
+        key, value = label if isinstance(label, tuple) and len(label) == 2 else (label, None)
+        if (label is not None and not isinstance(key, str)) or (value is not None and not isinstance(value, str)):
+            raise TypeMismatch(f"list: label={label!r}; a key, or a pair of key and value, was expected")
+        if instance is not None and (isinstance(instance, bool) or not isinstance(instance, int)):
+            raise TypeMismatch(f"list: an instance is a number, not {type(instance).__name__}")
+        if instance is not None and not 0 < instance < 1 << 23:
+            raise InvalidArgument(f"list: instance={instance}; no instance has this number")
+        if key == "":
+            raise InvalidArgument("list: the label is empty; leave it out for all objects")
+        return _native.vineyard_list_open_with(self._handle, pattern, (page, instance or 0, key, value))
 
     def _type_patterns(self, pattern: str, regex: bool) -> list[str]:
         if not isinstance(pattern, str):
@@ -144,10 +165,18 @@ class Catalog(Names):
         inner = [each for each, name in zip(quoted, found) if not _has_base(name, found)]
         return inner
 
-    def list_objects(self, pattern: str = "*", regex: bool = False, limit: int | None = 5) -> list[Object]:
-        """At most ``limit`` (None: all) objects whose type name, or one of its bases, matches."""
+    def list_objects(
+        self,
+        pattern: str = "*",
+        regex: bool = False,
+        limit: int | None = 5,
+        *,
+        label: Any = None,
+        instance: int | None = None,
+    ) -> list[Object]:
+        """At most ``limit`` (None: all) objects; parameters as of :meth:`objects`."""
         found = []
-        for number in self._limited(pattern, regex, limit):
+        for number in self._limited(pattern, regex, limit, label, instance):
             try:
                 found.append(self._client.get_object(number))
             except ObjectNotFound:
@@ -155,26 +184,35 @@ class Catalog(Names):
         return found
 
     def list_metadatas(
-        self, pattern: str = "*", regex: bool = False, limit: int | None = 5, nobuffer: bool = False
+        self,
+        pattern: str = "*",
+        regex: bool = False,
+        limit: int | None = 5,
+        nobuffer: bool = False,
+        *,
+        label: Any = None,
+        instance: int | None = None,
     ) -> list[ObjectMeta]:
         """The same as metadata."""
         found = []
-        for number in self._limited(pattern, regex, limit):
+        for number in self._limited(pattern, regex, limit, label, instance):
             try:
                 found.append(self.get_meta(number))
             except ObjectNotFound:
                 continue
         return found
 
-    def _limited(self, pattern: str, regex: bool, limit: int | None) -> Iterable[ObjectID]:
+    def _limited(
+        self, pattern: str, regex: bool, limit: int | None, label: Any, instance: int | None
+    ) -> Iterable[ObjectID]:
         check_limit(limit)
         if limit is None:
-            return self.objects(pattern, regex)
+            return self.objects(pattern, regex, label=label, instance=instance)
         found: list[ObjectID] = []
         for each in self._type_patterns(pattern, regex):
             if len(found) >= limit:
                 break
-            handle = _native.vineyard_list_open(self._handle, each, min(limit, _PAGE))
+            handle = self._list(each, min(limit, _PAGE), label, instance)
             found += map(make_id, _native.next_ids(handle, limit - len(found)))
         return found
 
@@ -185,7 +223,7 @@ class Catalog(Names):
         return _native.vineyard_object_exists(self._handle, as_id(object_id))
 
     def wait(self, object_id: Id, timeout: float | None = None) -> None:
-        """Returns once the object is sealed. Raises :class:`Timeout` after ``timeout`` seconds (30)."""
+        """Returns once the object is sealed, or another instance has persisted it. Raises :class:`Timeout` after ``timeout`` seconds (30)."""
         from vineyard.client import _milliseconds
 
         _native.vineyard_object_wait(self._handle, as_id(object_id), _milliseconds(timeout, -1))
@@ -203,7 +241,8 @@ class Catalog(Names):
         _native.vineyard_object_delete(self._handle, _ids(object_id), (bool(force), not deep))
 
     def persist(self, object_id: Any) -> None:
-        """Publishes an object, or several, and all that is local below to the cluster. Idempotent."""
+        """Publishes an object (id, ``Object``, ``ObjectMeta``), or a list of them, and all that is local below
+        to the cluster. Idempotent."""
         _native.vineyard_object_persist(self._handle, _ids(object_id))
 
     def clear(self) -> int:
@@ -217,13 +256,9 @@ class Catalog(Names):
     def migrate(self, object_id: Id) -> ObjectID:
         """The id itself for an object of this instance; others can not be fetched yet."""
         obj = _native.open(self._handle, as_id(object_id))
-        if obj.instance != self.instance_id:
+        if obj.remote:
             raise Unsupported(f"migrate: object {as_id(object_id)} lives on instance {obj.instance}")
         return as_id(object_id)
-
-    def sync_meta(self) -> None:
-        """Earlier code calls this before it reads: reads are never behind here."""
-        self.instance_id
 
     def memory_trim(self) -> int:
         """Gives memory that is wholly free back to the host; how many bytes."""
@@ -242,11 +277,6 @@ class Catalog(Names):
         from vineyard.status import Status
 
         return Status(_native.info(self._handle), _native.statistics(self._handle))
-
-    @property
-    def meta(self) -> dict[int, dict[str, Any]]:
-        """Instances that are known: number -> what is known of it."""
-        return {self.instance_id: {"ipc_socket": self._client.ipc_socket, **_native.info(self._handle)}}
 
     @property
     def version(self) -> str:

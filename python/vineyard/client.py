@@ -5,6 +5,7 @@ from __future__ import annotations
 from vineyard import _native
 from vineyard.blob import Blob, BlobBuilder
 from vineyard.catalog import Catalog, as_id
+from vineyard.cluster import Cluster
 from vineyard.core.builders import BuilderContext, Building, get_current_builders
 from vineyard.core.resolvers import ResolverContext, Resolving, get_current_resolvers
 from vineyard.data import tensor
@@ -13,6 +14,7 @@ from vineyard.errors import (
     InvalidArgument,
     LimitExceeded,
     ObjectNotFound,
+    Remote,
     TypeMismatch,
     Unsupported,
     VineyardError,
@@ -44,7 +46,7 @@ def _put_fast(handle: Any, value: Any, kind: type) -> int | None:
     return None
 
 
-class Client(Catalog):
+class Client(Catalog, Cluster):
     """A session with the daemon at a socket. Made by :func:`vineyard.connect`.
 
     May be used by many threads at once, and by a child after a fork (it opens a session of its own). A
@@ -162,9 +164,12 @@ class Client(Catalog):
         :param resolver: the resolvers to use instead of the current context's, or one for this object
         :param copy: writable copies of arrays and buffers
         :param default: instead of :class:`ObjectNotFound`
-        :param remote: of payloads on other instances: ``none``, ``error`` or ``fetch``
+        :param remote: instead of the client's own policy about payloads on other instances: ``none`` (the
+            value of what has such a payload is None), ``error`` or ``fetch``; ``fetch=True`` is the last
         :param keywords: for resolvers that declare them
         :raises ObjectNotFound: no such object or name
+        :raises Remote: a payload lies on another instance, and the policy is ``error``
+        :raises Lost: a payload lies on an instance that is gone, whatever the policy
         :raises PickleNotAllowed: it is a pickle, and the client was opened with ``allow_pickle=False``
         """
         try:
@@ -174,16 +179,21 @@ class Client(Catalog):
                 object_id = self.get_name(name)
             elif object_id is None:
                 raise TypeMismatch("get: an object id, not None, or name= is needed")
+            if fetch and remote is None:
+                remote = "fetch"
             if resolver is None and not copy and remote is None:
                 context = get_current_resolvers()
                 if context.plain:
                     if type(object_id) is not ObjectID:
                         object_id = as_id(object_id)
-                    value = _native.load(self._handle, object_id)
+                    try:
+                        value = _native.load(self._handle, object_id)
+                    except Remote:
+                        value = _native.open(self._handle, object_id)
                     if type(value) is not _Record:
                         return value
-                    return Resolving(self, context, False, keywords).record(value)
-            return self._get_slow(object_id, resolver, copy, remote, keywords)
+                    return Resolving(self, context, False, keywords, self._remote).record(value)
+            return self._get_slow(object_id, resolver, copy, remote or self._remote, keywords)
         except ObjectNotFound:
             if default is _MISSING:
                 raise
@@ -194,10 +204,10 @@ class Client(Catalog):
         object_id: Any,
         resolver: ResolverContext | Callable[..., Any] | None,
         copy: bool,
-        remote: str | None,
+        remote: str,
         keywords: dict[str, Any],
     ) -> Any:
-        if remote is not None and remote not in _REMOTE:
+        if remote not in _REMOTE:
             raise InvalidArgument(f"remote={remote!r}: one of {', '.join(_REMOTE)} was expected")
         if isinstance(object_id, Object) and object_id._client is self and not object_id.closed:
             record = object_id._open
@@ -211,13 +221,16 @@ class Client(Catalog):
         else:
             kind = type(resolver).__name__
             raise TypeMismatch(f"get: resolver is a function or a ResolverContext, not {kind}")
-        return Resolving(self, context, copy, keywords).record(record)
+        return Resolving(self, context, copy, keywords, remote).record(record)
 
     def _value_of(self, record: _native.Record) -> Any:
-        return Resolving(self, get_current_resolvers(), False, {}).record(record)
+        return Resolving(self, get_current_resolvers(), False, {}, self._remote).record(record)
 
     def get_object(self, object_id: Id, *, fetch: bool = False) -> Object:
-        """A typed view of an object: metadata, members, and for blobs the bytes, in place."""
+        """A typed view of an object: metadata, members, and for blobs the bytes, in place.
+
+        Of what another instance has persisted: all but the bytes.
+        """
         return object_of(self, _native.open(self._handle, as_id(object_id)))
 
     def get_objects(self, object_ids: Iterable[Id]) -> list[Object]:
@@ -263,12 +276,14 @@ class Client(Catalog):
         raise Unsupported("create_remote_blob: payloads of other instances can not be written yet")
 
     def get_remote_blob(self, object_id: Id, *arguments: Any, **keywords: Any) -> Blob:
-        """A blob of this instance; payloads of other instances can not be fetched yet."""
-        return self.get_blob(object_id)
+        """A blob of this instance; payloads of other instances can not be fetched yet: :class:`Remote`."""
+        blob = self.get_blob(object_id)
+        blob.buffer.release()
+        return blob
 
     def get_remote_blobs(self, object_ids: Iterable[Id], *arguments: Any, **keywords: Any) -> list[Blob]:
         """The same for several."""
-        return self.get_blobs(object_ids)
+        return [self.get_remote_blob(each) for each in object_ids]
 
     # ---- memory
 

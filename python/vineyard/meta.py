@@ -52,6 +52,10 @@ class ObjectMeta:
         self._nbytes = 0
         self._instance: int | None = None
         self._persisted = False
+        self._remote = False
+        self._global: bool | None = False  # None: not looked for yet
+        self._lost = False
+        self._stale_since: float | None = None
 
     @classmethod
     def _of_record(cls, client: Client, record: _native.Record) -> ObjectMeta:
@@ -64,6 +68,10 @@ class ObjectMeta:
         meta._nbytes = record.nbytes
         meta._instance = record.instance
         meta._persisted = record.persisted
+        meta._remote = record.remote
+        meta._global = None if record.remote else record.is_global()
+        meta._lost = record.lost
+        meta._stale_since = record.stale_since_ms / 1000 or None
         return meta
 
     # ---- what it is
@@ -90,18 +98,30 @@ class ObjectMeta:
 
     @property
     def islocal(self) -> bool:
-        """Whether the instance that the client is connected to owns it."""
-        return self._client is None or self._instance == self._client.instance_id
+        """Whether the instance that the client is connected to had it when it was read."""
+        return not self._remote
 
     @property
     def isglobal(self) -> bool:
-        """Whether members live on several instances."""
-        return not self.islocal
+        """Whether it or what is below it lives on several instances. Of another instance's: asks the daemon."""
+        if self._global is None and self._client is not None:
+            self._global = self._client.get_object(self._id).isglobal
+        return bool(self._global)
 
     @property
     def ispersist(self) -> bool:
         """Whether it was persisted when it was read."""
         return self._persisted
+
+    @property
+    def islost(self) -> bool:
+        """Whether the instance that owns it was gone when it was read, and with it the payload."""
+        return self._lost
+
+    @property
+    def stale_since(self) -> float | None:
+        """Unix time from which on what is known of it may be old, as the daemon hears of no changes; else None."""
+        return self._stale_since
 
     @property
     def labels(self) -> dict[str, str]:

@@ -59,24 +59,27 @@ class Names:
         options = (bool(replace), expect is not None, _expected(expect))
         return _native.vineyard_name_put(self._handle, _text(name), as_id(object_id), options)
 
-    def get_name(self, name: str, wait: bool = False, *, timeout: float | None = None) -> ObjectID:
+    def get_name(
+        self, name: str, wait: bool = False, *, timeout: float | None = None, latest: bool = False
+    ) -> ObjectID:
         """The object that has the name.
 
         :param wait: until it is given, at most ``timeout`` seconds (30)
+        :param latest: as of now in the whole cluster, not as of what the daemon has heard
         :raises ObjectNotFound: nothing has it
         :raises Timeout: nothing got it
         """
-        return self.get_name_revision(name, wait, timeout=timeout)[0]
+        return self.get_name_revision(name, wait, timeout=timeout, latest=latest)[0]
 
     def get_name_revision(
-        self, name: str, wait: bool = False, *, timeout: float | None = None
+        self, name: str, wait: bool = False, *, timeout: float | None = None, latest: bool = False
     ) -> tuple[ObjectID, int]:
         """The same with the revision of the name, for ``put_name(..., expect=)``."""
         from vineyard.client import _milliseconds
 
         waits = wait or timeout is not None
         limit = _milliseconds(timeout, -1) if waits else 0
-        number, revision = _native.vineyard_name_get(self._handle, _text(name), limit)
+        number, revision = _native.vineyard_name_get_with(self._handle, _text(name), (latest, limit))
         return make_id(number), revision
 
     def drop_name(self, name: str, *, expect: int | None = None) -> None:

@@ -54,19 +54,34 @@ class Object:
         return ObjectMeta._of_record(self._client, self._open)
 
     @property
+    def instance_id(self) -> int:
+        """Number of the instance that owns it."""
+        return self._open.instance
+
+    @property
     def islocal(self) -> bool:
-        """Whether the instance that the client is connected to owns it."""
-        return self._open.instance == self._client.instance_id
+        """Whether the instance that the client is connected to has it: only then there is a payload."""
+        return not self._open.remote
 
     @property
     def isglobal(self) -> bool:
-        """Whether members live on several instances."""
-        return not self.islocal
+        """Whether it or what is below it lives on several instances."""
+        return self._open.is_global()
 
     @property
     def ispersist(self) -> bool:
         """Whether it was persisted when it was got."""
         return self._open.persisted
+
+    @property
+    def islost(self) -> bool:
+        """Whether the instance that owns it was gone when it was got, and with it the payload."""
+        return self._open.lost
+
+    @property
+    def stale_since(self) -> float | None:
+        """Unix time from which on what is known of it may be old, as the daemon hears of no changes; else None."""
+        return self._open.stale_since_ms / 1000 or None
 
     @property
     def closed(self) -> bool:

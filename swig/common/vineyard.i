@@ -16,13 +16,21 @@
 %ignore vineyard_value_as;
 %ignore vineyard_tensor;
 // So have lists, which are read whole or page by page.
-%rename("$ignore", regextarget=1) "^vineyard_(info|labels|types|list|name_list)_";
-%rename("%s") vineyard_list_open;
+%rename("$ignore", regextarget=1) "^vineyard_(info|labels|types|list|name_list|instance_list|watch)_";
+%rename("%s") vineyard_list_open_with;
 %rename("%s") vineyard_name_list_open;
 %ignore vineyard_types_get;
 %ignore vineyard_labels_get;
 %ignore vineyard_client_get_info;
 %ignore vineyard_client_get_statistics;
+%ignore vineyard_instance;
+%ignore vineyard_event;
+%ignore vineyard_position;
+%ignore vineyard_client_revision;
+%ignore vineyard_client_wait_revision;
+%ignore vineyard_client_sync;
+// Of two functions that do the same, the one with options.
+%ignore vineyard_name_get;
 // Option structs are built from arguments.
 %rename("$ignore", regextarget=1) "_(options|statistics)$";
 %rename("$ignore", regextarget=1) "_INIT$";

@@ -16,18 +16,45 @@ static PyObject* vy_record_persisted(PyObject* self, void* unused) {
   return PyBool_FromLong(vineyard_object_is_persisted(((vy_record*)self)->object));
 }
 
+static PyObject* vy_record_remote(PyObject* self, void* unused) {
+  return PyBool_FromLong(vineyard_object_is_remote(((vy_record*)self)->object));
+}
+static PyObject* vy_record_lost(PyObject* self, void* unused) {
+  return PyBool_FromLong(vineyard_object_owner_state(((vy_record*)self)->object) == VINEYARD_INSTANCE_LOST);
+}
+static PyObject* vy_record_stale_since_ms(PyObject* self, void* unused) {
+  return PyLong_FromUnsignedLongLong(vineyard_object_stale_since_ms(((vy_record*)self)->object));
+}
+static PyObject* vy_record_is_global(PyObject* self, PyObject* unused) {
+  int32_t status, global = 0;
+  VY_CALL(status, vineyard_object_is_global(((vy_record*)self)->object, &global));
+  return status == VINEYARD_OK ? PyBool_FromLong(global) : vy_raise(status);
+}
+
+// The bytes of a blob; the error of a payload that is not here.
+static int vy_record_getbuffer(PyObject* self, Py_buffer* buffer, int flags) {
+  PyObject* view = vy_record_view(self, NULL);
+  int status = view == NULL ? -1 : PyObject_GetBuffer(view, buffer, flags);
+  Py_XDECREF(view);
+  return status;
+}
+
 static PyGetSetDef vy_record_getters[] = {
     {"id", vy_record_id, NULL, "Its id, an int.", NULL},
     {"typename", vy_record_type_name, NULL, "Its type name.", NULL},
     {"nbytes", vy_record_nbytes, NULL, "Payload bytes of the whole tree.", NULL},
     {"instance", vy_record_instance, NULL, "Number of the instance that owns it.", NULL},
     {"persisted", vy_record_persisted, NULL, "Whether it was persisted when it was opened.", NULL},
+    {"remote", vy_record_remote, NULL, "Whether another instance has it.", NULL},
+    {"lost", vy_record_lost, NULL, "Whether the instance that owns it was gone when it was opened.", NULL},
+    {"stale_since_ms", vy_record_stale_since_ms, NULL, "Since when what is known may be old; 0: it is not.", NULL},
     {NULL}};
 static PyMethodDef vy_record_methods[] = {
     {"field", vy_record_field, METH_O, "field(name) -> value"},
     {"fields", vy_record_fields, METH_NOARGS, "fields() -> {name: value}"},
     {"members", vy_record_members, METH_NOARGS, "members() -> [(name, id), ...]"},
     {"member", vy_record_member, METH_O, "member(name) -> Record"},
+    {"is_global", vy_record_is_global, METH_NOARGS, "is_global() -> whether it reaches other instances"},
     {"view", vy_record_view, METH_NOARGS, "view() -> View of this blob"},
     {"array", vy_record_array, METH_NOARGS, "array() -> numpy.ndarray"},
     {"elements", (PyCFunction)(void (*)(void))vy_record_elements, METH_FASTCALL,
@@ -36,6 +63,7 @@ static PyMethodDef vy_record_methods[] = {
 static PyMemberDef vy_record_offsets[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(vy_record, weakrefs), READONLY}, {NULL}};
 static PyType_Slot vy_record_slots[] = {{Py_tp_dealloc, vy_record_dealloc},
+                                        {Py_bf_getbuffer, vy_record_getbuffer},
                                         {Py_tp_getset, vy_record_getters},
                                         {Py_tp_methods, vy_record_methods},
                                         {Py_tp_members, vy_record_offsets},

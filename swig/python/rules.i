@@ -270,6 +270,26 @@ VY_HANDLE(vineyard_name_list, vineyard_name_list_release)
   made.expect = expect;
   $1 = &made;
 }
+%typemap(in) const vineyard_list_options* (vineyard_list_options made) {
+  vineyard_list_options zero = VINEYARD_LIST_OPTIONS_INIT;
+  unsigned long long page, instance;
+  PyObject *label, *value;
+  made = zero;
+  if (!PyArg_ParseTuple($input, "KKOO", &page, &instance, &label, &value)) SWIG_fail;
+  made.page = page;
+  made.instance = instance;
+  if (label != Py_None && (made.label = vy_text(label, "a label")) == NULL) SWIG_fail;
+  if (value != Py_None && (made.value = vy_text(value, "a label's value")) == NULL) SWIG_fail;
+  $1 = &made;
+}
+%typemap(in) const vineyard_name_get_options* (vineyard_name_get_options made) {
+  vineyard_name_get_options zero = VINEYARD_NAME_GET_OPTIONS_INIT;
+  long long timeout_ms;
+  made = zero;
+  if (!PyArg_ParseTuple($input, "pL", &made.latest, &timeout_ms)) SWIG_fail;
+  made.timeout_ms = timeout_ms;
+  $1 = &made;
+}
 
 // ---- who may wait ----------------------------------------------------------------------------------------
 
@@ -287,8 +307,9 @@ VY_WAITS(vineyard_object_wait)
 VY_WAITS(vineyard_object_delete)
 VY_WAITS(vineyard_object_persist)
 VY_WAITS(vineyard_label_set)
-VY_WAITS(vineyard_list_open)
+VY_WAITS(vineyard_list_open_with)
 VY_WAITS(vineyard_name_put)
-VY_WAITS(vineyard_name_get)
+VY_WAITS(vineyard_name_get_with)
+VY_WAITS(vineyard_instance_forget)
 VY_WAITS(vineyard_name_drop)
 VY_WAITS(vineyard_name_list_open)

@@ -12,4 +12,5 @@
 %include "builders.i"
 %include "builder_type.i"
 %include "lists.i"
+%include "cluster.i"
 %include "../common/vineyard.i"

@@ -7,7 +7,7 @@ import contextvars
 from vineyard import _native
 from vineyard.core.leaves import scalar_value
 from vineyard.core.registry import Registry, accepted, load_plugins
-from vineyard.errors import Corrupt, ObjectNotFound, TypeMismatch
+from vineyard.errors import Corrupt, ObjectNotFound, Remote, TypeMismatch, Unavailable
 from vineyard.ids import make_id
 from vineyard.objects import Object, object_of
 
@@ -77,13 +77,20 @@ def get_current_resolvers() -> ResolverContext:
 
 
 class Resolving:
-    """One get. Not thread-safe; lives as long as the get. An object met twice gives one value."""
+    """One get. Not thread-safe; lives as long as the get. An object met twice gives one value.
 
-    def __init__(self, client: Client, context: ResolverContext, copy: bool, keywords: dict[str, Any]) -> None:
+    ``remote`` says what becomes of a payload on another instance: None stands for what a resolver makes of
+    it (``none``), or an error (``error``, ``fetch``).
+    """
+
+    def __init__(
+        self, client: Client, context: ResolverContext, copy: bool, keywords: dict[str, Any], remote: str
+    ) -> None:
         self.client = client
         self.context = context
         self.copy = copy
         self.keywords = keywords
+        self.remote = remote
         # What the native module makes of leaves is what our resolvers would.
         self.plain = context.plain and not copy
         self.memo: dict[int, Any] = {}
@@ -100,21 +107,36 @@ class Resolving:
         if number in self.memo:
             return self.memo[number]
         entry = self.context.find(record.typename)
-        if entry is None:
-            value = object_of(self.client, record)
-        elif entry.builtin:
-            value = entry.function(self, record)
-        else:
-            keywords = accepted(entry.function, {**self.keywords, "resolver": self})
-            value = entry.function(object_of(self.client, record), **keywords)
+        try:
+            if entry is None:
+                value = object_of(self.client, record)
+            elif entry.builtin:
+                value = entry.function(self, record)
+            else:
+                keywords = accepted(entry.function, {**self.keywords, "resolver": self})
+                value = entry.function(object_of(self.client, record), **keywords)
+        except Remote as error:
+            value = self._absent(error)
         self.memo[number] = value
         return value
+
+    def _absent(self, error: Remote) -> Any:
+        """Instead of a value whose payload is on another instance."""
+        if self.remote == "error":
+            raise error
+        if self.remote == "fetch":
+            advice = "payloads can not be fetched from other instances yet"
+            raise Unavailable(f"{error}; {advice}") from error
+        return None
 
     def elements(self, record: _native.Record, prefix: str, count: Any) -> list[Any]:
         """Values of the fields and members named ``prefix`` and a number."""
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 1 << 63:
             raise Corrupt(f"{record.typename} {make_id(record.id)}: {count!r} is no number of elements")
-        values, pending = record.elements(prefix, count, self.memo if self.plain else None)
+        try:
+            values, pending = record.elements(prefix, count, self.memo if self.plain else None)
+        except Remote:  # of which is for record() to say
+            values, pending = record.elements(prefix, count, None)
         for i in pending:
             value = values[i]
             values[i] = scalar_value(value) if isinstance(value, dict) else self.record(value)
