@@ -43,11 +43,10 @@ std::unique_ptr<meta::Service> StartLocal(const meta::Instance& self, MetadataOw
 std::unique_ptr<meta::Service> StartZookeeper(const Options& options, const meta::Instance& self,
                                               shm::StateFile* state, MetadataOwner owner) {
   meta::zookeeper::ServiceOptions wanted;
-  std::string address = options.meta.substr(std::string("zookeeper://").size());
-  size_t slash = address.find('/');
-  wanted.connection.servers = address.substr(0, slash);
-  if (slash != std::string::npos) wanted.prefix = address.substr(slash);
-  wanted.connection.session_timeout_ms = 10'000;
+  wanted.connection.servers = options.meta.servers;
+  wanted.connection.session_timeout_ms = options.meta.session_timeout_ms;
+  wanted.connection.digest_auth = options.meta.auth;
+  wanted.prefix = options.meta.prefix;
   wanted.self = self;
   shm::StateHeader& header = state->header();
   wanted.seen = {header.log_seen[0], header.log_seen[1]};
@@ -94,7 +93,7 @@ std::unique_ptr<meta::Service> StartMetadata(const Options& options, bool is_fre
   self.socket = options.socket;
   self.memory_limit = options.size_bytes;
   self.uid = geteuid();
-  bool is_local = options.meta == "local";
+  bool is_local = options.meta.kind == MetaKind::kLocal;
   if (is_local || !is_fresh) self.number = state->header().instance;
   return is_local ? StartLocal(self, std::move(owner))
                   : StartZookeeper(options, self, state, std::move(owner));

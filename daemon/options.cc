@@ -24,14 +24,15 @@ constexpr uint64_t kMinSize = kMiB;
 constexpr uint64_t kMaxSize = uint64_t{1} << 47;  // what a process can map
 
 constexpr const char* kFooter =
-    "Sizes: 1073741824, 512Mi, 4Gi (powers of 1024), 4GB (powers of 1000).\n"
+    "Sizes: 1073741824, 512Mi, 4Gi (powers of 1024), 4GB (powers of 1000). Times: 10s, 1500ms.\n"
     "Each option can also be set in the environment: VINEYARD_SIZE=4Gi for --size=4Gi.\n"
     "The command line wins over the environment, the environment over the file of --config\n"
     "(lines like: size = 4Gi). SIGTERM or SIGINT ends the daemon and frees the memory.";
 
 // What the options say, as text, before it is looked at.
 struct Said {
-  std::string socket, size, meta = "local", evict = "none", prefault, log_level = "info", config;
+  std::string socket, size, evict = "none", prefault, log_level = "info", config;
+  SaidOfMeta meta;
   int lifeline = -1, keeper_state = -1, made_folders = 0;
 };
 
@@ -48,7 +49,7 @@ std::vector<Unavailable> UnavailableOptions() {
   const char* remote = "access from other hosts is not available yet";
   const char* spill = "spilling to disk is not available yet; --evict drop frees unused objects";
   const char* stream = "streams are not available yet";
-  const char* meta = "metadata is kept on this host only; shared metadata is not available yet";
+  const char* meta = "etcd is not available; --meta zookeeper://HOST:PORT/PREFIX names a cluster";
   return {{"rpc", true, remote, ""},
           {"rpc-socket-port", true, remote, ""},
           {"spill-path", true, spill, ""},
@@ -79,7 +80,7 @@ class OneName : public CLI::Formatter {
 };
 
 void Define(CLI::App* app, Said* said, std::vector<Unavailable>* unavailable) {
-  auto add = [app](const char* name, auto* value, const char* type, const char* text) {
+  auto add = [app](const char* name, auto* value, const char* type, const std::string& text) {
     return app->add_option(Names(name), *value, text)
         ->type_name(type)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
@@ -92,7 +93,21 @@ void Define(CLI::App* app, Said* said, std::vector<Unavailable>* unavailable) {
   add("evict", &said->evict, "POLICY",
       "When memory is full: none (a put fails) or drop (objects that nobody uses go, the least "
       "recently used first). Default: none");
-  add("meta", &said->meta, "WHERE", "Where metadata is kept: local. Default: local");
+  add("meta", &said->meta.where, "WHERE",
+      "Where metadata is kept: local (this host only), zookeeper://HOST:PORT,HOST:PORT/PREFIX (a "
+      "cluster; /vineyard when no prefix is given), auto or auto:PORT (the ZooKeeper of this "
+      "machine, at port 2181, started when none answers). Default: " +
+          std::string(kDefaultMeta));
+  add("meta-auth", &said->meta.auth, "FILE",
+      "A file with one line, user:secret, for its owner only: the cluster is then for who knows "
+      "it");
+  add("meta-session-timeout", &said->meta.session_timeout, "TIME",
+      "A daemon that the cluster has not heard of for so long is taken for dead. Default: 10s");
+  add("meta-heap", &said->meta.heap, "SIZE",
+      "With auto: memory of a started ZooKeeper. Default: 1GiB");
+  add("meta-dir", &said->meta.folder, "DIR",
+      "With auto: folder of a started ZooKeeper. Default: /var/run/vineyard-zookeeper-PORT for "
+      "root, else /tmp/vineyard-UID/zookeeper-PORT");
   add("log-level", &said->log_level, "LEVEL", "debug, info, warning or error. Default: info");
   // Descriptors, which only the program that starts this one can know.
   add("lifeline", &said->lifeline, "FD", "")->group("")->configurable(false);
@@ -277,10 +292,8 @@ Status Interpret(const Said& said, const std::vector<std::string>& environment,
   if (options->prefault_bytes > options->size_bytes) {
     return Limit("--prefault: " + PrintSize(options->prefault_bytes) + ": it is more than --size");
   }
-  if (said.meta != "local") {
-    return {Code::kUnsupported,
-            "--meta '" + said.meta + "': only local is available in this version"};
-  }
+  ASSIGN_OR_RETURN(options->meta, InterpretMeta(said.meta, memory_limit, said.keeper_state >= 0,
+                                                &options->warnings));
   if (said.evict == "drop") {
     options->eviction = store::Eviction::kDrop;
   } else if (said.evict == "spill") {
@@ -371,10 +384,10 @@ std::vector<std::string> Options::ToArguments() const {
       "--socket=" + socket,
       "--size=" + std::to_string(size_bytes),
       "--prefault=" + std::to_string(prefault_bytes),
-      "--meta=" + meta,
       "--evict=" + std::string(EvictionName(eviction)),
       "--log-level=" + std::string(LogLevelName(log_level)),
   };
+  for (std::string& argument : meta.ToArguments()) arguments.push_back(std::move(argument));
   if (lifeline >= 0) arguments.push_back("--lifeline=" + std::to_string(lifeline));
   if (keeper_state >= 0) arguments.push_back("--keeper-state=" + std::to_string(keeper_state));
   if (made_folders > 0) arguments.push_back("--made-folders=" + std::to_string(made_folders));

@@ -10,6 +10,7 @@
 #include "core/base/result.h"
 #include "core/shm/os.h"
 #include "core/store/store.h"
+#include "daemon/meta_options.h"
 
 namespace vineyard::daemon {
 
@@ -17,7 +18,7 @@ struct Options {
   std::string socket;  // absolute path
   uint64_t size_bytes = 0;
   uint64_t prefault_bytes = 0;
-  std::string meta = "local";
+  MetaOptions meta;
   store::Eviction eviction = store::Eviction::kNone;
   LogLevel log_level = LogLevel::kInfo;
   // A pipe: when its other end is closed, daemon and keeper end. -1: none.

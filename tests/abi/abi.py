@@ -183,7 +183,7 @@ def old(library: Path, cc: str, sanitize: str) -> None:
         program, socket = Path(folder) / "client", Path(folder) / "s"
         run(cc, *STRICT, *flags, "-I", FIRST, FIRST / "client.c", "-o", program,
             f"-L{library.parent}", "-lvineyard", f"-Wl,-rpath,{library.parent}")
-        daemon = subprocess.Popen([os.environ["VINEYARDD"], "--socket", socket, "--size", "64Mi"])
+        daemon = subprocess.Popen([os.environ["VINEYARDD"], "--socket", socket, "--size", "64Mi", "--meta", "local"])
         try:
             for _ in range(2000):
                 if socket.exists() or daemon.poll() is not None:

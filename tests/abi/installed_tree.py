@@ -86,7 +86,7 @@ def main() -> None:
         source, socket = work / "tour.c", work / "s"
         source.write_text(tour(EXAMPLES.parents[1] / "README.md"))
         run(arguments.cc, "-Wall", "-Wextra", "-Werror", *sanitize, source, "-o", work / "tour", *flags)
-        running = subprocess.Popen([daemon, "--socket", socket, "--size", "64Mi"], env=environment)
+        running = subprocess.Popen([daemon, "--socket", socket, "--size", "64Mi", "--meta", "local"], env=environment)
         try:
             while not socket.exists() and running.poll() is None:
                 time.sleep(0.01)

@@ -51,7 +51,7 @@ class ConfigFile {
 TEST(Options, DefaultsAreUsable) {
   Options options = Parsed({});
   EXPECT_EQ(options.size_bytes, 4 * kGiB);
-  EXPECT_EQ(options.meta, "local");
+  EXPECT_EQ(options.meta.Text(), kDefaultMeta);
   EXPECT_EQ(options.eviction, store::Eviction::kNone);
   EXPECT_EQ(options.log_level, LogLevel::kInfo);
   EXPECT_EQ(options.socket, DefaultSocket(geteuid(), {}));
@@ -189,7 +189,7 @@ TEST(Options, BadValuesAreNamed) {
 
 TEST(Options, WhatIsNotAvailableYetIsSaidSo) {
   for (const char* flag : {"--rpc", "--rpc=true", "--rpc_socket_port=9600", "--spill_path=/tmp",
-                           "--etcd_endpoint=http://x", "--evict=spill", "--meta=zookeeper://x"}) {
+                           "--etcd_endpoint=http://x", "--evict=spill"}) {
     Result<Command> command = Parse({flag});
     ASSERT_FALSE(command.ok()) << flag;
     EXPECT_EQ(command.status().code(), Code::kUnsupported) << flag;
@@ -248,6 +248,49 @@ TEST(Options, ToArgumentsGivesTheSameOptionsWhateverTheEnvironmentSays) {
   EXPECT_EQ(again.lifeline, 5);
   EXPECT_EQ(again.keeper_state, 7);
   EXPECT_EQ(again.made_folders, 2);
+}
+
+TEST(Options, ToArgumentsGivesTheSameMetadataServiceAgain) {
+  Options options = Parsed({"--socket=/s", "--meta=auto:2999", "--meta-session-timeout=3500ms",
+                            "--meta-heap=2Gi", "--meta-dir=/x y"});
+  Options again = Parsed(options.ToArguments(), {"VINEYARD_META=local", "VINEYARD_META_HEAP=3Gi"});
+  EXPECT_EQ(again.ToArguments(), options.ToArguments());
+  EXPECT_EQ(again.meta.Text(), "auto:2999");
+  EXPECT_EQ(again.meta.servers, "127.0.0.1:2999");
+  EXPECT_EQ(again.meta.session_timeout_ms, 3500u);
+  EXPECT_EQ(again.meta.heap_bytes, 2 * kGiB);
+  EXPECT_EQ(again.meta.folder, "/x y");
+  EXPECT_FALSE(again.meta.own_folder);
+  EXPECT_EQ(Parsed(Parsed({"--meta=zookeeper://a,b:1/p/q"}).ToArguments()).meta.Text(),
+            "zookeeper://a:2181,b:1/p/q");
+  EXPECT_EQ(Parsed(Parsed({"--meta=local"}).ToArguments(), {"VINEYARD_META=auto"}).meta.Text(),
+            "local");
+}
+
+TEST(Options, TheMetadataServiceComesFromEnvironmentAndFileToo) {
+  ConfigFile file("meta = auto:2999\nmeta_heap = 2Gi\n");
+  std::string config = "--config=" + file.path();
+  EXPECT_EQ(Parsed({config}).meta.Text(), "auto:2999");
+  EXPECT_EQ(Parsed({config}).meta.heap_bytes, 2 * kGiB);
+  EXPECT_EQ(Parsed({config}, {"VINEYARD_META=auto:3000"}).meta.Text(), "auto:3000");
+  EXPECT_EQ(Parsed({config, "--meta=zookeeper://h"}, {"VINEYARD_META=local"}).meta.Text(),
+            "zookeeper://h:2181/vineyard");
+}
+
+TEST(Options, AFlagOfTheMetadataServiceWithoutEffectIsAWarning) {
+  EXPECT_EQ(Parsed({"--meta=local", "--meta-heap=2Gi", "--meta-session-timeout=3s"},
+                   {"VINEYARD_META_AUTH=/nowhere", "VINEYARD_META_DIR=/x"})
+                .warnings,
+            (std::vector<std::string>{
+                "--meta-auth has no effect with --meta local; ignored",
+                "--meta-session-timeout has no effect with --meta local; ignored",
+                "--meta-heap has no effect with --meta local; ignored",
+                "--meta-dir has no effect with --meta local; ignored",
+            }));
+  EXPECT_EQ(
+      Parsed({"--meta=zookeeper://h", "--meta-heap=2Gi"}).warnings,
+      (std::vector<std::string>{"--meta-heap has no effect with --meta zookeeper://h; ignored"}));
+  EXPECT_TRUE(Parsed({"--meta=auto", "--meta-heap=2Gi", "--meta-dir=/x"}).warnings.empty());
 }
 
 }  // namespace

@@ -316,8 +316,9 @@ TEST(StartStop, FileNameTooLongSaysWhy) {
 
 TEST(StartStop, OptionsComeFromTheEnvironmentToo) {
   TempFolder folder;
-  Vineyardd daemon(Vineyardd::Bare{
-      {"--size=32Mi"}, {"VINEYARD_SOCKET=" + (folder / "e.sock"), "VINEYARD_SIZE=16Mi"}});
+  Vineyardd daemon(
+      Vineyardd::Bare{{"--size=32Mi", "--meta=local"},
+                      {"VINEYARD_SOCKET=" + (folder / "e.sock"), "VINEYARD_SIZE=16Mi"}});
   std::string line = daemon.WaitForLine(" ready: ");
   EXPECT_THAT(line, HasSubstr(folder / "e.sock"));
   EXPECT_THAT(line, HasSubstr("32 MiB"));
@@ -328,14 +329,15 @@ TEST(StartStop, BadOptionIsOneLineAndCodeTwo) {
   EXPECT_EQ(OnlyLine({{"--evict=some"}}, &code),
             "vineyardd: --evict 'some': expected none or drop\n");
   EXPECT_EQ(code, 2);
-  OnlyLine({{"--lifeline=999", "--socket=/tmp/never.sock"}}, &code);
+  OnlyLine({{"--lifeline=999", "--meta=local", "--socket=/tmp/never.sock"}}, &code);
   EXPECT_EQ(code, 1);
 }
 
 TEST(StartStop, MoreMemoryThanThereIsIsRefusedAtTheStart) {
   TempFolder folder;
   int code = 0;
-  std::string log = OnlyLine({{"--size=100Ti", "--socket=" + (folder / "v.sock")}}, &code);
+  std::string log =
+      OnlyLine({{"--size=100Ti", "--meta=local", "--socket=" + (folder / "v.sock")}}, &code);
   EXPECT_EQ(code, 2);
   EXPECT_THAT(log, HasSubstr("--size: 100 TiB: this machine (or cgroup) has "));
   EXPECT_THAT(log, HasSubstr("choose less"));

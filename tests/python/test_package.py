@@ -87,14 +87,14 @@ def test_the_folder_of_a_killed_process_is_removed_by_the_next_one() -> None:
     killed = """
 import os
 from vineyard.launch import Daemon
-daemon = Daemon("--size", "32Mi")
+daemon = Daemon("--meta", "local", "--size", "32Mi")
 print(daemon.socket, flush=True)
 os.kill(os.getpid(), 9)
 """
     next_ones = """
 import os
 from vineyard.launch import Daemon
-daemons = [Daemon("--size", "32Mi") for _ in range(2)]
+daemons = [Daemon("--meta", "local", "--size", "32Mi") for _ in range(2)]
 print(*sorted(os.listdir(os.environ["TMPDIR"])))
 print(*sorted([*(os.path.basename(os.path.dirname(each.socket)) for each in daemons), "vineyard-0"]))
 """
@@ -187,7 +187,7 @@ def test_the_module_is_the_daemons_launcher() -> None:
 
 def test_the_launcher_becomes_the_daemon_with_all_its_flags(tmp_path: Any) -> None:
     socket = str(tmp_path / "s")
-    flags = ["--socket", socket, "--size", "32Mi", "--log_level", "debug", "--evict=drop"]
+    flags = ["--socket", socket, "--size", "32Mi", "--meta", "local", "--log_level", "debug", "--evict=drop"]
     keeper = subprocess.Popen([sys.executable, "-m", "vineyard", *flags], stderr=subprocess.PIPE, text=True)
     try:
         assert keeper.stderr is not None

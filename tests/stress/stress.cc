@@ -400,7 +400,7 @@ class Driver {
   bool Start() {
     prctl(PR_SET_CHILD_SUBREAPER, 1);  // the daemon of a dead keeper comes to us
     Spawn({plan_.program, "--socket", socket_, "--size", std::to_string(plan_.size_mib) + "Mi",
-           "--evict", plan_.evict ? "drop" : "none", "--log-level", "error"});
+           "--meta", "local", "--evict", plan_.evict ? "drop" : "none", "--log-level", "error"});
     for (int tries = 0;
          vineyard_client_connect(socket_.c_str(), nullptr, &observer_) != VINEYARD_OK; ++tries) {
       if (tries == 1000) return false;

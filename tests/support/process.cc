@@ -47,7 +47,7 @@ void AsUser(unsigned uid, const std::function<void()>& what) {
 }
 
 std::vector<std::string> Vineyardd::Defaults(const std::string& socket) {
-  return {"--size=64Mi", "--log-level=debug", "--socket=" + socket};
+  return {"--size=64Mi", "--meta=local", "--log-level=debug", "--socket=" + socket};
 }
 
 Vineyardd::Vineyardd(const std::string& socket, const std::vector<std::string>& arguments) {

@@ -45,7 +45,7 @@ void AsUser(unsigned uid, const std::function<void()>& what);
 // One run of the program: its keeper and daemons, as long as any of them lives.
 class Vineyardd {
  public:
-  // Starts it. `arguments` come behind --size 64Mi --log-level debug --socket=<socket>.
+  // Starts it. `arguments` come behind --size 64Mi --meta local --log-level debug --socket=<socket>.
   explicit Vineyardd(const std::string& socket, const std::vector<std::string>& arguments = {});
   // Without those first arguments and without a socket.
   static std::vector<std::string> Defaults(const std::string& socket);
