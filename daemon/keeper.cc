@@ -18,6 +18,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "daemon/auto_zookeeper.h"
 #include "daemon/daemon.h"
 #include "daemon/endpoint.h"
 #include "daemon/host.h"
@@ -30,6 +31,8 @@ using shm::Role;
 // Numbers of Role::kKeeper.
 constexpr uint64_t kLock = 1;  // of the socket
 constexpr uint64_t kLifeline = 2;
+constexpr uint64_t kZookeeperUsers = 3;  // `users` of daemon/auto_zookeeper.h
+constexpr uint64_t kSecret = 4;          // a memfd: the digest secret of the cluster
 
 // So many daemons in a row that lived less than kQuickNs: then the keeper waits before the next
 // one.
@@ -38,6 +41,8 @@ constexpr int64_t kQuickNs = int64_t{10} * 1'000'000'000;
 constexpr int64_t kFirstPauseMs = 200, kLongestPauseMs = 5000;
 constexpr int64_t kClonePauseMs = 1000;
 constexpr int64_t kStopMs = 15'000;  // the daemon drains within 5 s
+constexpr int64_t kJoinMs = 30'000;  // a ZooKeeper, which may have to be started
+constexpr int64_t kLeaveMs = 10'000;
 
 class Keeper {
  public:
@@ -48,6 +53,10 @@ class Keeper {
   Status Create();
   Status Adopt();
   Status OpenOwnDescriptors();
+  // Finds or starts the ZooKeeper of this machine, if it is wanted, and keeps the secret.
+  Status JoinCluster();
+  Status AdoptCluster();
+  void LeaveCluster();
   void CloseUnlisted();
   pid_t Clone();
   [[noreturn]] void RunClone(pid_t keeper);
@@ -86,9 +95,9 @@ Status Keeper::Create() {
     if (options_.lifeline >= 0) {
       RETURN_IF_ERROR(state_->List(Role::kKeeper, options_.lifeline, kLifeline));
     }
-    return OkStatus();
+    return JoinCluster();
   }();
-  if (!listed.ok()) RemoveEndpoint(options_.socket, lock_, options_.made_folders);
+  if (!listed.ok()) End(EXIT_FAILURE);
   return listed;
 }
 
@@ -103,7 +112,57 @@ Status Keeper::Adopt() {
   }
   lock_ = lock->fd;
   SignEndpoint(lock_);
+  return AdoptCluster();
+}
+
+// ---- cluster -----------------------------------------------------------------------------------
+
+Status Keeper::JoinCluster() {
+  MetaOptions& meta = options_.meta;
+  if (meta.kind == MetaKind::kAuto) {
+    AutoZookeeper zookeeper(meta, [this](int64_t pause_ms) {
+      Wait(pause_ms);
+      return !stopping_;
+    });
+    ASSIGN_OR_RETURN(AutoZookeeper::Place place, zookeeper.Join(Deadline::After(kJoinMs)));
+    meta.auth = std::move(place.auth);
+    meta.shares_server = place.users.valid();
+    if (meta.shares_server) {
+      RETURN_IF_ERROR(state_->List(Role::kKeeper, place.users.get(), kZookeeperUsers));
+      (void)place.users.Release();
+    }
+  }
+  if (meta.auth.empty()) return OkStatus();
+  ASSIGN_OR_RETURN(Fd secret, shm::CreateMemory("vineyard.secret", meta.auth.size()));
+  if (pwrite(secret.get(), meta.auth.data(), meta.auth.size(), 0) !=
+      static_cast<ssize_t>(meta.auth.size())) {
+    return ErrnoStatus("keep the secret of the cluster", errno);
+  }
+  RETURN_IF_ERROR(state_->List(Role::kKeeper, secret.get(), kSecret));
+  (void)secret.Release();
   return OkStatus();
+}
+
+Status Keeper::AdoptCluster() {
+  options_.meta.shares_server = state_->Lookup(Role::kKeeper, kZookeeperUsers).has_value();
+  auto secret = state_->Lookup(Role::kKeeper, kSecret);
+  if (!secret) return OkStatus();
+  char text[2048];
+  ssize_t size = pread(secret->fd, text, sizeof text, 0);
+  if (size <= 0) return Corrupt("state: the secret of the cluster can not be read");
+  options_.meta.auth.assign(text, static_cast<size_t>(size));
+  return OkStatus();
+}
+
+void Keeper::LeaveCluster() {
+  if (state_ == nullptr || !state_->Lookup(Role::kKeeper, kZookeeperUsers)) return;
+  state_->Forget(Role::kKeeper, kZookeeperUsers);
+  AutoZookeeper zookeeper(options_.meta, [](int64_t pause_ms) {
+    poll(nullptr, 0, static_cast<int>(pause_ms));
+    return true;
+  });
+  Status left = zookeeper.Leave(Deadline::After(kLeaveMs));
+  if (!left.ok()) Log(LogLevel::kWarning, "metadata: %s", left.ToString().c_str());
 }
 
 Status Keeper::OpenOwnDescriptors() {
@@ -154,6 +213,7 @@ void Keeper::RunClone(pid_t keeper) {
 int Keeper::Run() {
   Status opened = OpenOwnDescriptors();
   if (opened.ok()) opened = options_.keeper_state >= 0 ? Adopt() : Create();
+  if (!opened.ok() && stopping_) return EXIT_SUCCESS;  // before there was anything
   if (!opened.ok()) {
     Log(LogLevel::kError, "%s", opened.ToString().c_str());
     return EXIT_FAILURE;
@@ -252,6 +312,7 @@ void Keeper::StopDaemon() {
 }
 
 int Keeper::End(int code) {
+  LeaveCluster();  // first: its folder may be one of those that go with the socket
   RemoveEndpoint(options_.socket, lock_, options_.made_folders);
   return code;
 }
