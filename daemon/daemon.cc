@@ -21,6 +21,7 @@
 #include "daemon/metadata.h"
 #include "daemon/server.h"
 #include "daemon/size.h"
+#include "daemon/zookeeper_watchdog.h"
 
 namespace vineyard::daemon {
 namespace {
@@ -29,12 +30,19 @@ constexpr auto kExecPause = std::chrono::seconds(1);
 // For the metadata service, at the first start: without it nobody knows which instance this is.
 constexpr int64_t kFirstJoinMs = 30'000;
 constexpr auto kFirstJoinTick = std::chrono::milliseconds(20);
+constexpr auto kWatchdogTick = std::chrono::milliseconds(200);
 
 // The daemon's parts beside the server: its state, its signals, its keeper.
 class Daemon {
  public:
   explicit Daemon(const Inheritance& inheritance)
-      : inheritance_(inheritance), loop_(1), signals_(loop_), keeper_(loop_), exec_timer_(loop_) {}
+      : inheritance_(inheritance),
+        loop_(1),
+        signals_(loop_),
+        keeper_(loop_),
+        exec_timer_(loop_),
+        watchdog_(inheritance.options->meta),
+        watchdog_timer_(loop_) {}
 
   int Run();
 
@@ -44,6 +52,7 @@ class Daemon {
   void StartService();
   Status AwaitService();
   void OnServing(bool is_new_cluster);
+  void LookAfterService();
   void WatchSignals();
   void WatchKeeper();
   void BecomeKeeper();
@@ -54,6 +63,8 @@ class Daemon {
   asio::posix::stream_descriptor signals_;
   asio::posix::stream_descriptor keeper_;  // pidfd
   asio::steady_timer exec_timer_;
+  ZookeeperWatchdog watchdog_;
+  asio::steady_timer watchdog_timer_;
   std::unique_ptr<shm::StateFile> state_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<meta::Service> service_;
@@ -112,9 +123,18 @@ Status Daemon::AwaitService() {
     loop_.restart();
     loop_.run_one_for(kFirstJoinTick);
     service_->Tick(MonotonicNs());
+    watchdog_.Tick(MonotonicNs(), service_->health().stale_since_ms == 0);
   }
   loop_.restart();
   return OkStatus();
+}
+
+void Daemon::LookAfterService() {
+  watchdog_.Tick(MonotonicNs(), service_->health().stale_since_ms == 0);
+  watchdog_timer_.expires_after(kWatchdogTick);
+  watchdog_timer_.async_wait([this](const ErrorCode& error) {
+    if (!error) LookAfterService();
+  });
 }
 
 void Daemon::OnServing(bool is_new_cluster) {
@@ -145,6 +165,7 @@ int Daemon::Run() {
                                      inheritance_.options);
   if (serving_) server_->OnServing(/*is_new_cluster=*/false);  // a fresh store has nothing to tell
   WatchKeeper();
+  LookAfterService();
   server_->Start(state_->Lookup(shm::Role::kListener)->fd);
   std::string adopted =
       fresh_ ? ""
@@ -174,6 +195,8 @@ void Daemon::WatchSignals() {
     ErrorCode ignored;
     keeper_.close(ignored);
     exec_timer_.cancel();
+    watchdog_timer_.cancel();
+    watchdog_.Stop();
     signals_.close(ignored);
     stopping_ = true;
     if (server_ != nullptr) server_->Stop();

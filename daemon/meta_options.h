@@ -13,7 +13,7 @@
 namespace vineyard::daemon {
 
 // What --meta is when nobody says it.
-inline constexpr const char* kDefaultMeta = "local";
+inline constexpr const char* kDefaultMeta = "auto";
 
 enum class MetaKind {
   kLocal,      // this host only

@@ -65,6 +65,7 @@ ZookeeperService::ZookeeperService(ServiceOptions options, Post post, Ready read
                },
                post_}) {
   seen_ = options_.seen;
+  stale_since_ms_ = UnixMs();  // nothing is known yet
   if (self_.boot.empty()) self_.boot = NewUuid();
   catalog_.on_event = [this](const Event& event) {
     if (event.kind == Event::Kind::kDropped) {
