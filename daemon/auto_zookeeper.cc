@@ -28,6 +28,7 @@ using meta::zookeeper::Probe;
 
 constexpr int64_t kPauseMs = 20;
 constexpr int64_t kProbeMs = 250;     // of a server that may not serve yet
+constexpr int64_t kAnswerMs = 2000;   // of one that has opened a session
 constexpr int64_t kForeignMs = 5000;  // for a server that may be starting
 constexpr int64_t kSayMs = 1000;      // between two lines of progress
 constexpr int64_t kEndMs = 5000;
@@ -373,7 +374,8 @@ Status AutoZookeeper::AwaitSession(bool fresh, const std::string& auth, const De
     std::optional<uint32_t> owner = OwnerOfPort(options_.port);
     if (!owner || *owner == geteuid()) {
       Result<Probe> probe = Probe::Open(options_.port, auth, Sooner(deadline, kProbeMs));
-      Status taken = probe.ok() ? TakePrefix(&*probe, fresh, deadline) : probe.status();
+      Status taken =
+          probe.ok() ? TakePrefix(&*probe, fresh, Sooner(deadline, kAnswerMs)) : probe.status();
       if (taken.ok()) {
         if (waited_ms() >= kPauseMs) {
           Log(LogLevel::kInfo, "metadata: the %s serves after %s", Where().c_str(),

@@ -39,7 +39,7 @@ class AutoZookeeper {
   // Waits for so many milliseconds or less. False: give up.
   using Pause = std::function<bool(int64_t pause_ms)>;
 
-  // REQUIRES: options.kind == MetaKind::kAuto.
+  // REQUIRES, of what is called: options.kind == MetaKind::kAuto.
   AutoZookeeper(const MetaOptions& options, Pause pause);
 
   struct Place {

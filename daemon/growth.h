@@ -1,5 +1,5 @@
-// This file is the only place with a second thread: it prepares segments, which takes long (every
-// page is touched), and posts them to the loop. Requests that need the memory wait here meanwhile,
+// This file is the only place that prepares segments: by a thread of its own, because it takes long
+// (every page is touched), which posts them to the loop. Requests that need the memory wait here meanwhile,
 // in order; a client that has postponed much is not read from until they are done, so that it can not
 // fill the daemon's memory meanwhile.
 //

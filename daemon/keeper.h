@@ -7,7 +7,9 @@
 //  2. Whatever must survive a daemon is listed in the state file; the rest is closed before the
 //  next
 //     daemon starts, so that clients of the dead one learn of it.
-//  3. Both end together: after SIGTERM (or the end of the lifeline) nothing is left.
+//  3. It joins those who share the ZooKeeper of this machine (--meta auto) before the first daemon,
+//     and leaves them after the last one.
+//  4. Both end together: after SIGTERM (or the end of the lifeline) nothing is left.
 #pragma once
 
 #include <csignal>

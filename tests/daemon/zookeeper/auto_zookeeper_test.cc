@@ -28,6 +28,7 @@ using ::testing::StartsWith;
 TEST(AutoZookeeper, OfManyStartersInOneInstantOneStartsTheServer) {
   Machine machine;
   std::vector<std::unique_ptr<Member>> members;
+  members.reserve(4);
   for (int i = 0; i < 4; ++i) members.push_back(std::make_unique<Member>(machine.options));
   for (auto& member : members) member->Begin();
   for (auto& member : members) {

@@ -50,9 +50,36 @@ TEST(KeeperWithZookeeper, HoldsTheServerAcrossDeathsOfDaemonAndKeeper) {
   ASSERT_TRUE(another.Join()) << another.error();
   another.Leave();
   EXPECT_EQ(machine.AwaitServer(), server) << "somebody still lives";
+  kill(server, SIGKILL);
+  EXPECT_THAT(daemon.WaitForLine("serves after"), HasSubstr(machine.options.servers))
+      << "it still knows the secret";
   EXPECT_TRUE(machine.Read("/vineyard/x").ok());
   EXPECT_EQ(daemon.Terminate(), -SIGKILL) << "of the first keeper";
   EXPECT_THAT(machine.Servers(), IsEmpty());
+}
+
+TEST(KeeperWithZookeeper, TheDaemonStartsAServerAgainThatWasKilled) {
+  Machine machine;
+  Vineyardd daemon(machine.folder / "v.sock", Flags(machine));
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  kill(machine.AwaitServer(), SIGKILL);
+  EXPECT_THAT(daemon.WaitForLine("starting again"), HasSubstr(machine.options.servers));
+  EXPECT_THAT(daemon.WaitForLine("serves after"), HasSubstr(machine.options.servers));
+  EXPECT_TRUE(machine.Read("/vineyard/format").ok()) << "the daemon's";
+  EXPECT_EQ(daemon.Terminate(), 0);
+  EXPECT_THAT(machine.Servers(), IsEmpty());
+}
+
+// Both at once: the next daemon has never met the server that it misses.
+TEST(KeeperWithZookeeper, ANextDaemonStartsAServerAgainThatDiedWithTheOneBefore) {
+  Machine machine;
+  Vineyardd daemon(machine.folder / "v.sock", Flags(machine));
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  kill(machine.AwaitServer(), SIGKILL);
+  kill(daemon.daemon(), SIGKILL);
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  EXPECT_THAT(daemon.WaitForLine("serves after"), HasSubstr(machine.options.servers));
+  EXPECT_TRUE(machine.Read("/vineyard/format").ok());
 }
 
 TEST(KeeperWithZookeeper, ASignalWhileItStartsEndsEverything) {
