@@ -69,7 +69,7 @@ Result<const Watch::Event*> Watch::Next(int64_t timeout_ms) {
     if (!status.ok() && !IsOutage(status)) return status;
     if (next_ < events_.size()) break;
     if (patience.deadline.passed() || !ThreadMayWait()) {
-      if (!status.ok()) return status;
+      if (!status.ok() && patience.deadline.passed()) return status;
       return Status(Code::kTimeout, "watch: nothing happened" + patience.Within());
     }
     Woken woken = WaitForSocket(epoll_.get(), POLLIN, patience);

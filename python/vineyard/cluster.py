@@ -142,9 +142,9 @@ class Cluster:
     def meta(self) -> dict[int, dict[str, Any]]:
         """Instances of the cluster, lost ones among them: number -> what is known of it.
 
-        ``state`` is ``alive`` or ``lost``, ``since`` the time (Unix seconds) since when; ``host``, ``socket``
-        and ``endpoint`` say where its daemon is, ``memory_limit`` how many bytes it has. ``hostname``,
-        ``nodename``, ``ipc_socket`` and ``rpc_endpoint`` are their earlier names.
+        ``state`` is ``alive`` or ``lost``, ``since`` the time since when (Unix seconds; None: not known);
+        ``host``, ``socket`` and ``endpoint`` say where its daemon is, ``memory_limit`` how many bytes it has.
+        ``hostname``, ``nodename``, ``ipc_socket`` and ``rpc_endpoint`` are their earlier names.
         """
         return {item[0]: _instance(item) for item in _native.instances(self._handle)}
 
@@ -204,7 +204,7 @@ def _instance(item: tuple[Any, ...]) -> dict[str, Any]:
     return {
         "instance_id": number,
         "state": "lost" if lost else "alive",
-        "since": since_ms / 1000,
+        "since": since_ms / 1000 or None,
         "host": host,
         "socket": socket,
         "endpoint": endpoint,
