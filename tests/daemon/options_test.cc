@@ -51,7 +51,7 @@ class ConfigFile {
 TEST(Options, DefaultsAreUsable) {
   Options options = Parsed({});
   EXPECT_EQ(options.size_bytes, 4 * kGiB);
-  EXPECT_EQ(options.meta.Text(), kDefaultMeta);
+  EXPECT_EQ(options.meta.Text(), "auto:2181");
   EXPECT_EQ(options.eviction, store::Eviction::kNone);
   EXPECT_EQ(options.log_level, LogLevel::kInfo);
   EXPECT_EQ(options.socket, DefaultSocket(geteuid(), {}));
