@@ -60,9 +60,11 @@ Status CheckPeer(const Peer& peer) {
                                     geteuid(), peer.uid)};
 }
 
-// Until when a request is worth an answer: a little less than its sender waits.
+// Until when a request is worth an answer: a little before its sender gives up, for deadlines are looked at
+// with every tick, and the answer has to come through.
 Deadline DeadlineOf(const wire::FrameHeader& header) {
-  return Deadline::After(header.patience == 0 ? kPatienceMs : int64_t{header.patience} * 95);
+  int64_t wait_ms = header.patience == 0 ? kPatienceMs : int64_t{header.patience} * 100;
+  return Deadline::After(wait_ms - std::min(wait_ms / 2, std::max<int64_t>(wait_ms / 20, 300)));
 }
 
 // Answers a hello that was not read, as well as it goes without waiting.

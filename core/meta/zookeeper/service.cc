@@ -101,6 +101,7 @@ void ZookeeperService::Connect() {
 void ZookeeperService::OnState(State state) {
   switch (state) {
     case State::kConnected:
+      suspended_ns_ = 0;
       if (phase_ == Phase::kConnecting) return JoinCluster();
       if (phase_ == Phase::kServing) {  // the same session: the watches are still there
         writer_.Start(connection_.get(), fence_);
@@ -110,6 +111,7 @@ void ZookeeperService::OnState(State state) {
       }
       return;
     case State::kSuspended:
+      suspended_ns_ = MonotonicNs();
       if (stale_since_ms_ == 0) stale_since_ms_ = UnixMs();
       writer_.Stop();
       housekeeper_.Stop();
@@ -144,6 +146,7 @@ void ZookeeperService::Restart(const vineyard::Status& why) {
   fences_watched_ = false;
   suspects_.clear();
   phase_ = Phase::kConnecting;
+  suspended_ns_ = 0;
   // Whoever called this may be a callback of the connection, which has to live until it returns.
   if (connection_ != nullptr) {
     connection_->Close();
@@ -226,6 +229,8 @@ void ZookeeperService::Serve(Revision from) {
              static_cast<unsigned long long>(self_.number),
              static_cast<unsigned long long>(self_.epoch), cluster_.c_str(),
              static_cast<unsigned long long>(catalog_.trees()));
+         // First: to who does not know that it is another, all would look deleted.
+         if (std::exchange(is_new_cluster_, false) && on_new_cluster) on_new_cluster();
          if (is_anew && on_event) {
            Event reset;
            reset.kind = Event::Kind::kReset;
@@ -233,7 +238,6 @@ void ZookeeperService::Serve(Revision from) {
            on_event(reset);
          }
          if (ready_) std::exchange(ready_, {})(OkStatus());
-         if (std::exchange(is_new_cluster_, false) && on_new_cluster) on_new_cluster();
        }));
 }
 
@@ -265,6 +269,13 @@ void ZookeeperService::Tick(int64_t now_ns) {
   if (connection_ != nullptr) connection_->Tick(now_ns);
   if (phase_ == Phase::kStopped) return;
   if (retry_ns_ != 0 && now_ns >= retry_ns_) Connect();
+  // A session that saw more than its server has (the data was wiped) is refused for ever, and the client does not
+  // say so. By then it has expired anyhow, or the server was away.
+  int64_t patience_ms = connection_ != nullptr ? 2 * int64_t{connection_->session_timeout_ms()} : 0;
+  if (suspended_ns_ != 0 && now_ns - suspended_ns_ > patience_ms * 1'000'000) {
+    Restart({Code::kUnavailable,
+             "no server of " + options_.connection.servers + " has taken the session up again"});
+  }
   follower_.Tick(now_ns);
   writer_.Tick(now_ns);
   if (!barrier_posted_) SendBarriers();  // that failed

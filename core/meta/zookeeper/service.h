@@ -41,7 +41,7 @@ class ZookeeperService : public Service {
   // Set by the owner; called when another daemon has taken this instance's place: this one has to end.
   std::function<void(vineyard::Status)> on_replaced;
   // Set by the owner; called when the catalog is that of another cluster than before, which knows nothing of
-  // this instance but its name: its data was wiped.
+  // this instance's objects: its data was wiped. Comes in front of the reset.
   std::function<void()> on_new_cluster;
   ZookeeperService(ServiceOptions options, Post post, Ready ready);
   ~ZookeeperService() override;
@@ -114,7 +114,8 @@ class ZookeeperService : public Service {
   Revision seen_;                // to be followed from; {}: from the head
   bool read_only_ = false;
   int64_t stale_since_ms_ = 0;
-  int64_t retry_ns_ = 0;  // when to connect again
+  int64_t retry_ns_ = 0;      // when to connect again
+  int64_t suspended_ns_ = 0;  // since when the link is lost; 0: it is not
   // Between two attempts to join.
   static constexpr int64_t kFirstPauseMs = 100, kLongestPauseMs = 3200;
   int64_t pause_ms_ = kFirstPauseMs;
