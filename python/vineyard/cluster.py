@@ -149,10 +149,11 @@ class Cluster:
         return {item[0]: _instance(item) for item in _native.instances(self._handle)}
 
     def forget_instance(self, instance_id: int) -> None:
-        """Takes a lost instance out of the cluster, with what it had persisted and the names of that.
+        """Takes a lost instance out of the cluster, with what it had persisted and the names of that. Members
+        that objects of others have there are not found from then on.
 
         :raises ObjectNotFound: there is none of this number
-        :raises InUse: it is alive, or others link to its objects
+        :raises InUse: it is alive
         """
         if isinstance(instance_id, bool) or not isinstance(instance_id, int):
             raise TypeMismatch(f"instance: a number was expected, not {type(instance_id).__name__}")

@@ -112,6 +112,8 @@ class Object:
         try:
             return object_of(self._client, record.member(name))
         except ObjectNotFound:
+            if any(name == member for member, _ in record.members()):
+                raise  # the member is deleted, or its instance forgotten
             advice = "keys() of its meta says which there are"
             raise ObjectNotFound(f"object {self._id}: no field or member {name!r}; {advice}") from None
 

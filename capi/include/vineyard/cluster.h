@@ -70,8 +70,8 @@ VINEYARD_API int32_t vineyard_instance_list_at(const vineyard_instance_list* lis
                                                vineyard_instance* instance);
 VINEYARD_API void vineyard_instance_list_release(vineyard_instance_list* list);
 
-/* Takes a lost instance out of the cluster, with what it had persisted and the names of that. NOT_FOUND;
- * IN_USE: it is alive, or others link to its objects. */
+/* Takes a lost instance out of the cluster, with what it had persisted and the names of that; members that
+ * others have there are not found from then on. NOT_FOUND; IN_USE: it is alive. */
 VINEYARD_API int32_t vineyard_instance_forget(vineyard_client* client, uint64_t number);
 
 /* ---- how far a daemon's knowledge reaches ---- */
