@@ -109,7 +109,8 @@ uint16_t Catalog::TypeNumber(std::string_view type_name) {
   return number;
 }
 
-Status Catalog::Insert(std::string bytes) {
+// A tree is read as of now: it may have its labels before the log says so, and that is told then.
+Status Catalog::Insert(std::string bytes, bool is_label) {
   ASSIGN_OR_RETURN(Tree tree, DecodeTree(bytes));
   ObjectId home = tree.home();
   for (const Node& node : tree.nodes) {
@@ -122,7 +123,8 @@ Status Catalog::Insert(std::string bytes) {
   auto state = std::make_unique<TreeState>();
   auto known = trees_.find(home);
   bool is_new = known == trees_.end();
-  if (!is_new) {  // read again: the names stay
+  if (!is_new) {
+    // Only its labels can be others; the names stay.
     state->names = std::move(known->second->names);
     known->second->names.clear();
     Remove(home);
@@ -146,7 +148,8 @@ Status Catalog::Insert(std::string bytes) {
   state->bytes = std::move(bytes);
   uint64_t owner = state->owner;
   trees_[home] = std::move(state);
-  Tell({is_new ? Event::Kind::kCreated : Event::Kind::kLabelled, home, owner, {}});
+  if (is_new) Tell({Event::Kind::kCreated, home, owner, {}});
+  if (is_label) Tell({Event::Kind::kLabelled, home, owner, {}});
   return OkStatus();
 }
 
@@ -393,61 +396,62 @@ Status Catalog::Check(const Change& change) const {
 // ---- what was done -------------------------------------------------------------------------------
 
 Status Catalog::Apply(const Effect& effect) {
-  return std::visit(Overloaded{
-                        [&](const TreeCreated& created) { return Insert(created.tree); },
-                        [&](const TreeLabelled& labelled) { return Insert(labelled.tree); },
-                        [&](const TreeDeleted& deleted) {
-                          auto found = trees_.find(deleted.home);
-                          if (found == trees_.end()) return OkStatus();
-                          for (const std::string& name : NamesOf(deleted.home)) RemoveName(name);
-                          uint64_t owner = found->second->owner;
-                          Remove(deleted.home);
-                          Tell({Event::Kind::kDeleted, deleted.home, owner, {}});
-                          return OkStatus();
-                        },
-                        [&](const NamePut& put) {
-                          auto known = names_.find(put.name);
-                          if (known != names_.end() && known->second.revision >= put.value.revision)
-                            return OkStatus();
-                          auto place = places_.find(put.value.id);
-                          if (place == places_.end())
-                            return OkStatus();  // deleted since, which will be read, too
-                          if (known != names_.end()) {
-                            trees_.at(places_.at(known->second.id))->names.erase(put.name);
-                          }
-                          names_[put.name] = put.value;
-                          trees_.at(place->second)->names.insert(put.name);
-                          Tell({Event::Kind::kNamed, put.value.id, 0, put.name});
-                          return OkStatus();
-                        },
-                        [&](const NameDropped& dropped) {
-                          auto known = names_.find(dropped.name);
-                          if (known != names_.end() && known->second.revision <= dropped.revision) {
-                            RemoveName(dropped.name);
-                          }
-                          return OkStatus();
-                        },
-                        [&](const InstanceChanged& changed) {
-                          auto [known, is_new] = instances_.try_emplace(changed.instance.number);
-                          bool was_alive = !is_new && !known->second.lost;
-                          if (known->second.epoch > changed.instance.epoch) return OkStatus();
-                          known->second = changed.instance;
-                          if (was_alive == changed.instance.lost || is_new) {
-                            Tell({changed.instance.lost ? Event::Kind::kLost : Event::Kind::kJoined,
-                                  kInvalidId,
-                                  changed.instance.number,
-                                  {}});
-                          }
-                          return OkStatus();
-                        },
-                        [&](const InstanceForgotten& forgotten) {
-                          if (instances_.erase(forgotten.number) != 0) {
-                            Tell({Event::Kind::kForgotten, kInvalidId, forgotten.number, {}});
-                          }
-                          return OkStatus();
-                        },
-                    },
-                    effect);
+  return std::visit(
+      Overloaded{
+          [&](const TreeCreated& created) { return Insert(created.tree, /*is_label=*/false); },
+          [&](const TreeLabelled& labelled) { return Insert(labelled.tree, /*is_label=*/true); },
+          [&](const TreeDeleted& deleted) {
+            auto found = trees_.find(deleted.home);
+            if (found == trees_.end()) return OkStatus();
+            for (const std::string& name : NamesOf(deleted.home)) RemoveName(name);
+            uint64_t owner = found->second->owner;
+            Remove(deleted.home);
+            Tell({Event::Kind::kDeleted, deleted.home, owner, {}});
+            return OkStatus();
+          },
+          [&](const NamePut& put) {
+            auto known = names_.find(put.name);
+            if (known != names_.end() && known->second.revision >= put.value.revision)
+              return OkStatus();
+            auto place = places_.find(put.value.id);
+            if (place == places_.end())
+              return OkStatus();  // deleted since, which will be read, too
+            if (known != names_.end()) {
+              trees_.at(places_.at(known->second.id))->names.erase(put.name);
+            }
+            names_[put.name] = put.value;
+            trees_.at(place->second)->names.insert(put.name);
+            Tell({Event::Kind::kNamed, put.value.id, 0, put.name});
+            return OkStatus();
+          },
+          [&](const NameDropped& dropped) {
+            auto known = names_.find(dropped.name);
+            if (known != names_.end() && known->second.revision <= dropped.revision) {
+              RemoveName(dropped.name);
+            }
+            return OkStatus();
+          },
+          [&](const InstanceChanged& changed) {
+            auto [known, is_new] = instances_.try_emplace(changed.instance.number);
+            bool was_alive = !is_new && !known->second.lost;
+            if (known->second.epoch > changed.instance.epoch) return OkStatus();
+            known->second = changed.instance;
+            if (was_alive == changed.instance.lost || is_new) {
+              Tell({changed.instance.lost ? Event::Kind::kLost : Event::Kind::kJoined,
+                    kInvalidId,
+                    changed.instance.number,
+                    {}});
+            }
+            return OkStatus();
+          },
+          [&](const InstanceForgotten& forgotten) {
+            if (instances_.erase(forgotten.number) != 0) {
+              Tell({Event::Kind::kForgotten, kInvalidId, forgotten.number, {}});
+            }
+            return OkStatus();
+          },
+      },
+      effect);
 }
 
 void Catalog::Tell(Event event) const {

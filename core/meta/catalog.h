@@ -130,7 +130,7 @@ class Catalog {
 
   Status CheckPersist(const Persist& change) const;
   Status CheckDelete(const Delete& change) const;
-  Status Insert(std::string bytes);
+  Status Insert(std::string bytes, bool is_label);
   void Remove(ObjectId home);
   void IndexLabels(const Tree& tree, const TreeState& state, bool add);
   void RemoveName(std::string_view name);

@@ -158,7 +158,9 @@ void Follower::Apply(Slot& slot) {
       case Trace::Kind::kTreeCreated:
       case Trace::Kind::kTreeLabelled: {
         std::string& bytes = slot.trees[trace.id];
-        if (!bytes.empty()) apply(Effect(TreeCreated{bytes}));
+        if (bytes.empty()) break;  // deleted since
+        bool is_created = trace.kind == Trace::Kind::kTreeCreated;
+        apply(is_created ? Effect(TreeCreated{bytes}) : Effect(TreeLabelled{bytes}));
         break;
       }
       case Trace::Kind::kTreeDeleted:

@@ -1,5 +1,6 @@
 #include "core/meta/zookeeper/plan.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/meta/effects.h"
@@ -7,6 +8,9 @@
 
 namespace vineyard::meta::zookeeper {
 namespace {
+
+// Links that a tree finds waiting for it. Without the rest, only the catalog keeps it from being deleted.
+constexpr size_t kReferrers = 500;
 
 class Maker {
  public:
@@ -18,6 +22,11 @@ class Maker {
       ASSIGN_OR_RETURN(Tree tree, DecodeTree(bytes));
       if (plan_.id == kInvalidId) plan_.id = tree.home();
       plan_.ops.push_back(Op::Create(paths_.Tree(tree.home()), bytes));
+      // Who was published again before it could not leave a link.
+      std::vector<ObjectId> referrers = catalog_.ReferrersOf(tree.home());
+      for (size_t i = 0; i < std::min(referrers.size(), kReferrers); ++i) {
+        plan_.ops.push_back(Op::Create(paths_.LinkOf(tree.home(), referrers[i])));
+      }
       for (const Link& link : tree.links) {
         bool is_there = plan_.trees.contains(link.home) || !catalog_.TreeOf(link.home).empty();
         if (change.again && !is_there) continue;

@@ -58,6 +58,8 @@ class Reader {
     if (value == nullptr || !value->GetUint64(&number)) Missing(key);
     return number;
   }
+  // 0 when it is missing.
+  uint64_t NumberIfAny(std::string_view key) { return map_.Find(key) == nullptr ? 0 : Number(key); }
   std::string Text(std::string_view key) {
     const Value* value = map_.Find(key);
     if (value != nullptr && value->is(ValueType::kString)) return std::string(value->text());
@@ -307,7 +309,7 @@ uint64_t NameRevision(uint64_t generation, int32_t version) {
 std::string Encode(const Entry& entry) {
   std::string out = Start();
   Packer packer(&out);
-  packer.Map(2).String("t").Array(entry.traces.size());
+  packer.Map(3).String("w").Uint(entry.writer).String("t").Array(entry.traces.size());
   for (const Trace& trace : entry.traces) {
     packer.Array(5).Uint(static_cast<uint64_t>(trace.kind)).Uint(trace.must_understand ? 1 : 0);
     packer.Uint(trace.id).String(trace.name).Uint(trace.revision);
@@ -323,8 +325,9 @@ std::string Encode(const Entry& entry) {
 Result<Entry> DecodeEntry(std::string_view bytes) {
   ASSIGN_OR_RETURN(Reader reader, Reader::Open("entry of the log", bytes));
   const Value *traces = reader.List("t"), *answers = reader.List("a");
-  RETURN_IF_ERROR(reader.status());
   Entry entry;
+  entry.writer = reader.NumberIfAny("w");
+  RETURN_IF_ERROR(reader.status());
   entry.traces.resize(traces->size);
   for (uint64_t i = 0; i < traces->size; ++i) {
     if (!ReadTrace(traces->as.items[i], &entry.traces[i])) {

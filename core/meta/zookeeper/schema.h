@@ -133,6 +133,7 @@ struct Answer {
 struct Entry {
   std::vector<Trace> traces;
   std::vector<Answer> answers;
+  uint64_t writer = 0;  // the instance that the requests came to
 };
 std::string Encode(const Entry& entry);
 Result<Entry> DecodeEntry(std::string_view bytes);

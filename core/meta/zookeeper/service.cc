@@ -63,8 +63,8 @@ ZookeeperService::ZookeeperService(ServiceOptions options, Post post, Ready read
                [this](uint64_t generation, uint64_t entry) {
                  housekeeper_.OnWritten(generation, entry);
                },
-               post_}) {
-  seen_ = options_.seen;
+               post_, [this] { return self_.number; }}),
+      seen_(options_.seen) {
   stale_since_ms_ = UnixMs();  // nothing is known yet
   if (self_.boot.empty()) self_.boot = NewUuid();
   catalog_.on_event = [this](const Event& event) {
@@ -178,7 +178,10 @@ void ZookeeperService::OnJoined(Result<Joined> joined) {
   }
   bool same = cluster_ == joined->cluster;
   if (!same && !ready_) is_new_cluster_ = true;
-  if (!same) seen_ = {};
+  if (!same) {
+    seen_ = {};
+    is_first_life_ = cluster_.empty();
+  }
   self_ = joined->self;
   fence_ = joined->fence;
   cluster_ = joined->cluster;
@@ -202,10 +205,10 @@ void ZookeeperService::Load() {
                              post_(epoch_guard_([this] { loader_.reset(); }));
                              if (!status.ok()) return Restart(status);
                              catalog_.TakeFrom(loading_.get());
-                             // Once: if it was trimmed, this comes again.
+                             // Once: if that place was trimmed, this comes again.
                              Revision seen = std::exchange(seen_, {});
                              Revision from = seen != Revision{} && seen < head ? seen : head;
-                             writer_.OnLoaded(from);
+                             writer_.OnLoaded(is_first_life_ ? Revision{} : from);
                              Serve(from);
                            }));
                      }));
@@ -220,6 +223,7 @@ void ZookeeperService::Serve(Revision from) {
          if (!status.ok()) return Restart(status);
          phase_ = Phase::kServing;
          bool is_anew = !std::exchange(loaded_, true) && !ready_;
+         is_first_life_ = false;
          stale_since_ms_ = 0;
          last_error_ = OkStatus();
          pause_ms_ = kFirstPauseMs;

@@ -112,6 +112,8 @@ class ZookeeperService : public Service {
   bool loaded_ = false;
   bool is_new_cluster_ = false;  // and nobody was told
   Revision seen_;                // to be followed from; {}: from the head
+  // No daemon of this number has written to this cluster before: there is nothing to be looked for.
+  bool is_first_life_ = options_.seen == Revision{};
   bool read_only_ = false;
   int64_t stale_since_ms_ = 0;
   int64_t retry_ns_ = 0;      // when to connect again

@@ -268,6 +268,7 @@ void Writer::SendSome() {
 
 void Writer::Send(Batch batch) {
   batch.generation = follower_->log().generation;
+  batch.entry.writer = owner_.self();
   std::vector<Op> ops = {Op::Check(fence_), Op::Check(paths_->Log(), follower_->log_version())};
   Deadline deadline = Deadline::After(0);
   for (const PendingPtr& pending : batch.changes) {
@@ -350,6 +351,7 @@ void Writer::Requeue(const PendingPtr& pending) {
 // ---- answers -------------------------------------------------------------------------------------
 
 void Writer::OnApplied(const Entry& entry) {
+  if (entry.writer != owner_.self()) return;
   Revision revision = follower_->applied();
   for (const Answer& answer : entry.answers) {
     Outcome outcome{revision, answer.id, answer.value};

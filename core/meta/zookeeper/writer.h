@@ -40,6 +40,8 @@ class Writer {
     // This entry of this generation was written.
     std::function<void(uint64_t generation, uint64_t entry)> on_written;
     Post post;
+    // Its number: who asks again asks the same instance, so that others' answers need not be known.
+    std::function<uint64_t()> self;
   };
 
   Writer(const Catalog* catalog, Follower* follower, const Paths* paths, Owner owner);
@@ -54,7 +56,8 @@ class Writer {
   void Fail(const vineyard::Status& status);
 
   void OnApplied(const Entry& entry);
-  // The catalog was loaded anew: what the log says in front of this is not known here.
+  // The catalog was loaded anew: what the log says in front of this is not known here. {}: this instance had
+  // written nothing before.
   void OnLoaded(Revision from);
   // Deadlines.
   void Tick(int64_t now_ns);

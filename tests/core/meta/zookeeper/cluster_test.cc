@@ -2,11 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdio>
-
-#include "core/base/log.h"
-#include "tests/core/meta/trees.h"
-#include "tests/core/meta/zookeeper/real_cluster.h"
+#include "tests/core/meta/zookeeper/cluster_fixture.h"
 #include "tests/support/tcp_proxy.h"
 
 namespace vineyard::meta::zookeeper {
@@ -15,53 +11,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
-
-ObjectId Id(uint64_t instance, uint64_t counter) { return MakeId(false, instance, counter); }
-
-class ClusterTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    SetLogSink([](LogLevel, std::string_view line) {
-      std::fprintf(stderr, "%lld %.*s\n", static_cast<long long>(MonotonicNs() / 1000000),
-                   static_cast<int>(line.size()), line.data());
-    });
-    loop_.tick = [this] {
-      for (auto& [number, service] : services_) {
-        if (service != nullptr) service->Tick(MonotonicNs());
-      }
-    };
-  }
-  void TearDown() override { services_.clear(); }
-
-  Service* Join(uint64_t number) {
-    services_[number] = cluster_.Join(number, &loop_);
-    return services_[number].get();
-  }
-  Service& on(uint64_t number) { return *services_.at(number); }
-  static Deadline Soon(int ms = 20000) { return Deadline::After(ms); }
-
-  Result<Outcome> Commit(uint64_t number, Change change, Request request = {}, int ms = 20000) {
-    std::optional<Result<Outcome>> answer;
-    on(number).Commit(request, std::move(change), Soon(ms),
-                      [&](Result<Outcome> outcome) { answer = std::move(outcome); });
-    loop_.RunUntil([&] { return answer.has_value(); });
-    return answer ? *answer : Internal("no answer");
-  }
-  vineyard::Status Sync(uint64_t number) {
-    std::optional<vineyard::Status> answer;
-    on(number).Sync(Soon(), [&](vineyard::Status status) { answer = std::move(status); });
-    loop_.RunUntil([&] { return answer.has_value(); });
-    return answer ? *answer : Internal("no answer");
-  }
-  void PersistArray(uint64_t number, uint64_t counter) {
-    auto done = Commit(number, Persist{{ArrayTree(number, counter)}});
-    ASSERT_TRUE(done.ok()) << done.status().ToString();
-  }
-
-  testing::Loop loop_;
-  RealCluster cluster_;
-  std::map<uint64_t, std::unique_ptr<Service>> services_;
-};
 
 TEST_F(ClusterTest, WhatOnePersistsAnotherSees) {
   Join(7);
@@ -155,16 +104,11 @@ TEST_F(ClusterTest, ANextDaemonOfAnInstanceTakesItsPlace) {
   Join(8);
   PersistArray(8, 1);
   auto old = std::move(services_[8]);
-  auto* first = static_cast<ZookeeperService*>(old.get());
   std::optional<vineyard::Status> replaced;
-  first->on_replaced = [&](vineyard::Status status) { replaced = std::move(status); };
+  old->on_replaced = [&](vineyard::Status status) { replaced = std::move(status); };
   ServiceOptions options = cluster_.OptionsOf(8);
-  options.cluster = first->cluster();
-  std::optional<vineyard::Status> ready;
-  services_[8] =
-      cluster_.Begin(options, &loop_, [&](vineyard::Status status) { ready = std::move(status); });
-  loop_.RunUntil([&] { return ready.has_value(); });
-  ASSERT_TRUE(ready->ok()) << ready->ToString();
+  options.cluster = old->cluster();
+  TakeOver(8, options);
   EXPECT_EQ(on(8).self().number, 8u);
   EXPECT_EQ(on(8).self().epoch, 2u);
   // The old one is fenced: what it still sends is not applied.
@@ -189,11 +133,7 @@ TEST_F(ClusterTest, ANumberThatIsTakenInAnotherClusterIsExchanged) {
   Join(7);
   ServiceOptions options = cluster_.OptionsOf(7);
   options.cluster = "of yesterday";
-  std::optional<vineyard::Status> ready;
-  services_[8] =
-      cluster_.Begin(options, &loop_, [&](vineyard::Status status) { ready = std::move(status); });
-  loop_.RunUntil([&] { return ready.has_value(); });
-  ASSERT_TRUE(ready->ok()) << ready->ToString();
+  TakeOver(8, options);
   EXPECT_NE(on(8).self().number, 7u);
   EXPECT_NE(on(8).self().number, 0u);
 }

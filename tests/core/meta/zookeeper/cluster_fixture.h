@@ -1,0 +1,79 @@
+// A test with several instances of one cluster, all on the test's thread.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "tests/core/meta/trees.h"
+#include "tests/core/meta/zookeeper/real_cluster.h"
+
+namespace vineyard::meta::zookeeper {
+
+inline ObjectId Id(uint64_t instance, uint64_t counter) { return MakeId(false, instance, counter); }
+
+class ClusterTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    loop_.tick = [this] {
+      for (auto& [number, service] : services_) {
+        if (service != nullptr) service->Tick(MonotonicNs());
+      }
+    };
+  }
+  void TearDown() override { services_.clear(); }
+
+  void Join(uint64_t number) { Keep(number, cluster_.Join(number, &loop_)); }
+  // The next daemon of an instance.
+  void TakeOver(uint64_t number, const ServiceOptions& options) {
+    std::optional<vineyard::Status> ready;
+    Keep(number, cluster_.Begin(options, &loop_,
+                                [&](vineyard::Status status) { ready = std::move(status); }));
+    loop_.RunUntil([&] { return ready.has_value(); });
+    ASSERT_TRUE(ready && ready->ok()) << (ready ? ready->ToString() : on(number).health().text);
+  }
+  void Keep(uint64_t number, std::unique_ptr<Service> service) {
+    services_[number].reset(static_cast<ZookeeperService*>(service.release()));
+    on(number).on_event = [this, number](const Event& event) { events_[number].push_back(event); };
+  }
+  ZookeeperService& on(uint64_t number) { return *services_.at(number); }
+  static Deadline Soon(int ms = 20000) { return Deadline::After(ms); }
+
+  Result<Outcome> Commit(uint64_t number, Change change, Request request = {}, int ms = 20000) {
+    std::optional<Result<Outcome>> answer;
+    on(number).Commit(request, std::move(change), Soon(ms),
+                      [&](Result<Outcome> outcome) { answer = std::move(outcome); });
+    loop_.RunUntil([&] { return answer.has_value(); });
+    return answer ? *answer : Internal("no answer");
+  }
+  // What is asked now and answered later.
+  using Answer = std::optional<Result<Outcome>>;
+  std::shared_ptr<Answer> Begin(Service* service, Change change, Request request = {},
+                                int ms = 20000) {
+    auto answer = std::make_shared<Answer>();
+    service->Commit(request, std::move(change), Soon(ms),
+                    [answer](Result<Outcome> outcome) { *answer = std::move(outcome); });
+    return answer;
+  }
+  vineyard::Status Sync(uint64_t number) {
+    std::optional<vineyard::Status> answer;
+    on(number).Sync(Soon(), [&](vineyard::Status status) { answer = std::move(status); });
+    loop_.RunUntil([&] { return answer.has_value(); });
+    return answer ? *answer : Internal("no answer");
+  }
+  void PersistArray(uint64_t number, uint64_t counter) {
+    auto done = Commit(number, Persist{{ArrayTree(number, counter)}});
+    ASSERT_TRUE(done.ok()) << done.status().ToString();
+  }
+
+  testing::Loop loop_;
+  RealCluster cluster_;
+  std::map<uint64_t, std::unique_ptr<ZookeeperService>> services_;
+  std::map<uint64_t, std::vector<Event>> events_;
+};
+
+}  // namespace vineyard::meta::zookeeper

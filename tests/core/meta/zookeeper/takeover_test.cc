@@ -1,0 +1,132 @@
+// A daemon that is killed with changes under way, and the next one of its instance: what was asked is done once.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "tests/core/meta/zookeeper/cluster_fixture.h"
+#include "tests/support/tcp_proxy.h"
+
+namespace vineyard::meta::zookeeper {
+namespace {
+
+class TakeoverTest : public ClusterTest {
+ protected:
+  // 7 watches; 8 is reached through a link that can be cut.
+  void SetUp() override {
+    ClusterTest::SetUp();
+    Join(7);
+    cluster_.servers_ = proxy_.address();
+    Join(8);
+    cluster_.servers_ = SharedServer().address();
+    PersistArray(8, 1);
+    PersistArray(8, 3);
+    ASSERT_TRUE(Commit(8, PutName{"old", Id(8, 1)}).ok());
+    ASSERT_TRUE(Sync(7).ok());
+  }
+  ServiceOptions OptionsOfNext(Revision seen) {
+    ServiceOptions options = cluster_.OptionsOf(8);
+    options.cluster = on(8).cluster();
+    options.seen = seen;
+    return options;
+  }
+  // Sends a change whose answer gets lost, lets the next daemon take over, and asks that one.
+  Result<Outcome> CommittedByTheDead(const Change& change,
+                                     const std::function<bool()>& is_visible) {
+    Request request{{77, ++number_}, false, on(8).applied()};
+    proxy_.DropReplies();
+    auto lost = Begin(&on(8), change, request);
+    loop_.RunUntil(is_visible);
+    EXPECT_FALSE(lost->has_value());
+    dead_.push_back(std::move(services_[8]));  // as killed: it says nothing more
+    TakeOver(8, OptionsOfNext(request.seen));
+    request.repeated = true;
+    return Commit(8, change, request);
+  }
+
+  testing::TcpProxy proxy_{SharedServer().port()};
+  uint64_t number_ = 0;
+  std::vector<std::unique_ptr<ZookeeperService>> dead_;
+};
+
+TEST_F(TakeoverTest, APersistIsAnsweredAsItWas) {
+  auto answer = CommittedByTheDead(Persist{{ArrayTree(8, 5)}},
+                                   [&] { return on(7).catalog().HomeOf(Id(8, 5)).has_value(); });
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->id, Id(8, 5));
+  EXPECT_EQ(answer->value, 2u);
+  EXPECT_EQ(Commit(8, Persist{{ArrayTree(8, 5)}}).status().code(), Code::kExists);
+}
+
+TEST_F(TakeoverTest, ADeleteIsAnsweredAsItWas) {
+  auto answer = CommittedByTheDead(Delete{{Id(8, 1)}},
+                                   [&] { return !on(7).catalog().HomeOf(Id(8, 1)).has_value(); });
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->value, 2u);
+  EXPECT_EQ(Commit(8, Delete{{Id(8, 1)}}).status().code(), Code::kNotFound);
+}
+
+TEST_F(TakeoverTest, ANameIsPutOnceAlsoWhenItWasMovedSince) {
+  auto answer = CommittedByTheDead(PutName{"new", Id(8, 1)},
+                                   [&] { return on(7).catalog().FindName("new").has_value(); });
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->value, on(8).catalog().FindName("new")->revision);
+  EXPECT_EQ(answer->id, Id(8, 1));
+  ASSERT_TRUE(Commit(7, PutName{"new", Id(8, 3), /*replace=*/true}).ok());
+  Request again{{77, number_}, true, {on(8).applied().generation, 0}};
+  again.seen = answer->revision;
+  auto repeated = Commit(8, PutName{"new", Id(8, 1)}, again);
+  ASSERT_TRUE(repeated.ok()) << repeated.status().ToString();
+  EXPECT_EQ(repeated->value, answer->value);
+  EXPECT_EQ(on(8).catalog().FindName("new")->id, Id(8, 3)) << "it was not put again";
+}
+
+TEST_F(TakeoverTest, ANameIsDroppedOnce) {
+  auto answer = CommittedByTheDead(DropName{"old"},
+                                   [&] { return !on(7).catalog().FindName("old").has_value(); });
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->id, Id(8, 1));
+  EXPECT_EQ(Commit(8, DropName{"old"}).status().code(), Code::kNotFound);
+}
+
+TEST_F(TakeoverTest, WhatTheDeadHadOnItsWayIsFencedAndDoneByTheNext) {
+  Request request{{77, 1}, false, on(8).applied()};
+  proxy_.Freeze();
+  auto lost = Begin(&on(8), PutName{"late", Id(8, 1)}, request);
+  loop_.RunUntil([&, until = MonotonicNs() + 50'000'000] { return MonotonicNs() > until; });
+  Revision seen = request.seen;
+  dead_.push_back(std::move(services_[8]));
+  TakeOver(8, OptionsOfNext(seen));
+  request.repeated = true;
+  auto answer = Commit(8, PutName{"late", Id(8, 1)}, request);
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  proxy_.Forward();  // it arrives now, from a session that still lives
+  PersistArray(7, 1);
+  ASSERT_TRUE(Sync(7).ok());
+  EXPECT_EQ(on(7).catalog().FindName("late")->revision, answer->value);
+}
+
+TEST_F(TakeoverTest, AFirstDaemonKnowsThatNothingWasSentBefore) {
+  auto answer = Commit(7, PutName{"n", Id(8, 1)}, {{5, 1}, /*repeated=*/true, {}});
+  EXPECT_TRUE(answer.ok()) << answer.status().ToString();
+}
+
+TEST_F(TakeoverTest, OfWhatWasTrimmedNothingIsGuessed) {
+  Revision seen = on(8).applied();
+  dead_.push_back(std::move(services_[8]));
+  cluster_.log_.entries = 20;
+  cluster_.log_.keep_seconds = 0;
+  Join(9);
+  for (uint64_t i = 0; i < 150; ++i) {
+    ASSERT_TRUE(Commit(9, Persist{{ArrayTree(9, 1 + 2 * i)}}).ok());
+  }
+  TakeOver(8, OptionsOfNext(seen));
+  EXPECT_EQ(on(8).catalog().objects(), 304u);
+  auto answer = Commit(8, PutName{"n", Id(8, 1)}, {{5, 1}, /*repeated=*/true, seen});
+  EXPECT_EQ(answer.status().code(), Code::kUnknown);
+  EXPECT_FALSE(on(8).catalog().FindName("n").has_value());
+  EXPECT_TRUE(Commit(8, PutName{"n", Id(8, 1)}).ok());
+}
+
+}  // namespace
+}  // namespace vineyard::meta::zookeeper
