@@ -85,6 +85,16 @@ std::vector<ObjectId> Catalog::ReferrersOf(ObjectId home) const {
   return {found->second.begin(), found->second.end()};
 }
 
+std::vector<ObjectId> Catalog::LinksOf(ObjectId home) const {
+  auto found = trees_.find(home);
+  return found == trees_.end() ? std::vector<ObjectId>() : found->second->links;
+}
+
+uint64_t Catalog::ObjectsOf(ObjectId home) const {
+  auto found = trees_.find(home);
+  return found == trees_.end() ? 0 : found->second->ids.size();
+}
+
 std::vector<std::string> Catalog::NamesOf(ObjectId home) const {
   auto found = trees_.find(home);
   if (found == trees_.end()) return {};

@@ -63,6 +63,10 @@ class Catalog {
   bool IsComplete(ObjectId home) const;
   // Other trees that link to this one.
   std::vector<ObjectId> ReferrersOf(ObjectId home) const;
+  // The homes that this tree links to.
+  std::vector<ObjectId> LinksOf(ObjectId home) const;
+  // How many objects it holds.
+  uint64_t ObjectsOf(ObjectId home) const;
   std::vector<std::string> NamesOf(ObjectId home) const;
   // Homes of an instance.
   std::vector<ObjectId> TreesOf(uint64_t instance) const;

@@ -40,11 +40,12 @@ class Service {
   // Set by the owner; called after the catalog shows it.
   std::function<void(const Event&)> on_event;
 
-  // Applies a change whole, or not at all. The catalog shows it when `done` runs. What was applied before is answered
-  // as it was then.
+  // Applies a change whole, or not at all; but a delete of more than 1,000 names, links and trees, and the end of an
+  // instance with as many, is applied in parts, names and links first: where it ends early it may be done in part.
+  // The catalog shows the change when `done` runs. What was applied before is answered as it was then.
   //   what Catalog::Check says   as of now, not as of what the catalog knew
   //   kUnavailable               the cluster can not be asked; nothing was changed
-  //   kUnknown                   the deadline passed, or the connection ended, while it was on its way
+  //   kUnknown                   the deadline passed, or the connection ended, while it or a part was on its way
   virtual void Commit(const Request& request, Change change, const Deadline& deadline,
                       Committed done) = 0;
   // After this the catalog shows everything that was committed anywhere before the call. kUnavailable when the

@@ -41,11 +41,7 @@ class Maker {
     return OkStatus();
   }
 
-  vineyard::Status operator()(const Delete& change) {
-    std::set<ObjectId> going(change.ids.begin(), change.ids.end());
-    for (ObjectId home : change.ids) RETURN_IF_ERROR(Remove(home, going));
-    return OkStatus();
-  }
+  vineyard::Status operator()(const Delete&) { return Remove(*known_.removal); }
 
   vineyard::Status operator()(const PutName& change) {
     const KnownName& known = known_.names.at(change.name);
@@ -92,10 +88,18 @@ class Maker {
   }
 
   vineyard::Status operator()(const ForgetInstance& change) {
-    std::vector<ObjectId> homes = catalog_.TreesOf(change.number);
-    std::set<ObjectId> going(homes.begin(), homes.end());
-    for (ObjectId home : homes) RETURN_IF_ERROR(Remove(home, going));
-    plan_.ops.push_back(Op::Remove(paths_.Place(change.number)));
+    const zookeeper::Node& node = known_.places.at(change.number);
+    ASSIGN_OR_RETURN(Instance instance, DecodeInstance(node.data));
+    std::string place = paths_.Place(change.number);
+    if (!instance.lost)
+      return Status(Code::kInUse, "instance " + std::to_string(change.number) +
+                                      ": it is alive; stop its daemon first");
+    RETURN_IF_ERROR(Remove(*known_.removal));
+    if (plan_.more) {
+      plan_.ops.push_back(Op::Check(place, node.stat.version));
+      return OkStatus();
+    }
+    plan_.ops.push_back(Op::Remove(place, node.stat.version));
     plan_.traces.push_back({Trace::Kind::kInstanceForgotten, true, change.number, {}, 0});
     return OkStatus();
   }
@@ -103,25 +107,27 @@ class Maker {
   Plan& plan() { return plan_; }
 
  private:
-  // Its names, its links at others, what others left at it, and itself.
-  vineyard::Status Remove(ObjectId home, const std::set<ObjectId>& going) {
-    ASSIGN_OR_RETURN(Tree tree, DecodeTree(catalog_.TreeOf(home)));
-    for (const std::string& name : catalog_.NamesOf(home)) {
-      const KnownName& known = known_.names.at(name);
-      if (known.node.home == home) Drop(name, known);
-      plan_.ops.push_back(Op::Remove(paths_.NameOf(home, name)));
+  // Names, what is under the tree, its links at others, and itself.
+  vineyard::Status Remove(const Removal& removal) {
+    for (const Removal::Piece& piece : removal.pieces) {
+      ObjectId home = piece.home;
+      for (const std::string& name : piece.names) {
+        const KnownName& known = known_.names.at(name);
+        if (known.node.home == home) Drop(name, known);
+        plan_.ops.push_back(Op::Remove(paths_.NameOf(home, name)));
+      }
+      for (const std::string& node : piece.nodes) {
+        plan_.ops.push_back(Op::Remove(paths_.Tree(home) + "/" + node));
+      }
+      if (!piece.is_whole) continue;
+      for (ObjectId link : piece.links) {
+        plan_.ops.push_back(Op::Remove(paths_.LinkOf(link, home)));
+      }
+      plan_.ops.push_back(Op::Remove(paths_.Tree(home)));
+      plan_.traces.push_back({Trace::Kind::kTreeDeleted, true, home, {}, 0});
+      plan_.value += catalog_.ObjectsOf(home);
     }
-    for (const Link& link : tree.links) {
-      // What goes too takes its children along; what was taken by force has none.
-      if (going.contains(link.home) || catalog_.TreeOf(link.home).empty()) continue;
-      plan_.ops.push_back(Op::Remove(paths_.LinkOf(link.home, home)));
-    }
-    for (ObjectId referrer : catalog_.ReferrersOf(home)) {
-      plan_.ops.push_back(Op::Remove(paths_.LinkOf(home, referrer)));
-    }
-    plan_.ops.push_back(Op::Remove(paths_.Tree(home)));
-    plan_.traces.push_back({Trace::Kind::kTreeDeleted, true, home, {}, 0});
-    plan_.value += tree.nodes.size();
+    plan_.more = !removal.is_all;
     return OkStatus();
   }
 
@@ -149,52 +155,94 @@ class Maker {
   Plan plan_;
 };
 
-std::string NameKey(const std::string& name) { return "n" + name; }
-std::string HomeKey(ObjectId home) { return "h" + PrintId(home); }
+uint64_t NameKey(std::string_view name) { return std::hash<std::string_view>()(name) | 1; }
+uint64_t HomeKey(ObjectId home) { return (home * 0x9e3779b97f4a7c15u) & ~uint64_t{1}; }
+uint64_t PlaceKey(uint64_t instance) { return HomeKey(~instance); }
+
+// What goes, if the change is a delete.
+std::optional<Removing> RemovingOf(const Change& change, const Catalog& catalog) {
+  if (auto* remove = std::get_if<Delete>(&change)) return Removing{remove->ids, remove->force};
+  if (auto* forget = std::get_if<ForgetInstance>(&change)) {
+    return Removing{catalog.TreesOf(forget->number), /*force=*/true};
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
-ToRead ToReadFor(const Change& change, const Catalog& catalog) {
+Result<ToRead> ToReadFor(const Change& change, const Catalog& catalog, const Paths& paths,
+                         Known* known) {
   ToRead read;
-  auto add = [&](ObjectId home) {
-    for (std::string& name : catalog.NamesOf(home)) read.names.push_back(std::move(name));
+  auto add_name = [&](const std::string& name) {
+    if (!known->names.contains(name)) read.names.push_back(name);
   };
-  if (auto* put = std::get_if<PutName>(&change)) read.names.push_back(put->name);
-  if (auto* drop = std::get_if<DropName>(&change)) read.names.push_back(drop->name);
+  if (auto* put = std::get_if<PutName>(&change)) add_name(put->name);
+  if (auto* drop = std::get_if<DropName>(&change)) add_name(drop->name);
   if (auto* set = std::get_if<SetLabels>(&change)) {
-    if (auto home = catalog.HomeOf(set->id)) read.trees.push_back(*home);
-  }
-  if (auto* remove = std::get_if<Delete>(&change)) {
-    for (ObjectId home : remove->ids) add(home);
+    auto home = catalog.HomeOf(set->id);
+    if (home && !known->trees.contains(*home)) read.trees.push_back(*home);
   }
   if (auto* forget = std::get_if<ForgetInstance>(&change)) {
-    for (ObjectId home : catalog.TreesOf(forget->number)) add(home);
+    if (!known->places.contains(forget->number)) read.places.push_back(forget->number);
+  }
+  std::optional<Removing> removing = RemovingOf(change, catalog);
+  if (!removing) return read;
+  if (!known->removal) {
+    std::optional<Removal> removal;
+    if (!known->is_exact) removal = RemovalOf(*removing, catalog);
+    if (!removal) {
+      known->is_exact = true;
+      ASSIGN_OR_RETURN(removal, RemovalOf(*removing, catalog, paths, known->found));
+    }
+    read.children = std::move(removal->children);
+    read.exists = std::move(removal->exists);
+    if (!read.children.empty() || !read.exists.empty()) return read;
+    known->removal = std::move(removal);
+  }
+  for (const Removal::Piece& piece : known->removal->pieces) {
+    for (const std::string& name : piece.names) add_name(name);
   }
   return read;
 }
 
 Touched TouchedBy(const Change& change, const Catalog& catalog) {
   Touched touched;
-  for (const std::string& name : ToReadFor(change, catalog).names)
-    touched.alone.insert(NameKey(name));
+  auto homes = [&](const std::vector<ObjectId>& all) {
+    for (ObjectId home : all) {
+      touched.alone.push_back(HomeKey(home));
+      for (const std::string& name : catalog.NamesOf(home)) touched.alone.push_back(NameKey(name));
+    }
+  };
   if (auto* persist = std::get_if<Persist>(&change)) {
     for (const std::string& bytes : persist->trees) {
       auto tree = DecodeTree(bytes);
       if (!tree.ok()) continue;
       // Of two trees that hold the same object, the later one has to see that it is persisted.
-      for (const meta::Node& node : tree->nodes) touched.alone.insert(HomeKey(node.id));
-      for (const Link& link : tree->links) touched.shared.insert(HomeKey(link.home));
+      for (const meta::Node& node : tree->nodes) touched.alone.push_back(HomeKey(node.id));
+      for (const Link& link : tree->links) touched.shared.push_back(HomeKey(link.home));
     }
   } else if (auto* remove = std::get_if<Delete>(&change)) {
-    for (ObjectId home : remove->ids) touched.alone.insert(HomeKey(home));
+    homes(remove->ids);
   } else if (auto* put = std::get_if<PutName>(&change)) {
-    touched.shared.insert(HomeKey(catalog.HomeOf(put->id).value_or(put->id)));
+    touched.alone.push_back(NameKey(put->name));
+    touched.shared.push_back(HomeKey(catalog.HomeOf(put->id).value_or(put->id)));
+  } else if (auto* drop = std::get_if<DropName>(&change)) {
+    touched.alone.push_back(NameKey(drop->name));
   } else if (auto* set = std::get_if<SetLabels>(&change)) {
-    touched.alone.insert(HomeKey(catalog.HomeOf(set->id).value_or(set->id)));
+    touched.alone.push_back(HomeKey(catalog.HomeOf(set->id).value_or(set->id)));
   } else if (auto* forget = std::get_if<ForgetInstance>(&change)) {
-    for (ObjectId home : catalog.TreesOf(forget->number)) touched.alone.insert(HomeKey(home));
+    touched.alone.push_back(PlaceKey(forget->number));
+    homes(catalog.TreesOf(forget->number));
   }
-  for (const std::string& key : touched.alone) touched.shared.erase(key);
+  auto once = [](std::vector<uint64_t>* keys) {
+    std::sort(keys->begin(), keys->end());
+    keys->erase(std::unique(keys->begin(), keys->end()), keys->end());
+  };
+  once(&touched.alone);
+  once(&touched.shared);
+  std::erase_if(touched.shared, [&](uint64_t key) {
+    return std::binary_search(touched.alone.begin(), touched.alone.end(), key);
+  });
   return touched;
 }
 

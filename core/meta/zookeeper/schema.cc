@@ -106,10 +106,16 @@ bool ReadTrace(const Value& value, Trace* trace) {
 }
 
 bool ReadAnswer(const Value& value, Answer* answer) {
-  return value.is(ValueType::kList) && value.size >= 4 &&
-         value.as.items[0].GetUint64(&answer->request.session) &&
-         value.as.items[1].GetUint64(&answer->request.number) &&
-         value.as.items[2].GetUint64(&answer->id) && value.as.items[3].GetUint64(&answer->value);
+  uint64_t more = 0;
+  if (!value.is(ValueType::kList) || value.size < 5 ||
+      !value.as.items[0].GetUint64(&answer->request.session) ||
+      !value.as.items[1].GetUint64(&answer->request.number) ||
+      !value.as.items[2].GetUint64(&answer->id) || !value.as.items[3].GetUint64(&answer->value) ||
+      !value.as.items[4].GetUint64(&more)) {
+    return false;
+  }
+  answer->more = more != 0;
+  return true;
 }
 
 }  // namespace
@@ -316,8 +322,8 @@ std::string Encode(const Entry& entry) {
   }
   packer.String("a").Array(entry.answers.size());
   for (const Answer& answer : entry.answers) {
-    packer.Array(4).Uint(answer.request.session).Uint(answer.request.number);
-    packer.Uint(answer.id).Uint(answer.value);
+    packer.Array(5).Uint(answer.request.session).Uint(answer.request.number);
+    packer.Uint(answer.id).Uint(answer.value).Uint(answer.more ? 1 : 0);
   }
   return out;
 }

@@ -129,6 +129,7 @@ struct Answer {
   RequestId request;
   ObjectId id = kInvalidId;
   uint64_t value = 0;
+  bool more = false;  // of a part: what is left has another entry
 };
 struct Entry {
   std::vector<Trace> traces;

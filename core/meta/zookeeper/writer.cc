@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <unordered_set>
 #include <utility>
 
 #include "core/base/check.h"
@@ -72,11 +73,15 @@ void Writer::Stop() {
   }
 }
 
+// Whether it, or a part of it, may be done.
+bool Writer::IsUnderWay(const Pending& pending) {
+  return pending.maybe_done || pending.is_begun || pending.state >= Pending::State::kSent;
+}
+
 void Writer::Fail(const vineyard::Status& status) {
   while (!pending_.empty()) {
     PendingPtr pending = pending_.front();
-    bool sent = pending->maybe_done || pending->state >= Pending::State::kSent;
-    Finish(pending, sent ? Unknown(status.text()) : status);
+    Finish(pending, IsUnderWay(*pending) ? Unknown(status.text()) : status);
   }
 }
 
@@ -84,7 +89,7 @@ void Writer::Tick(int64_t now_ns) {
   for (auto at = pending_.begin(); at != pending_.end();) {
     PendingPtr pending = *at++;
     if (pending->deadline.at_ns() > now_ns) continue;
-    if (pending->maybe_done || pending->state >= Pending::State::kSent) {
+    if (IsUnderWay(*pending)) {
       Finish(pending, Unknown("the deadline passed"));
     } else {
       Finish(pending,
@@ -107,15 +112,15 @@ void Writer::PumpLater() {
 }
 
 bool Writer::Hold(Pending& pending) {
-  for (const std::string& key : pending.touched.alone) {
+  for (uint64_t key : pending.touched.alone) {
     if (held_.contains(key)) return false;
   }
-  for (const std::string& key : pending.touched.shared) {
+  for (uint64_t key : pending.touched.shared) {
     auto held = held_.find(key);
     if (held != held_.end() && held->second < 0) return false;
   }
-  for (const std::string& key : pending.touched.alone) held_[key] = -1;
-  for (const std::string& key : pending.touched.shared) ++held_[key];
+  for (uint64_t key : pending.touched.alone) held_[key] = -1;
+  for (uint64_t key : pending.touched.shared) ++held_[key];
   pending.holds = true;
   return true;
 }
@@ -123,8 +128,8 @@ bool Writer::Hold(Pending& pending) {
 void Writer::Release(Pending& pending) {
   if (!pending.holds) return;
   pending.holds = false;
-  for (const std::string& key : pending.touched.alone) held_.erase(key);
-  for (const std::string& key : pending.touched.shared) {
+  for (uint64_t key : pending.touched.alone) held_.erase(key);
+  for (uint64_t key : pending.touched.shared) {
     auto held = held_.find(key);
     if (--held->second == 0) held_.erase(held);
   }
@@ -133,8 +138,20 @@ void Writer::Release(Pending& pending) {
 void Writer::Pump() {
   if (connection_ == nullptr) return;
   std::vector<PendingPtr> begun;
+  std::unordered_set<uint64_t> waited_for;  // by who came earlier
   for (const PendingPtr& pending : pending_) {
-    if (pending->state == Pending::State::kQueued && Hold(*pending)) begun.push_back(pending);
+    if (pending->state != Pending::State::kQueued) continue;
+    const Touched& touched = pending->touched;
+    auto is_waited_for = [&](uint64_t key) { return waited_for.contains(key); };
+    bool waits = !waited_for.empty() &&
+                 (std::any_of(touched.alone.begin(), touched.alone.end(), is_waited_for) ||
+                  std::any_of(touched.shared.begin(), touched.shared.end(), is_waited_for));
+    if (!waits && Hold(*pending)) {
+      begun.push_back(pending);
+      continue;
+    }
+    waited_for.insert(touched.alone.begin(), touched.alone.end());
+    waited_for.insert(touched.shared.begin(), touched.shared.end());
   }
   for (const PendingPtr& pending : begun) {
     if (!pending->finished && pending->state == Pending::State::kQueued) Begin(pending);
@@ -148,6 +165,19 @@ void Writer::Begin(const PendingPtr& pending) {
   if (answered != answers_.end()) return Finish(pending, answered->second);
   if (pending->needs_sync) return Sync(pending);
   Look(pending);
+}
+
+// A daemon before this one may have begun it.
+void Writer::TakeUp(Pending& pending) {
+  auto begun = begun_.find(pending.id);
+  if (begun != begun_.end()) {
+    pending.is_begun = true;
+    pending.value += begun->second;
+    begun_.erase(begun);
+  }
+  auto* remove = std::get_if<Delete>(&pending.change);
+  if (remove == nullptr || !pending.is_begun) return;
+  std::erase_if(remove->ids, [this](ObjectId id) { return !catalog_->HomeOf(id); });
 }
 
 void Writer::Sync(const PendingPtr& pending) {
@@ -167,56 +197,96 @@ void Writer::Sync(const PendingPtr& pending) {
 }
 
 void Writer::Look(const PendingPtr& pending) {
+  TakeUp(*pending);
   vineyard::Status status = catalog_->Check(pending->change);
   if (!status.ok()) return Refuse(pending, std::move(status));
   pending->known = {};
-  pending->read_error = OkStatus();
+  pending->known.is_exact = pending->attempts > 0;
   pending->log_version = follower_->log_version();
   Read(pending);
 }
 
+// A callback that keeps what was read for this round.
+template <typename Value, typename Keep>
+auto Writer::Keeping(const PendingPtr& pending, Keep keep) {
+  return session_guard_(
+      [this, pending, round = pending->round, keep = std::move(keep)](Result<Value> value) mutable {
+        if (pending->round == round) OnRead(pending, keep(std::move(value)));
+      });
+}
+
 void Writer::Read(const PendingPtr& pending) {
-  ToRead to_read = ToReadFor(pending->change, *catalog_);
-  pending->reads = to_read.names.size() + to_read.trees.size();
+  auto wanted = ToReadFor(pending->change, *catalog_, *paths_, &pending->known);
+  if (!wanted.ok()) return Refuse(pending, wanted.status());
+  pending->read_error = OkStatus();
+  pending->reads = wanted->size();
+  ++pending->round;
   if (pending->reads == 0) return MakePlan(pending);
-  for (const std::string& name : to_read.names) {
-    connection_->Get(paths_->Name(name), pending->deadline,
-                     session_guard_([this, pending, name](Result<Node> node) {
-                       KnownName known;
-                       vineyard::Status status;
-                       if (node.ok()) {
-                         auto decoded = DecodeName(node->data);
-                         if (decoded.ok()) {
-                           known.node = std::move(decoded).value();
-                         } else {  // a stranger's: it is written over
-                           Log(LogLevel::kWarning, "%s: %s", paths_->Name(name).c_str(),
-                               decoded.status().text().c_str());
-                         }
-                         known.version = node->stat.version;
-                       } else if (node.status().code() != Code::kNotFound) {
-                         status = node.status();
-                       }
-                       pending->known.names[name] = std::move(known);
-                       OnRead(pending, status);
+  const Deadline& deadline = pending->deadline;
+  for (const std::string& name : wanted->names) ReadName(pending, name);
+  for (ObjectId home : wanted->trees) {
+    connection_->Get(paths_->Tree(home), deadline,
+                     Keeping<Node>(pending, [pending, home](Result<Node> node) -> vineyard::Status {
+                       if (!node.ok()) return node.status();
+                       pending->known.trees[home] = std::move(node).value();
+                       return OkStatus();
                      }));
   }
-  for (ObjectId home : to_read.trees) {
-    connection_->Get(paths_->Tree(home), pending->deadline,
-                     session_guard_([this, pending, home](Result<Node> node) {
-                       if (node.ok()) {
-                         pending->known.trees[home] = std::move(node).value();
-                         OnRead(pending, OkStatus());
-                       } else {
-                         OnRead(pending, node.status());
-                       }
-                     }));
+  for (uint64_t number : wanted->places) {
+    connection_->Get(
+        paths_->Place(number), deadline,
+        Keeping<Node>(pending, [pending, number](Result<Node> node) -> vineyard::Status {
+          if (!node.ok()) return node.status();
+          pending->known.places[number] = std::move(node).value();
+          return OkStatus();
+        }));
   }
+  for (ObjectId home : wanted->children) {
+    connection_->GetChildren(
+        paths_->Tree(home), deadline,
+        Keeping<Children>(pending, [pending, home](Result<Children> children) -> vineyard::Status {
+          auto& known = pending->known.found.children[home];
+          if (children.ok()) known = std::move(children->names);
+          bool is_gone = children.status().code() == Code::kNotFound;
+          return is_gone ? OkStatus() : children.status();
+        }));
+  }
+  for (const std::string& path : wanted->exists) {
+    connection_->Exists(
+        path, deadline,
+        Keeping<Stat>(pending, [pending, path](Result<Stat> stat) -> vineyard::Status {
+          pending->known.found.exists[path] = stat.ok();
+          bool is_absent = stat.status().code() == Code::kNotFound;
+          return is_absent ? OkStatus() : stat.status();
+        }));
+  }
+}
+
+void Writer::ReadName(const PendingPtr& pending, const std::string& name) {
+  connection_->Get(
+      paths_->Name(name), pending->deadline,
+      Keeping<Node>(pending, [this, pending, name](Result<Node> node) -> vineyard::Status {
+        KnownName known;
+        if (!node.ok() && node.status().code() != Code::kNotFound) return node.status();
+        if (node.ok()) {
+          auto decoded = DecodeName(node->data);
+          if (decoded.ok()) {
+            known.node = std::move(decoded).value();
+          } else {  // a stranger's: it is written over
+            Log(LogLevel::kWarning, "%s: %s", paths_->Name(name).c_str(),
+                decoded.status().text().c_str());
+          }
+          known.version = node->stat.version;
+        }
+        pending->known.names[name] = std::move(known);
+        return OkStatus();
+      }));
 }
 
 void Writer::OnRead(const PendingPtr& pending, const vineyard::Status& status) {
   if (!status.ok()) pending->read_error = status;
   if (--pending->reads != 0 || pending->finished || pending->state != Pending::State::kBusy) return;
-  if (pending->read_error.ok()) return MakePlan(pending);
+  if (pending->read_error.ok()) return Read(pending);  // what that makes necessary
   if (pending->read_error.code() == Code::kNotFound) return Refuse(pending, pending->read_error);
   Requeue(pending);
 }
@@ -225,6 +295,9 @@ void Writer::MakePlan(const PendingPtr& pending) {
   auto plan =
       PlanOf(pending->change, *catalog_, pending->known, *paths_, follower_->log().generation);
   if (!plan.ok()) return Refuse(pending, plan.status());
+  if (plan->ops.empty() && !pending->is_begun) {
+    return Refuse(pending, NotFound("metadata: what was to be deleted is gone already"));
+  }
   size_t size = SizeOfPlan(*plan);
   if (size > kRequestLimit) {
     return Finish(
@@ -279,7 +352,8 @@ void Writer::Send(Batch batch) {
     batch.ends.push_back(ops.size());
     std::move(pending->plan.traces.begin(), pending->plan.traces.end(),
               std::back_inserter(batch.entry.traces));
-    batch.entry.answers.push_back({pending->id, pending->plan.id, pending->plan.value});
+    batch.entry.answers.push_back(
+        {pending->id, pending->plan.id, pending->plan.value, pending->plan.more});
     if (pending->deadline.at_ns() > deadline.at_ns()) deadline = pending->deadline;
   }
   ops.push_back(
@@ -302,6 +376,12 @@ void Writer::OnMulti(Batch& batch, const MultiResult& result) {
       pending->state = Pending::State::kWritten;
       trees.merge(pending->plan.trees);
       if (pending->finished) Release(*pending);
+    }
+    if (Revision{batch.generation, *index} < follower_->applied()) {
+      // It was read before it was answered: parts go on.
+      for (const PendingPtr& pending : batch.changes) {
+        if (!pending->finished) Requeue(pending);
+      }
     }
     owner_.on_written(batch.generation, *index);
     follower_->Offer(batch.generation, *index, std::move(batch.entry), std::move(trees));
@@ -354,11 +434,22 @@ void Writer::OnApplied(const Entry& entry) {
   if (entry.writer != owner_.self()) return;
   Revision revision = follower_->applied();
   for (const Answer& answer : entry.answers) {
+    auto found = by_request_.find(answer.request);
+    PendingPtr pending = found == by_request_.end() ? nullptr : found->second;
+    if (answer.more) {
+      OnPart(answer, pending);
+      continue;
+    }
     Outcome outcome{revision, answer.id, answer.value};
+    if (pending != nullptr) {
+      outcome.value += pending->value;
+    } else if (auto begun = begun_.find(answer.request); begun != begun_.end()) {
+      outcome.value += begun->second;
+      begun_.erase(begun);
+    }
     if (answers_.emplace(answer.request, outcome).second)
       answered_.push_back({answer.request, revision});
-    auto pending = by_request_.find(answer.request);
-    if (pending != by_request_.end()) Finish(PendingPtr(pending->second), outcome);
+    if (pending != nullptr) Finish(pending, outcome);
   }
   while (answered_.size() > kAnswers) {
     known_from_ = answered_.front().revision;
@@ -367,10 +458,22 @@ void Writer::OnApplied(const Entry& entry) {
   }
 }
 
+void Writer::OnPart(const Answer& answer, const PendingPtr& pending) {
+  if (pending == nullptr) {
+    if (begun_.size() < kAnswers) begun_[answer.request] += answer.value;
+    return;
+  }
+  pending->is_begun = true;
+  pending->value += answer.value;
+  pending->attempts = 0;
+  if (pending->state == Pending::State::kWritten) Requeue(pending);
+}
+
 void Writer::OnLoaded(Revision from) {
   known_from_ = from;
   answers_.clear();
   answered_.clear();
+  begun_.clear();
 }
 
 void Writer::Finish(const PendingPtr& pending, Result<Outcome> outcome) {

@@ -10,13 +10,14 @@
 //  1. Every change is answered once.
 //  2. Two changes that touch the same are not under way together.
 //  3. A change is sent again only when the log up to a barrier does not hold it.
+//  4. Changes that touch the same are done in the order in which they came.
+// A delete that is too much for one multi is done in parts, each with an entry of its own; the last one answers.
 // Thread-confined.
 #pragma once
 
 #include <deque>
 #include <functional>
 #include <list>
-#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -77,11 +78,14 @@ class Writer {
     bool maybe_done = false;  // look for it in the log
     bool finished = false;
     int attempts = 0;
-    Revision since = {};  // it is in the log from here on, if at all
+    bool is_begun = false;  // some parts of it are done
+    uint64_t value = 0;     // by those
+    Revision since = {};    // it is in the log from here on, if at all
     Touched touched = {};
     Known known = {};
     int32_t log_version = -1;  // under which it was looked at
     size_t reads = 0;          // under way
+    uint64_t round = 0;        // of reads: late answers of an earlier one are dropped
     vineyard::Status read_error = {};
     Plan plan = {};
     std::list<std::shared_ptr<Pending>>::iterator place = {};
@@ -106,8 +110,12 @@ class Writer {
   void PumpLater();
   void Pump();
   void Begin(const PendingPtr& pending);
+  void TakeUp(Pending& pending);
   void Look(const PendingPtr& pending);
   void Read(const PendingPtr& pending);
+  void ReadName(const PendingPtr& pending, const std::string& name);
+  template <typename Value, typename Keep>
+  auto Keeping(const PendingPtr& pending, Keep keep);
   void OnRead(const PendingPtr& pending, const vineyard::Status& status);
   void MakePlan(const PendingPtr& pending);
   void Refuse(const PendingPtr& pending, vineyard::Status why);
@@ -117,6 +125,8 @@ class Writer {
   void OnMulti(Batch& batch, const MultiResult& result);
   void Requeue(const PendingPtr& pending);
   void Finish(const PendingPtr& pending, Result<Outcome> outcome);
+  static bool IsUnderWay(const Pending& pending);
+  void OnPart(const Answer& answer, const PendingPtr& pending);
   bool Hold(Pending& pending);
   void Release(Pending& pending);
 
@@ -132,13 +142,15 @@ class Writer {
   std::list<PendingPtr> pending_;  // in the order in which they came
   std::unordered_map<RequestId, PendingPtr, HashOfRequest> by_request_;
   std::deque<PendingPtr> planned_;
-  std::map<std::string, int, std::less<>> held_;  // by so many who share it; -1: by one alone
+  std::unordered_map<uint64_t, int> held_;  // by so many who share it; -1: by one alone
   size_t in_flight_ = 0;
   bool pump_posted_ = false;
   uint64_t own_session_ = 0, own_number_ = 0;  // for changes that no client asked for
 
   std::unordered_map<RequestId, Outcome, HashOfRequest> answers_;
   std::deque<Answered> answered_;
+  // What was done of changes that were begun, and not finished that one knows.
+  std::unordered_map<RequestId, uint64_t, HashOfRequest> begun_;
   Revision known_from_;  // answers are known from here on
 };
 
