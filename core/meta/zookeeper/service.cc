@@ -101,7 +101,6 @@ void ZookeeperService::Connect() {
 void ZookeeperService::OnState(State state) {
   switch (state) {
     case State::kConnected:
-      suspended_ns_ = 0;
       if (phase_ == Phase::kConnecting) return JoinCluster();
       if (phase_ == Phase::kServing) {  // the same session: the watches are still there
         writer_.Start(connection_.get(), fence_);
@@ -111,8 +110,8 @@ void ZookeeperService::OnState(State state) {
       }
       return;
     case State::kSuspended:
-      suspended_ns_ = MonotonicNs();
       if (stale_since_ms_ == 0) stale_since_ms_ = UnixMs();
+      suspended_ns_ = MonotonicNs();
       writer_.Stop();
       housekeeper_.Stop();
       return;
@@ -146,7 +145,6 @@ void ZookeeperService::Restart(const vineyard::Status& why) {
   fences_watched_ = false;
   suspects_.clear();
   phase_ = Phase::kConnecting;
-  suspended_ns_ = 0;
   // Whoever called this may be a callback of the connection, which has to live until it returns.
   if (connection_ != nullptr) {
     connection_->Close();
@@ -273,12 +271,10 @@ void ZookeeperService::Tick(int64_t now_ns) {
   if (connection_ != nullptr) connection_->Tick(now_ns);
   if (phase_ == Phase::kStopped) return;
   if (retry_ns_ != 0 && now_ns >= retry_ns_) Connect();
-  // A session that saw more than its server has (the data was wiped) is refused for ever, and the client does not
-  // say so. By then it has expired anyhow, or the server was away.
-  int64_t patience_ms = connection_ != nullptr ? 2 * int64_t{connection_->session_timeout_ms()} : 0;
-  if (suspended_ns_ != 0 && now_ns - suspended_ns_ > patience_ms * 1'000'000) {
-    Restart({Code::kUnavailable,
-             "no server of " + options_.connection.servers + " has taken the session up again"});
+  // A server that lost its data closes the connection of whoever has seen more than it has, without a word.
+  if (connection_ != nullptr && connection_->state() == State::kSuspended &&
+      now_ns - suspended_ns_ > int64_t{connection_->session_timeout_ms()} * 1'000'000) {
+    Restart({Code::kUnavailable, "no server took up the session again"});
   }
   follower_.Tick(now_ns);
   writer_.Tick(now_ns);

@@ -116,8 +116,8 @@ class ZookeeperService : public Service {
   bool is_first_life_ = options_.seen == Revision{};
   bool read_only_ = false;
   int64_t stale_since_ms_ = 0;
+  int64_t suspended_ns_ = 0;  // since when, if it is
   int64_t retry_ns_ = 0;      // when to connect again
-  int64_t suspended_ns_ = 0;  // since when the link is lost; 0: it is not
   // Between two attempts to join.
   static constexpr int64_t kFirstPauseMs = 100, kLongestPauseMs = 3200;
   int64_t pause_ms_ = kFirstPauseMs;

@@ -3,12 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "core/base/log.h"
 #include "tests/core/meta/trees.h"
 #include "tests/core/meta/zookeeper/real_cluster.h"
 
@@ -19,6 +22,13 @@ inline ObjectId Id(uint64_t instance, uint64_t counter) { return MakeId(false, i
 class ClusterTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    // To see what happens, when a test fails.
+    if (std::getenv("VINEYARD_TEST_LOG") != nullptr) {
+      SetLogSink([](LogLevel, std::string_view line) {
+        std::fprintf(stderr, "%lld %.*s\n", static_cast<long long>(MonotonicNs() / 1'000'000),
+                     static_cast<int>(line.size()), line.data());
+      });
+    }
     loop_.tick = [this] {
       for (auto& [number, service] : services_) {
         if (service != nullptr) service->Tick(MonotonicNs());
