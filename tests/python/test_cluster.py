@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import numpy as np
@@ -66,6 +68,20 @@ def until(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_the_readmes_cluster(cluster: Cluster) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (block,) = [b for b in re.findall(r"^```python\n(.*?)^```", readme, re.M | re.S) if "/tmp/a.sock" in b]
+    for there, daemon in zip(("/tmp/a.sock", "/tmp/b.sock"), cluster.daemons):
+        block = block.replace(there, daemon.socket)
+    names: dict[str, Any] = {"vineyard": vineyard, "np": np}
+    exec(block, names)
+    first, second = names["b"].get(names["pair"])
+    assert first is None and list(second) == [1, 1, 1, 1]
+    assert names["b"].get_name("pair") == names["pair"]
+    names["a"].delete(names["pair"])
+    names["a"].close(), names["b"].close()
 
 
 def test_a_pair_of_two_instances(one: Client, two: Client) -> None:

@@ -303,4 +303,6 @@ def test_the_readmes_python(daemon: Any) -> None:
     assert blocks
     names: dict[str, Any] = {}
     for block in blocks:
+        if "/tmp/a.sock" in block:  # of two daemons: test_cluster.py
+            continue
         exec(block.replace("/tmp/vineyard.sock", daemon.socket), names)
