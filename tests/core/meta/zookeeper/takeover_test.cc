@@ -26,7 +26,7 @@ class TakeoverTest : public ClusterTest {
   }
   ServiceOptions OptionsOfNext(Revision seen) {
     ServiceOptions options = cluster_.OptionsOf(8);
-    options.cluster = on(8).cluster();
+    options.cluster = on(7).cluster();
     options.seen = seen;
     return options;
   }
@@ -56,37 +56,6 @@ TEST_F(TakeoverTest, APersistIsAnsweredAsItWas) {
   EXPECT_EQ(answer->id, Id(8, 5));
   EXPECT_EQ(answer->value, 2u);
   EXPECT_EQ(Commit(8, Persist{{ArrayTree(8, 5)}}).status().code(), Code::kExists);
-}
-
-TEST_F(TakeoverTest, ADeleteIsAnsweredAsItWas) {
-  auto answer = CommittedByTheDead(Delete{{Id(8, 1)}},
-                                   [&] { return !on(7).catalog().HomeOf(Id(8, 1)).has_value(); });
-  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
-  EXPECT_EQ(answer->value, 2u);
-  EXPECT_EQ(Commit(8, Delete{{Id(8, 1)}}).status().code(), Code::kNotFound);
-}
-
-TEST_F(TakeoverTest, ANameIsPutOnceAlsoWhenItWasMovedSince) {
-  auto answer = CommittedByTheDead(PutName{"new", Id(8, 1)},
-                                   [&] { return on(7).catalog().FindName("new").has_value(); });
-  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
-  EXPECT_EQ(answer->value, on(8).catalog().FindName("new")->revision);
-  EXPECT_EQ(answer->id, Id(8, 1));
-  ASSERT_TRUE(Commit(7, PutName{"new", Id(8, 3), /*replace=*/true}).ok());
-  Request again{{77, number_}, true, {on(8).applied().generation, 0}};
-  again.seen = answer->revision;
-  auto repeated = Commit(8, PutName{"new", Id(8, 1)}, again);
-  ASSERT_TRUE(repeated.ok()) << repeated.status().ToString();
-  EXPECT_EQ(repeated->value, answer->value);
-  EXPECT_EQ(on(8).catalog().FindName("new")->id, Id(8, 3)) << "it was not put again";
-}
-
-TEST_F(TakeoverTest, ANameIsDroppedOnce) {
-  auto answer = CommittedByTheDead(DropName{"old"},
-                                   [&] { return !on(7).catalog().FindName("old").has_value(); });
-  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
-  EXPECT_EQ(answer->id, Id(8, 1));
-  EXPECT_EQ(Commit(8, DropName{"old"}).status().code(), Code::kNotFound);
 }
 
 TEST_F(TakeoverTest, WhatTheDeadHadOnItsWayIsFencedAndDoneByTheNext) {
