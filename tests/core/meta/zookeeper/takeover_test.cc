@@ -80,22 +80,5 @@ TEST_F(TakeoverTest, AFirstDaemonKnowsThatNothingWasSentBefore) {
   EXPECT_TRUE(answer.ok()) << answer.status().ToString();
 }
 
-TEST_F(TakeoverTest, OfWhatWasTrimmedNothingIsGuessed) {
-  Revision seen = on(8).applied();
-  dead_.push_back(std::move(services_[8]));
-  cluster_.log_.entries = 20;
-  cluster_.log_.keep_seconds = 0;
-  Join(9);
-  for (uint64_t i = 0; i < 150; ++i) {
-    ASSERT_TRUE(Commit(9, Persist{{ArrayTree(9, 1 + 2 * i)}}).ok());
-  }
-  TakeOver(8, OptionsOfNext(seen));
-  EXPECT_EQ(on(8).catalog().objects(), 304u);
-  auto answer = Commit(8, PutName{"n", Id(8, 1)}, {{5, 1}, /*repeated=*/true, seen});
-  EXPECT_EQ(answer.status().code(), Code::kUnknown);
-  EXPECT_FALSE(on(8).catalog().FindName("n").has_value());
-  EXPECT_TRUE(Commit(8, PutName{"n", Id(8, 1)}).ok());
-}
-
 }  // namespace
 }  // namespace vineyard::meta::zookeeper
