@@ -36,43 +36,51 @@ Catalog::~Catalog() = default;
 void Catalog::TakeFrom(Catalog* other) {
   trees_ = std::exchange(other->trees_, {});
   places_ = std::exchange(other->places_, {});
+  free_ = std::exchange(other->free_, {});
   referrers_ = std::exchange(other->referrers_, {});
   type_numbers_ = std::exchange(other->type_numbers_, {});
   by_type_ = std::exchange(other->by_type_, {});
   by_label_ = std::exchange(other->by_label_, {});
   names_ = std::exchange(other->names_, {});
+  names_of_ = std::exchange(other->names_of_, {});
   instances_ = std::exchange(other->instances_, {});
 }
 
 // ---- trees ---------------------------------------------------------------------------------------
 
+const Catalog::TreeState* Catalog::FindTree(ObjectId home) const {
+  const Place* place = places_.Find(home);
+  if (place == nullptr || trees_[place->tree].home != home) return nullptr;
+  return &trees_[place->tree];
+}
+
 std::optional<ObjectId> Catalog::HomeOf(ObjectId id) const {
-  auto found = places_.find(id);
-  if (found == places_.end()) return std::nullopt;
-  return found->second;
+  const Place* place = places_.Find(id);
+  if (place == nullptr) return std::nullopt;
+  return trees_[place->tree].home;
 }
 
 std::string_view Catalog::TreeOf(ObjectId home) const {
-  auto found = trees_.find(home);
-  return found == trees_.end() ? std::string_view() : std::string_view(found->second->bytes);
+  const TreeState* tree = FindTree(home);
+  return tree == nullptr ? std::string_view() : tree->text();
 }
 
 std::optional<uint64_t> Catalog::OwnerOf(ObjectId id) const {
-  std::optional<ObjectId> home = HomeOf(id);
-  if (!home) return std::nullopt;
-  return trees_.at(*home)->owner;
+  const Place* place = places_.Find(id);
+  if (place == nullptr) return std::nullopt;
+  return trees_[place->tree].owner;
 }
 
 bool Catalog::IsComplete(ObjectId home) const {
   std::unordered_set<ObjectId> seen = {home};
   std::vector<ObjectId> open = {home};
   while (!open.empty()) {
-    auto tree = trees_.find(open.back());
+    const TreeState* tree = FindTree(open.back());
     open.pop_back();
-    if (tree == trees_.end()) return false;
-    auto owner = instances_.find(tree->second->owner);
+    if (tree == nullptr) return false;
+    auto owner = instances_.find(tree->owner);
     if (owner == instances_.end() || owner->second.lost) return false;
-    for (ObjectId link : tree->second->links) {
+    for (ObjectId link : tree->links) {
       if (seen.insert(link).second) open.push_back(link);
     }
   }
@@ -80,31 +88,34 @@ bool Catalog::IsComplete(ObjectId home) const {
 }
 
 std::vector<ObjectId> Catalog::ReferrersOf(ObjectId home) const {
-  auto found = referrers_.find(home);
-  if (found == referrers_.end()) return {};
-  return {found->second.begin(), found->second.end()};
+  std::vector<ObjectId> homes;
+  for (auto at = referrers_.lower_bound({home, kInvalidId});
+       at != referrers_.end() && at->first == home; ++at) {
+    homes.push_back(at->second);
+  }
+  return homes;
 }
 
 std::vector<ObjectId> Catalog::LinksOf(ObjectId home) const {
-  auto found = trees_.find(home);
-  return found == trees_.end() ? std::vector<ObjectId>() : found->second->links;
+  const TreeState* tree = FindTree(home);
+  return tree == nullptr ? std::vector<ObjectId>() : tree->links;
 }
 
 uint64_t Catalog::ObjectsOf(ObjectId home) const {
-  auto found = trees_.find(home);
-  return found == trees_.end() ? 0 : found->second->ids.size();
+  const TreeState* tree = FindTree(home);
+  return tree == nullptr ? 0 : tree->objects;
 }
 
 std::vector<std::string> Catalog::NamesOf(ObjectId home) const {
-  auto found = trees_.find(home);
-  if (found == trees_.end()) return {};
-  return {found->second->names.begin(), found->second->names.end()};
+  auto found = names_of_.find(home);
+  if (found == names_of_.end()) return {};
+  return {found->second.begin(), found->second.end()};
 }
 
 std::vector<ObjectId> Catalog::TreesOf(uint64_t instance) const {
   std::vector<ObjectId> homes;
-  for (const auto& [home, tree] : trees_) {
-    if (tree->owner == instance) homes.push_back(home);
+  for (const TreeState& tree : trees_) {
+    if (tree.home != kInvalidId && tree.owner == instance) homes.push_back(tree.home);
   }
   return homes;
 }
@@ -120,79 +131,77 @@ uint16_t Catalog::TypeNumber(std::string_view type_name) {
 }
 
 // A tree is read as of now: it may have its labels before the log says so, and that is told then.
-Status Catalog::Insert(std::string bytes, bool is_label) {
+Status Catalog::Insert(std::string_view bytes, ObjectId expected, bool is_label) {
   ASSIGN_OR_RETURN(Tree tree, DecodeTree(bytes));
   ObjectId home = tree.home();
+  if (expected != kInvalidId && home != expected) {
+    return Corrupt("tree " + PrintId(expected) + ": it has the root " + PrintId(home));
+  }
   for (const Node& node : tree.nodes) {
-    auto place = places_.find(node.id);
-    if (place != places_.end() && place->second != home) {
+    std::optional<ObjectId> other = HomeOf(node.id);
+    if (other && *other != home) {
       return Corrupt("tree " + PrintId(home) + ": " + PrintId(node.id) + " is part of tree " +
-                     PrintId(place->second));
+                     PrintId(*other));
     }
   }
-  auto state = std::make_unique<TreeState>();
-  auto known = trees_.find(home);
-  bool is_new = known == trees_.end();
-  if (!is_new) {
-    // Only its labels can be others; the names stay.
-    state->names = std::move(known->second->names);
-    known->second->names.clear();
-    Remove(home);
+  bool is_new = FindTree(home) == nullptr;
+  if (!is_new) Remove(home);  // only its labels can be others; the names stay
+  if (free_.empty()) {
+    free_.push_back(static_cast<uint32_t>(trees_.size()));
+    trees_.emplace_back();
   }
-  state->owner = tree.owner;
+  uint32_t index = free_.back();
+  free_.pop_back();
+  TreeState& state = trees_[index];
+  state.home = home;
+  state.owner = tree.owner;
+  state.bytes = std::make_unique<char[]>(bytes.size());
+  bytes.copy(state.bytes.get(), bytes.size());
+  state.size = static_cast<uint32_t>(bytes.size());
+  state.objects = static_cast<uint32_t>(tree.nodes.size());
+  state.is_labelled = !tree.labels.empty();
   for (const Node& node : tree.nodes) {
-    ASSIGN_OR_RETURN(std::string_view type_name, node.TypeName());
-    uint16_t type = TypeNumber(type_name);
-    state->ids.emplace_back(node.id, type);
-    by_type_[type].ids.insert(node.id);
+    uint16_t type = TypeNumber(node.type_name);
+    by_type_[type].ids.Insert(node.id);
     ++by_type_[type].by_instance[tree.owner];
-    places_[node.id] = home;
+    places_.Insert(node.id, {index, type});
   }
-  state->is_labelled = !tree.labels.empty();
-  IndexLabels(tree, *state, /*add=*/true);
+  IndexLabels(tree, /*add=*/true);
+  state.links.reserve(tree.links.size());
   for (const Link& link : tree.links) {
-    state->links.push_back(link.home);
-    referrers_[link.home].insert(home);
+    state.links.push_back(link.home);
+    referrers_.emplace(link.home, home);
   }
-  bytes.shrink_to_fit();
-  state->bytes = std::move(bytes);
-  uint64_t owner = state->owner;
-  trees_[home] = std::move(state);
+  uint64_t owner = tree.owner;
   if (is_new) Tell({Event::Kind::kCreated, home, owner, {}});
   if (is_label) Tell({Event::Kind::kLabelled, home, owner, {}});
   return OkStatus();
 }
 
-// Of a tree without names.
+// But for its names.
 void Catalog::Remove(ObjectId home) {
-  auto found = trees_.find(home);
-  const TreeState& tree = *found->second;
-  CHECK(tree.names.empty());
-  if (tree.is_labelled) {
-    auto decoded = DecodeTree(tree.bytes);
-    if (decoded.ok()) IndexLabels(*decoded, tree, /*add=*/false);
-  }
-  for (const auto& [id, type] : tree.ids) {
-    places_.erase(id);
-    OfType& of_type = by_type_[type];
-    of_type.ids.erase(id);
-    auto count = of_type.by_instance.find(tree.owner);
+  uint32_t index = places_.Find(home)->tree;
+  TreeState& state = trees_[index];
+  auto tree = DecodeTree(state.text());
+  CHECK(tree.ok());
+  if (state.is_labelled) IndexLabels(*tree, /*add=*/false);
+  for (const Node& node : tree->nodes) {
+    OfType& of_type = by_type_[places_.Find(node.id)->type];
+    places_.Erase(node.id);
+    of_type.ids.Erase(node.id);
+    auto count = of_type.by_instance.find(state.owner);
     if (--count->second == 0) of_type.by_instance.erase(count);
   }
-  for (ObjectId link : tree.links) {
-    auto referrers = referrers_.find(link);
-    referrers->second.erase(home);
-    if (referrers->second.empty()) referrers_.erase(referrers);
-  }
-  trees_.erase(found);
+  for (ObjectId link : state.links) referrers_.erase({link, home});
+  state = {};
+  free_.push_back(index);
 }
 
-void Catalog::IndexLabels(const Tree& tree, const TreeState& state, bool add) {
+void Catalog::IndexLabels(const Tree& tree, bool add) {
   for (const auto& [id, labels] : tree.labels) {
-    auto node = std::find_if(state.ids.begin(), state.ids.end(),
-                             [id = id](const auto& known) { return known.first == id; });
-    if (node == state.ids.end()) continue;
-    std::pair<uint16_t, ObjectId> entry(node->second, id);
+    const Place* place = places_.Find(id);
+    if (place == nullptr || trees_[place->tree].home != tree.home()) continue;  // no node of it
+    std::pair<uint16_t, ObjectId> entry(place->type, id);
     for (const auto& [key, value] : labels) {
       for (const std::string& with : {value, std::string()}) {
         auto index = by_label_.try_emplace({key, with}).first;
@@ -237,10 +246,16 @@ Catalog::NamePage Catalog::ListNames(std::string_view glob, std::string_view aft
 void Catalog::RemoveName(std::string_view name) {
   auto found = names_.find(name);
   ObjectId id = found->second.id;
-  trees_.at(places_.at(id))->names.erase(found->first);
   std::string text = found->first;
+  RemoveNameOf(*HomeOf(id), text);
   names_.erase(found);
   Tell({Event::Kind::kDropped, id, 0, std::move(text)});
+}
+
+void Catalog::RemoveNameOf(ObjectId home, const std::string& name) {
+  auto found = names_of_.find(home);
+  found->second.erase(name);
+  if (found->second.empty()) names_of_.erase(found);
 }
 
 // ---- lists ---------------------------------------------------------------------------------------
@@ -289,10 +304,8 @@ Result<Catalog::Page> Catalog::List(const Filter& filter, std::string_view after
         if (!take(type->first, at->second)) return page;
       }
     } else {
-      const std::set<ObjectId>& ids = by_type_[type->second].ids;
-      for (auto at = ids.upper_bound(from); at != ids.end(); ++at) {
-        if (!take(type->first, *at)) return page;
-      }
+      auto visit = [&](ObjectId id) { return take(type->first, id); };
+      if (!by_type_[type->second].ids.VisitAfter(from, visit)) return page;
     }
   }
   return page;
@@ -344,9 +357,8 @@ Status Catalog::CheckDelete(const Delete& change) const {
       return {Code::kInUse, "object " + PrintId(id) + ": it was persisted as part of object " +
                                 PrintId(*home) + "; delete that one"};
     }
-    auto referrers = referrers_.find(id);
-    if (change.force || referrers == referrers_.end()) continue;
-    for (ObjectId referrer : referrers->second) {
+    if (change.force) continue;
+    for (ObjectId referrer : ReferrersOf(id)) {
       if (going.contains(referrer)) continue;
       return {Code::kInUse, "object " + PrintId(id) + ": object " + PrintId(referrer) +
                                 " links to it; delete that first, or force"};
@@ -406,62 +418,63 @@ Status Catalog::Check(const Change& change) const {
 // ---- what was done -------------------------------------------------------------------------------
 
 Status Catalog::Apply(const Effect& effect) {
-  return std::visit(
-      Overloaded{
-          [&](const TreeCreated& created) { return Insert(created.tree, /*is_label=*/false); },
-          [&](const TreeLabelled& labelled) { return Insert(labelled.tree, /*is_label=*/true); },
-          [&](const TreeDeleted& deleted) {
-            auto found = trees_.find(deleted.home);
-            if (found == trees_.end()) return OkStatus();
-            for (const std::string& name : NamesOf(deleted.home)) RemoveName(name);
-            uint64_t owner = found->second->owner;
-            Remove(deleted.home);
-            Tell({Event::Kind::kDeleted, deleted.home, owner, {}});
-            return OkStatus();
-          },
-          [&](const NamePut& put) {
-            auto known = names_.find(put.name);
-            if (known != names_.end() && known->second.revision >= put.value.revision)
-              return OkStatus();
-            auto place = places_.find(put.value.id);
-            if (place == places_.end())
-              return OkStatus();  // deleted since, which will be read, too
-            if (known != names_.end()) {
-              trees_.at(places_.at(known->second.id))->names.erase(put.name);
-            }
-            names_[put.name] = put.value;
-            trees_.at(place->second)->names.insert(put.name);
-            Tell({Event::Kind::kNamed, put.value.id, 0, put.name});
-            return OkStatus();
-          },
-          [&](const NameDropped& dropped) {
-            auto known = names_.find(dropped.name);
-            if (known != names_.end() && known->second.revision <= dropped.revision) {
-              RemoveName(dropped.name);
-            }
-            return OkStatus();
-          },
-          [&](const InstanceChanged& changed) {
-            auto [known, is_new] = instances_.try_emplace(changed.instance.number);
-            bool was_alive = !is_new && !known->second.lost;
-            if (known->second.epoch > changed.instance.epoch) return OkStatus();
-            known->second = changed.instance;
-            if (was_alive == changed.instance.lost || is_new) {
-              Tell({changed.instance.lost ? Event::Kind::kLost : Event::Kind::kJoined,
-                    kInvalidId,
-                    changed.instance.number,
-                    {}});
-            }
-            return OkStatus();
-          },
-          [&](const InstanceForgotten& forgotten) {
-            if (instances_.erase(forgotten.number) != 0) {
-              Tell({Event::Kind::kForgotten, kInvalidId, forgotten.number, {}});
-            }
-            return OkStatus();
-          },
-      },
-      effect);
+  return std::visit(Overloaded{
+                        [&](const TreeCreated& created) {
+                          return Insert(created.tree, created.home, /*is_label=*/false);
+                        },
+                        [&](const TreeLabelled& labelled) {
+                          return Insert(labelled.tree, kInvalidId, /*is_label=*/true);
+                        },
+                        [&](const TreeDeleted& deleted) {
+                          const TreeState* tree = FindTree(deleted.home);
+                          if (tree == nullptr) return OkStatus();
+                          for (const std::string& name : NamesOf(deleted.home)) RemoveName(name);
+                          uint64_t owner = tree->owner;
+                          Remove(deleted.home);
+                          Tell({Event::Kind::kDeleted, deleted.home, owner, {}});
+                          return OkStatus();
+                        },
+                        [&](const NamePut& put) {
+                          auto known = names_.find(put.name);
+                          if (known != names_.end() && known->second.revision >= put.value.revision)
+                            return OkStatus();
+                          std::optional<ObjectId> home = HomeOf(put.value.id);
+                          if (!home) return OkStatus();  // deleted since, which will be read, too
+                          if (known != names_.end())
+                            RemoveNameOf(*HomeOf(known->second.id), put.name);
+                          names_[put.name] = put.value;
+                          names_of_[*home].insert(put.name);
+                          Tell({Event::Kind::kNamed, put.value.id, 0, put.name});
+                          return OkStatus();
+                        },
+                        [&](const NameDropped& dropped) {
+                          auto known = names_.find(dropped.name);
+                          if (known != names_.end() && known->second.revision <= dropped.revision) {
+                            RemoveName(dropped.name);
+                          }
+                          return OkStatus();
+                        },
+                        [&](const InstanceChanged& changed) {
+                          auto [known, is_new] = instances_.try_emplace(changed.instance.number);
+                          bool was_alive = !is_new && !known->second.lost;
+                          if (known->second.epoch > changed.instance.epoch) return OkStatus();
+                          known->second = changed.instance;
+                          if (was_alive == changed.instance.lost || is_new) {
+                            Tell({changed.instance.lost ? Event::Kind::kLost : Event::Kind::kJoined,
+                                  kInvalidId,
+                                  changed.instance.number,
+                                  {}});
+                          }
+                          return OkStatus();
+                        },
+                        [&](const InstanceForgotten& forgotten) {
+                          if (instances_.erase(forgotten.number) != 0) {
+                            Tell({Event::Kind::kForgotten, kInvalidId, forgotten.number, {}});
+                          }
+                          return OkStatus();
+                        },
+                    },
+                    effect);
 }
 
 void Catalog::Tell(Event event) const {

@@ -8,6 +8,7 @@
 // Thread-confined.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,11 +16,12 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/base/result.h"
 #include "core/meta/model.h"
+#include "core/meta/places.h"
+#include "core/meta/sorted_ids.h"
 
 namespace vineyard::meta {
 
@@ -101,7 +103,7 @@ class Catalog {
   const std::map<uint64_t, Instance>& instances() const { return instances_; }
 
   uint64_t objects() const { return places_.size(); }
-  uint64_t trees() const { return trees_.size(); }
+  uint64_t trees() const { return trees_.size() - free_.size(); }
   uint64_t names() const { return names_.size(); }
 
   // ---- changes ----
@@ -119,37 +121,44 @@ class Catalog {
 
  private:
   struct TreeState {
-    std::string bytes;
+    std::string_view text() const { return {bytes.get(), size}; }
+    ObjectId home = kInvalidId;  // kInvalidId: this place among the trees is free
     uint64_t owner = 0;
-    std::vector<std::pair<ObjectId, uint16_t>> ids;  // of nodes, with the number of their type
-    std::vector<ObjectId> links;                     // homes
-    std::set<std::string, std::less<>> names;
+    std::unique_ptr<char[]> bytes;
+    uint32_t size = 0;
+    uint32_t objects = 0;
+    std::vector<ObjectId> links;  // homes
     bool is_labelled = false;
   };
   struct OfType {
-    std::set<ObjectId> ids;
+    SortedIds ids;
     std::map<uint64_t, uint64_t> by_instance;  // how many
   };
   using Labelled = std::set<std::pair<uint16_t, ObjectId>>;  // number of the type, id
 
   Status CheckPersist(const Persist& change) const;
   Status CheckDelete(const Delete& change) const;
-  Status Insert(std::string bytes, bool is_label);
+  const TreeState* FindTree(ObjectId home) const;  // null: it is no home
+  Status Insert(std::string_view bytes, ObjectId expected, bool is_label);
   void Remove(ObjectId home);
-  void IndexLabels(const Tree& tree, const TreeState& state, bool add);
+  void IndexLabels(const Tree& tree, bool add);
   void RemoveName(std::string_view name);
+  void RemoveNameOf(ObjectId home, const std::string& name);
   uint16_t TypeNumber(std::string_view type_name);
   void Tell(Event event) const;
 
-  std::unordered_map<ObjectId, std::unique_ptr<TreeState>> trees_;  // by home
-  std::unordered_map<ObjectId, ObjectId> places_;                   // object -> home
-  std::unordered_map<ObjectId, std::set<ObjectId>> referrers_;      // home, there or not -> homes
+  Places places_;                // of every object
+  std::deque<TreeState> trees_;  // by the index in their places
+  std::vector<uint32_t> free_;   // of those indices
+  std::set<std::pair<ObjectId, ObjectId>>
+      referrers_;  // a home, there or not, and one that links to it
   std::map<std::string, uint16_t, std::less<>> type_numbers_;
   std::vector<OfType> by_type_;  // by number
   std::map<std::pair<std::string, std::string>, Labelled>
       by_label_;  // key and value; and with any: ""
   Revision revision_;
   std::map<std::string, Name, std::less<>> names_;
+  std::map<ObjectId, std::set<std::string>> names_of_;  // by home
   std::map<uint64_t, Instance> instances_;
 };
 

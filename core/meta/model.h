@@ -99,7 +99,8 @@ struct Outcome {
 // ---- what the log says: how any change is applied to a cache ----
 
 struct TreeCreated {
-  std::string tree;  // encoded
+  std::string tree;            // encoded
+  ObjectId home = kInvalidId;  // where it was read, if anywhere: a tree of another one is damaged
 };
 struct TreeDeleted {
   ObjectId home = kInvalidId;

@@ -1,6 +1,7 @@
 #include "core/meta/tree.h"
 
-#include <unordered_set>
+#include <algorithm>
+#include <optional>
 
 #include "core/object/pack.h"
 #include "core/object/record.h"
@@ -44,6 +45,7 @@ Result<Node> ReadNode(const Value& value) {
         !value.as.items[2].GetUint64(&node.value_size)) {
       return Corrupt("tree: blob " + PrintId(node.id) + " has no kind and size");
     }
+    node.type_name = kBlobTypeName;
     return node;
   }
   if (!second.is(ValueType::kBytes)) {
@@ -54,6 +56,7 @@ Result<Node> ReadNode(const Value& value) {
   if (record.id != node.id) {
     return Corrupt("tree: object " + PrintId(node.id) + " has the record of " + PrintId(record.id));
   }
+  node.type_name = record.type_name;  // points into the record's bytes
   return node;
 }
 
@@ -97,6 +100,14 @@ void WriteLabels(const std::vector<std::pair<ObjectId, Labels>>& all, Packer* pa
   }
 }
 
+// One that is there more than once. Sorts them.
+std::optional<ObjectId> Twice(std::vector<ObjectId>* ids) {
+  std::sort(ids->begin(), ids->end());
+  auto twice = std::adjacent_find(ids->begin(), ids->end());
+  if (twice == ids->end()) return std::nullopt;
+  return *twice;
+}
+
 Result<std::string> Checked(std::string bytes, ObjectId home) {
   if (bytes.size() <= kMaxTree) return bytes;
   return Limit(
@@ -106,12 +117,6 @@ Result<std::string> Checked(std::string bytes, ObjectId home) {
 }
 
 }  // namespace
-
-Result<std::string_view> Node::TypeName() const {
-  if (is_blob()) return kBlobTypeName;
-  ASSIGN_OR_RETURN(Record read, DecodeRecord(record));
-  return read.type_name;  // points into `record`
-}
 
 Result<std::string> EncodeTree(const Tree& tree) {
   std::string out(1, static_cast<char>(kTreeVersion));
@@ -146,25 +151,22 @@ Result<Tree> DecodeTree(std::string_view bytes) {
       (labels != nullptr && !IsList(*labels, 0))) {
     return Corrupt("tree: a part is missing or of another type");
   }
-  std::unordered_set<ObjectId> seen;
-  auto once = [&seen](ObjectId id) -> Status {
-    if (seen.insert(id).second) return OkStatus();
-    return Corrupt("tree: " + PrintId(id) + " is there twice");
-  };
+  std::vector<ObjectId> ids, homes;
+  tree.nodes.reserve(nodes->size);
+  ids.reserve(nodes->size);
   for (uint64_t i = 0; i < nodes->size; ++i) {
     ASSIGN_OR_RETURN(Node node, ReadNode(nodes->as.items[i]));
-    RETURN_IF_ERROR(once(node.id));
+    ids.push_back(node.id);
     tree.nodes.push_back(node);
   }
-  std::unordered_set<ObjectId> homes;
   for (uint64_t i = 0; i < links->size; ++i) {
     ASSIGN_OR_RETURN(Link link, ReadLink(links->as.items[i]));
-    if (!homes.insert(link.home).second) {
-      return Corrupt("tree: it links twice to " + PrintId(link.home));
-    }
-    for (ObjectId id : link.ids) RETURN_IF_ERROR(once(id));
+    homes.push_back(link.home);
+    ids.insert(ids.end(), link.ids.begin(), link.ids.end());
     tree.links.push_back(std::move(link));
   }
+  if (auto twice = Twice(&ids)) return Corrupt("tree: " + PrintId(*twice) + " is there twice");
+  if (auto twice = Twice(&homes)) return Corrupt("tree: it links twice to " + PrintId(*twice));
   for (uint64_t i = 0; labels != nullptr && i < labels->size; ++i) {
     ASSIGN_OR_RETURN(auto read, ReadLabels(labels->as.items[i]));
     tree.labels.push_back(std::move(read));

@@ -32,10 +32,10 @@ struct Node {
   uint64_t value_size = 0;
   // An object: its record (core/object/record.h).
   std::string_view record;
+  // What was decoded says: "vineyard::Blob", or what the record does.
+  std::string_view type_name = {};
 
   bool is_blob() const { return IsBlobId(id); }
-  // "vineyard::Blob", or what the record says.
-  Result<std::string_view> TypeName() const;
 };
 
 struct Link {

@@ -63,7 +63,7 @@ void Loader::Read(const std::string& path) {
       path, Soon(), guard_([this, path](Result<Node> node) {
         --under_way_;
         if (node.ok()) {
-          Keep(path, *node);
+          Keep(path, std::move(node).value());
         } else if (node.status().code() != Code::kNotFound) {  // gone since: the log says so
           return Fail(node.status());
         }
@@ -71,7 +71,7 @@ void Loader::Read(const std::string& path) {
       }));
 }
 
-void Loader::Keep(const std::string& path, const Node& node) {
+void Loader::Keep(const std::string& path, Node node) {
   auto keep = [&]() -> vineyard::Status {
     std::string_view base = BaseOf(path);
     if (what_ == What::kPlaces) {
@@ -81,9 +81,9 @@ void Loader::Keep(const std::string& path, const Node& node) {
       return catalog_->Apply(Effect(InstanceChanged{std::move(instance)}));
     }
     if (what_ == What::kTrees) {
-      ASSIGN_OR_RETURN(Tree tree, DecodeTree(node.data));
-      if (IdOf(base) != tree.home()) return Corrupt("tree: its root is not its node's");
-      return catalog_->Apply(Effect(TreeCreated{node.data}));
+      auto home = IdOf(base);
+      if (!home) return Corrupt("tree: its node's name is no id");
+      return catalog_->Apply(Effect(TreeCreated{std::move(node.data), *home}));
     }
     ASSIGN_OR_RETURN(NameNode name, DecodeName(node.data));
     if (EscapeName(name.name) != base) return Corrupt("name: it is not its node's");

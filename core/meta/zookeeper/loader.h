@@ -25,7 +25,7 @@ class Loader {
   void List(What what);
   void Next();
   void Read(const std::string& path);
-  void Keep(const std::string& path, const Node& node);
+  void Keep(const std::string& path, Node node);
   void Fail(const vineyard::Status& status);
   Deadline Soon() const { return Deadline::After(30000); }
 

@@ -33,8 +33,8 @@ TEST(Tree, ComesBackAsItWasWritten) {
   EXPECT_EQ(tree->owner, 7u);
   EXPECT_EQ(tree->home(), kRoot);
   ASSERT_EQ(tree->nodes.size(), 2u);
-  EXPECT_EQ(*tree->nodes[0].TypeName(), "vineyard::Pair");
-  EXPECT_EQ(*tree->nodes[1].TypeName(), "vineyard::Blob");
+  EXPECT_EQ(tree->nodes[0].type_name, "vineyard::Pair");
+  EXPECT_EQ(tree->nodes[1].type_name, "vineyard::Blob");
   EXPECT_EQ(tree->nodes[1].kind, BlobKind::kBytes);
   EXPECT_EQ(tree->nodes[1].value_size, 13u);
   ASSERT_EQ(tree->links.size(), 1u);
