@@ -49,7 +49,7 @@ void Follower::Stop() {
   connection_ = nullptr;
   slots_.clear();
   window_ = 1;
-  watching_ = log_watched_ = leaving_ = following_ = false;
+  watching_ = log_watched_ = leaving_ = following_ = came_ = false;
   behind_ = 0;
 }
 
@@ -60,6 +60,26 @@ void Follower::ReadOn() {
   for (uint64_t index = next_; index < next_ + window_; ++index) {
     auto [slot, is_new] = slots_.try_emplace(index);
     if (is_new) Ask(index);
+  }
+}
+
+// The next entry is there.
+void Follower::OnCame() {
+  came_ = expected_ > 0;
+  if (!came_) ReadOn();
+}
+
+// Everything that is known to be there is applied.
+void Follower::Idle() {
+  if (expected_ == 0) Watch();
+}
+
+void Follower::Expected() {
+  if (--expected_ > 0 || !following_ || leaving_ || !slots_.empty()) return;
+  if (std::exchange(came_, false)) {
+    ReadOn();
+  } else {
+    Watch();
   }
 }
 
@@ -123,7 +143,7 @@ void Follower::ReadTrees(uint64_t index) {
   if (slot.unread == 0) slot.state = Slot::State::kReady;
 }
 
-void Follower::Settle() {
+void Follower::Settle(bool is_own) {
   bool moved = false;
   while (!slots_.empty() && slots_.begin()->first == next_) {
     Slot& slot = slots_.begin()->second;
@@ -134,13 +154,16 @@ void Follower::Settle() {
     ++next_;
     moved = true;
     behind_ = 0;
+    came_ = false;
     Apply(ready);
     if (!following_) return;
   }
-  if (moved) window_ = std::min(window_ * 2, kMaxWindow);
+  if (moved && !is_own) window_ = std::min(window_ * 2, kMaxWindow);
   if (!slots_.empty() && slots_.begin()->first == next_ &&
       slots_.begin()->second.state == Slot::State::kMissing) {
     AtEnd();
+  } else if (moved && slots_.empty() && window_ <= 2 && log_.generation <= generation_) {
+    Idle();  // most come one by one
   } else if (moved) {
     ReadOn();
   }
@@ -202,8 +225,9 @@ void Follower::Offer(uint64_t generation, uint64_t index, Entry entry,
   slot.entry = std::move(entry);
   slot.trees = std::move(trees);
   ReadTrees(index);  // what was not given
-  Settle();
-  ReadOn();
+  Settle(/*is_own=*/true);
+  // One in front of it is another's.
+  if (!slots_.empty() && slots_.begin()->first > next_) ReadOn();
 }
 
 // ---- the end of what is there --------------------------------------------------------------------
@@ -224,19 +248,23 @@ void Follower::AtEnd() {
 void Follower::Watch() {
   if (watching_) return;
   watching_ = true;
-  uint64_t index = next_;
-  auto read_on = guard_([this](auto&&...) {
+  auto came = guard_([this, index = next_, watch = ++watch_](auto&&...) {
+    if (watch != watch_ || !watching_) return;
     watching_ = false;
-    ReadOn();
+    if (index == next_) return OnCame();
+    if (slots_.empty()) Idle();  // it was offered meanwhile
   });
-  connection_->Exists(paths_->Entry(generation_, index), Soon(),
-                      guard_([this, read_on](Result<Stat> stat) mutable {
-                        if (stat.ok()) read_on();  // it came in between
-                        if (!stat.ok() && stat.status().code() != Code::kNotFound)
+  connection_->Exists(paths_->Entry(generation_, next_), Soon(),
+                      guard_([this, came, watch = watch_](Result<Stat> stat) mutable {
+                        if (stat.ok()) return came();  // it came in between
+                        if (stat.status().code() == Code::kNotFound) {
+                          window_ = 1;
+                        } else if (watch == watch_) {
                           watching_ = false;
+                        }
                       }),
-                      [read_on](WatchEvent event) mutable {
-                        if (event != WatchEvent::kLost) read_on();
+                      [came](WatchEvent event) mutable {
+                        if (event != WatchEvent::kLost) came();
                       });
 }
 

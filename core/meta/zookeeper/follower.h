@@ -59,6 +59,11 @@ class Follower {
   void Offer(uint64_t generation, uint64_t index, Entry entry,
              std::unordered_map<ObjectId, std::string> trees);
 
+  // A change of this instance's own is on its way: what comes next is probably its entry, which is offered, so that
+  // nothing is asked until it is. Each Expect() has one Expected(), behind the offer or when there is none.
+  void Expect() { ++expected_; }
+  void Expected();
+
   // Every 100 ms.
   void Tick(int64_t now_ns);
 
@@ -74,10 +79,12 @@ class Follower {
 
   Deadline Soon() const { return Deadline::After(10000); }
   void ReadOn();
+  void OnCame();
+  void Idle();
   void Ask(uint64_t index);
   void OnEntry(uint64_t index, Result<Node> node);
   void ReadTrees(uint64_t index);
-  void Settle();
+  void Settle(bool is_own = false);
   void Apply(Slot& slot);
   void AtEnd();
   void Watch();
@@ -97,8 +104,11 @@ class Follower {
   uint64_t generation_ = 0, next_ = 0;
   std::map<uint64_t, Slot> slots_;  // from next_ on
   uint64_t window_ = 1;             // entries asked for at once
-  bool watching_ = false;           // the next entry
+  bool watching_ = false;           // the next entry, or one that was offered since
+  uint64_t watch_ = 0;              // number of that watch
   bool log_watched_ = false;
+  size_t expected_ = 0;     // offers
+  bool came_ = false;       // the next entry is there, and may be one of those
   bool following_ = false;  // Start() came
   bool leaving_ = false;    // this generation
   uint64_t behind_ = 0;     // checks in a row that found entries but not the next one

@@ -359,10 +359,12 @@ void Writer::Send(Batch batch) {
   ops.push_back(
       Op::Create(paths_->NewEntry(batch.generation), Encode(batch.entry), Op::kSequential));
   ++in_flight_;
+  follower_->Expect();
   connection_->Multi(std::move(ops), deadline,
                      guard_([this, batch = std::move(batch)](const MultiResult& result) mutable {
                        --in_flight_;
                        OnMulti(batch, result);
+                       follower_->Expected();
                        PumpLater();
                      }));
 }

@@ -48,5 +48,27 @@ TEST_F(EventsTest, WhoWasCutOffIsToldInOrderWhatHappenedMeanwhile) {
   EXPECT_EQ(told, revisions);
 }
 
+TEST_F(EventsTest, WhoseLogWasTrimmedIsToldThatSomethingIsMissing) {
+  cluster_.log_.entries = 20;
+  cluster_.log_.keep_seconds = 0;
+  testing::TcpProxy proxy(SharedServer().port());
+  Join(7);
+  cluster_.servers_ = proxy.address();
+  Join(8);
+  PersistArray(8, 1);
+  proxy.Freeze();
+  for (uint64_t i = 0; i < 150; ++i) {
+    ASSERT_TRUE(Commit(7, Persist{{ArrayTree(7, 1 + 2 * i)}}).ok());
+  }
+  ASSERT_TRUE(Commit(7, Delete{{Id(7, 1)}}).ok());
+  proxy.Forward();
+  loop_.RunUntil([&] { return !events_[8].empty() && events_[8].back().kind == Kind::kReset; });
+  EXPECT_EQ(events_[8].back().revision, on(8).applied());
+  EXPECT_EQ(on(8).catalog().objects(), 2u + 298u);
+  events_[8].clear();
+  PersistArray(8, 3);
+  EXPECT_THAT(Seen(8), ElementsAre(std::pair(Kind::kCreated, Id(8, 3)))) << "what follows";
+}
+
 }  // namespace
 }  // namespace vineyard::meta::zookeeper
