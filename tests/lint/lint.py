@@ -41,8 +41,8 @@ ONLY_IN = [
     (re.compile(r"zookeeper/"), "core/meta"),
 ]
 
-# Tests that compare with somebody else's library.
-ORACLES = {"tests/fuzz/unpack_fuzz.cc"}
+# Tests and benchmarks that compare with somebody else's library.
+ORACLES = {"tests/fuzz/unpack_fuzz.cc", "bench/c/metadata.cc"}
 
 # Platform code lives behind core/shm/os.h.
 PLATFORM_MACRO = re.compile(

@@ -131,8 +131,10 @@ void ZooKeeperServer::Configure() {
 
 void ZooKeeperServer::Start() {
   std::string jars = Classpath(), config = folder_ / "zoo.cfg", log = folder_ / "log";
+  const char* asked = std::getenv("ZOOKEEPER_HEAP");
+  std::string heap = std::string("-Xmx") + (asked != nullptr ? asked : "256m");
   const char* argv[] = {"java",
-                        "-Xmx256m",
+                        heap.c_str(),
                         "-XX:+ExitOnOutOfMemoryError",
                         "-XX:+UseSerialGC",
                         "-XX:TieredStopAtLevel=1",

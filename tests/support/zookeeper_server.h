@@ -2,7 +2,8 @@
 // that started it.
 //
 // It is started from Debian's packages libzookeeper-java and default-jre-headless, or by `java` and
-// the jars of the environment variable ZOOKEEPER_CLASSPATH; without them a test fails.
+// the jars of the environment variable ZOOKEEPER_CLASSPATH; without them a test fails. ZOOKEEPER_HEAP says how much
+// memory it may take, else 256m.
 #pragma once
 
 #include <sys/types.h>
