@@ -177,6 +177,7 @@ int Daemon::Run() {
   loop_.run();
   if (is_replaced_) return EXIT_FAILURE;
   store_->End();
+  AwaitMetadataEnd();
   Log(LogLevel::kInfo, "stopped");
   return kStopped;
 }

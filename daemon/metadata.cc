@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/meta/local.h"
 #include "core/meta/zookeeper/service.h"
@@ -33,8 +34,9 @@ bool ParseCluster(const std::string& text, uint64_t (&cluster)[2]) {
   return true;
 }
 
-std::unique_ptr<meta::Service> StartLocal(const meta::Instance& self, MetadataOwner owner) {
-  auto service = std::make_unique<meta::LocalService>(self, owner.post);
+std::unique_ptr<meta::Service> StartLocal(meta::Instance self, MetadataOwner owner) {
+  self.since_ms = UnixMs();
+  auto service = std::make_unique<meta::LocalService>(std::move(self), owner.post);
   // What it knew ended with the daemon before.
   owner.post([serving = std::move(owner.on_serving)] { serving(/*is_new_cluster=*/true); });
   return service;
@@ -95,8 +97,10 @@ std::unique_ptr<meta::Service> StartMetadata(const Options& options, bool is_fre
   self.uid = geteuid();
   bool is_local = options.meta.kind == MetaKind::kLocal;
   if (is_local || !is_fresh) self.number = state->header().instance;
-  return is_local ? StartLocal(self, std::move(owner))
+  return is_local ? StartLocal(std::move(self), std::move(owner))
                   : StartZookeeper(options, self, state, std::move(owner));
 }
+
+void AwaitMetadataEnd() { meta::zookeeper::Connection::JoinClosed(Deadline::After(1000)); }
 
 }  // namespace vineyard::daemon

@@ -27,4 +27,7 @@ struct MetadataOwner {
 std::unique_ptr<meta::Service> StartMetadata(const Options& options, bool is_fresh,
                                              shm::StateFile* state, MetadataOwner owner);
 
+// Between Stop() of the service and the end of the process: until the cluster was told, at most a second.
+void AwaitMetadataEnd();
+
 }  // namespace vineyard::daemon

@@ -10,6 +10,12 @@ int64_t MonotonicNs() {
   return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
 }
 
+int64_t UnixMs() {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * int64_t{1'000} + now.tv_nsec / 1'000'000;
+}
+
 Deadline Deadline::After(int64_t timeout_ms) {
   if (timeout_ms < 0) return Never();
   constexpr int64_t kLongestMs = int64_t{1000} * 3600 * 24 * 365 * 100;

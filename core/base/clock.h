@@ -8,6 +8,8 @@ namespace vineyard {
 
 // Nanoseconds of CLOCK_MONOTONIC. About 22 ns a call: not for the hot path.
 int64_t MonotonicNs();
+// Milliseconds of CLOCK_REALTIME since 1970: to be shown, never to be waited for.
+int64_t UnixMs();
 
 // A point in time until which a wait may last.
 class Deadline {

@@ -183,7 +183,7 @@ void Follower::Apply(Slot& slot) {
         std::string& bytes = slot.trees[trace.id];
         if (bytes.empty()) break;  // deleted since
         bool is_created = trace.kind == Trace::Kind::kTreeCreated;
-        apply(is_created ? Effect(TreeCreated{bytes}) : Effect(TreeLabelled{bytes}));
+        apply(is_created ? Effect(TreeCreated{bytes, trace.id}) : Effect(TreeLabelled{bytes}));
         break;
       }
       case Trace::Kind::kTreeDeleted:

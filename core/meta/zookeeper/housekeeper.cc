@@ -1,10 +1,9 @@
 #include "core/meta/zookeeper/housekeeper.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <memory>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 
 namespace vineyard::meta::zookeeper {
@@ -13,7 +12,7 @@ namespace {
 constexpr size_t kTogether = 500;         // nodes removed by one multi
 constexpr uint64_t kTryAgainAfter = 100;  // entries, when a rotation was not finished
 
-uint64_t UnixSeconds() { return static_cast<uint64_t>(time(nullptr)); }
+uint64_t UnixSeconds() { return static_cast<uint64_t>(UnixMs() / 1000); }
 
 }  // namespace
 

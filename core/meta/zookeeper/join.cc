@@ -1,10 +1,9 @@
 #include "core/meta/zookeeper/join.h"
 
-#include <time.h>
-
 #include <random>
 #include <utility>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 
 namespace vineyard::meta::zookeeper {
@@ -15,12 +14,6 @@ constexpr int kAttempts = 100;
 uint64_t RandomNumber() {
   std::random_device random;
   return (uint64_t{random()} << 32) | random();
-}
-
-int64_t UnixMs() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
 }  // namespace

@@ -1,24 +1,26 @@
 #include "core/meta/zookeeper/service.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <random>
 #include <set>
 #include <utility>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 
 namespace vineyard::meta::zookeeper {
 namespace {
 
-int64_t UnixMs() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
-}
-
 vineyard::Status Stopped() { return {Code::kUnavailable, "metadata: this daemon is stopping"}; }
+
+// The contents of its place and of the log's entry, when it is lost from now on.
+std::pair<std::string, std::string> LostNow(Instance instance) {
+  instance.lost = true;
+  instance.since_ms = UnixMs();
+  Entry entry;
+  entry.traces.push_back({Trace::Kind::kInstanceChanged, true, instance.number, {}, 0});
+  return {Encode(instance), Encode(entry)};
+}
 
 // What trying again does not change.
 bool IsFinal(const vineyard::Status& status) {
@@ -245,18 +247,31 @@ void ZookeeperService::Serve(Revision from) {
 
 void ZookeeperService::Stop() {
   if (phase_ == Phase::kStopped) return;
+  bool is_serving = phase_ == Phase::kServing;
   phase_ = Phase::kStopped;
   epoch_guard_.Renew();
   guard_.Renew();
   follower_.Stop();
   join_.reset();
   loader_.reset();
+  if (is_serving && connection_->state() == State::kConnected && !read_only_) Leave();
   for (Barrier& barrier : std::exchange(barriers_, {})) Answer(std::move(barrier.done), Stopped());
   for (Waiting& wait : std::exchange(waiting_, {})) Answer(std::move(wait.done), Stopped());
   writer_.Stop();
   housekeeper_.Stop();
   if (connection_ != nullptr) connection_->Close();
   writer_.Fail(Stopped());
+}
+
+// Without an answer: the server reads this before the end of the session, and whoever waits for the fence to be gone
+// sees to it where it was not possible.
+void ZookeeperService::Leave() {
+  auto [place, entry] = LostNow(self_);
+  connection_->Multi(
+      {Op::Check(fence_), Op::Check(paths_.Log(), follower_.log_version()),
+       Op::Set(paths_.Place(self_.number), std::move(place)),
+       Op::Create(paths_.NewEntry(follower_.log().generation), std::move(entry), Op::kSequential)},
+      Deadline::After(10000), [](const MultiResult&) {});
 }
 
 Health ZookeeperService::health() const {
@@ -440,18 +455,14 @@ void ZookeeperService::Bury(uint64_t number, const Suspect& suspect) {
   if (known == catalog_.instances().end() || known->second.lost ||
       known->second.epoch != suspect.epoch)
     return;
-  Instance lost = known->second;
-  lost.lost = true;
-  lost.since_ms = UnixMs();
-  Entry entry;
-  entry.traces.push_back({Trace::Kind::kInstanceChanged, true, number, {}, 0});
+  auto [place, entry] = LostNow(known->second);
   std::string fence = paths_.Fence(number, suspect.epoch);
   connection_->Multi(
       {Op::Check(fence_), Op::Check(paths_.Log(), follower_.log_version()),
        // Only if it is not there: nobody who is alive is lost.
        Op::Create(fence), Op::Remove(fence),
-       Op::Set(paths_.Place(number), Encode(lost), suspect.version),
-       Op::Create(paths_.NewEntry(follower_.log().generation), Encode(entry), Op::kSequential)},
+       Op::Set(paths_.Place(number), std::move(place), suspect.version),
+       Op::Create(paths_.NewEntry(follower_.log().generation), std::move(entry), Op::kSequential)},
       Deadline::After(10000), epoch_guard_([this](const MultiResult& done) {
         // Another was first, or it came back, or it is tried again: the list of fences tells.
         if (!done.status.ok()) fences_watched_ = false;

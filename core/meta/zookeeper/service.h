@@ -87,6 +87,7 @@ class ZookeeperService : public Service {
   void WatchFences();
   void OnFences(const Children& children);
   void Suspend(uint64_t number);
+  void Leave();
   void Bury(uint64_t number, const Suspect& suspect);
   void Answer(Synced done, vineyard::Status status);
 

@@ -91,7 +91,9 @@ TEST_F(ClusterTest, WhoEndsIsLostAndCanBeForgotten) {
   Join(8);
   PersistArray(8, 1);
   services_[8]->Stop();
+  int64_t ended_ms = UnixMs();
   loop_.RunUntil([&] { return on(7).catalog().instances().at(8).lost; });
+  EXPECT_LE(on(7).catalog().instances().at(8).since_ms, ended_ms) << "it said so itself";
   EXPECT_EQ(on(7).catalog().HomeOf(Id(8, 1)), Id(8, 1)) << "its metadata stays";
   EXPECT_FALSE(on(7).catalog().IsComplete(Id(8, 1)));
   ASSERT_TRUE(Commit(7, ForgetInstance{8}).ok());
