@@ -20,6 +20,8 @@ constexpr size_t kSmallBuffer = 8 * kKiB;
 constexpr size_t kWholeFrame = 256 * kKiB;
 constexpr int64_t kPatienceNs = int64_t{10} * 1'000'000'000;
 
+size_t FrameSize(const wire::FrameHeader& header) { return kHeaderSize + header.body_size; }
+
 wire::FrameHeader HeaderAt(const char* bytes) {
   wire::FrameHeader header;
   std::memcpy(&header, bytes, sizeof header);
@@ -113,10 +115,11 @@ void Session::TakeFrames() {
       Refuse(header, checked);
       return;
     }
-    size_t size = kHeaderSize + header.body_size;
+    size_t size = FrameSize(header);
     if (end_ - begin_ < size) return;
     std::string_view body(buffer_.get() + begin_ + kHeaderSize, header.body_size);
     begin_ += size;
+    unanswered_bytes_ += std::max(size, kLeastRequest);
     owner_->OnFrame(*this, header, body);
   }
   // What is no frame at all may be shorter than a header; it is refused by its first bytes.
@@ -132,6 +135,7 @@ void Session::TakeFrames() {
 void Session::Answer(const wire::FrameHeader& request, std::string body,
                      std::vector<Fd> descriptors) {
   if (closed_) return;
+  Answered(request);
   wire::FrameHeader header = wire::MakeHeader(
       request.type | wire::kAnswer, static_cast<uint32_t>(body.size()), request.correlation,
       request.number, static_cast<uint16_t>(descriptors.size()));
@@ -143,6 +147,15 @@ void Session::Answer(const wire::FrameHeader& request, std::string body,
   if (outgoing_.empty()) unread_since_ns_ = MonotonicNs();
   outgoing_.push_back(std::move(outgoing));
   if (!writing_) Flush();
+}
+
+void Session::Answered(const wire::FrameHeader& request) {
+  bool was_busy = is_busy();
+  // What is refused for its header was never counted.
+  unanswered_bytes_ -= std::min(unanswered_bytes_, std::max(FrameSize(request), kLeastRequest));
+  if (!was_busy || is_busy()) return;
+  // Not from inside: this may be called while a frame is taken.
+  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->TakeFramesAndRead(); });
 }
 
 void Session::Refuse(const wire::FrameHeader& request, const Status& error) {

@@ -76,6 +76,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // With so many bytes of answers unread no more requests are taken; who reads none of them in time is
   // dropped.
   static constexpr size_t kMaxOutgoing = size_t{16} << 20;
+  // With requests of so many bytes unanswered no more are taken; each counts as kLeastRequest at least.
+  static constexpr size_t kMaxUnanswered = size_t{16} << 20, kLeastRequest = 1024;
   struct Outgoing {
     std::string bytes;  // header and body
     std::vector<Fd> descriptors;
@@ -87,8 +89,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void TakeFrames();
   void TakeFramesAndRead();
   bool is_full() const { return outgoing_bytes_ > kMaxOutgoing; }
+  bool is_busy() const { return unanswered_bytes_ > kMaxUnanswered; }
   // Neither takes frames nor reads.
-  bool stands_still() const { return paused_ || is_full(); }
+  bool stands_still() const { return paused_ || is_full() || is_busy(); }
+  void Answered(const wire::FrameHeader& request);
   void MakeRoom(size_t frame_size);
   void Flush();
   ssize_t Send(Outgoing* outgoing);
@@ -104,6 +108,7 @@ class Session : public std::enable_shared_from_this<Session> {
   size_t capacity_ = 0, begin_ = 0, end_ = 0;  // [begin, end) is read and not yet taken
   std::deque<Outgoing> outgoing_;
   size_t outgoing_bytes_ = 0;
+  size_t unanswered_bytes_ = 0;  // of requests
   int64_t unread_since_ns_ = 0;  // some answer, none taken
 };
 

@@ -2,6 +2,7 @@
 // and after it are served.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <memory>
@@ -207,6 +208,44 @@ TEST_F(ProtocolErrors, WhoAsksMuchAndReadsLaterGetsEveryAnswer) {
     ASSERT_TRUE(names.ok()) << names.status().ToString();
     EXPECT_EQ(names->names.size(), 1000u);
   }
+}
+
+// What waits takes the daemon's memory.
+TEST_F(ProtocolErrors, WhoAsksMuchThatWaitsIsNotListenedToUntilSomeIsAnswered) {
+  RawClient client(socket_);
+  ASSERT_TRUE(client.Hello(1).ok());
+  auto now = client.Call(MessageType::kSync, wire::Sync{}).As<wire::SyncAnswer>();
+  ASSERT_TRUE(now.ok());
+  wire::Sync sync;
+  sync.kind = wire::Sync::Kind::kAtLeast;
+  sync.at_least = {now->position.generation, now->position.entries + 1};  // nobody persists
+  std::string body;
+  sync.Encode(&body);
+  wire::FrameHeader header = wire::MakeHeader(static_cast<uint16_t>(MessageType::kSync),
+                                              static_cast<uint32_t>(body.size()), 1, 0);
+  header.patience = 40;  // tenths of a second
+  std::string frame = Bytes(header) + body;
+  // A hundred at once, so that only the last can be sent in part.
+  constexpr int kTogether = 100, kMost = 100'000;
+  std::string frames;
+  for (int i = 0; i < kTogether; ++i) frames += frame;
+  int sent = 0;
+  pollfd room = {client.fd(), POLLOUT, 0};
+  while (sent < kMost && poll(&room, 1, 1000) > 0) {
+    ssize_t bytes = send(client.fd(), frames.data(), frames.size(), MSG_DONTWAIT);
+    if (bytes < 0) break;
+    sent += kTogether;
+    std::string_view rest = std::string_view(frames).substr(static_cast<size_t>(bytes));
+    if (rest.empty()) continue;
+    EXPECT_TRUE(client.Send(rest));  // once there is room
+    break;
+  }
+  EXPECT_LT(sent, kMost);
+  EXPECT_GE(sent, 10'000);
+  for (int i = 0; i < sent; ++i) {
+    ASSERT_EQ(client.Receive().status().code(), Code::kTimeout) << i << " of " << sent;
+  }
+  EXPECT_TRUE(client.CallRaw(MessageType::kStatus).status().ok());
 }
 
 TEST_F(ProtocolErrors, TheLastFrameMayBeCutOff) {
