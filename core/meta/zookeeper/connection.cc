@@ -257,6 +257,16 @@ void Connection::OnWatch(uint64_t watch, WatchEvent event) {
   call(event);
 }
 
+void Connection::After(int64_t ns, std::function<void()> what) {
+  if (link_ == nullptr) return;
+  if (wakes_.empty()) link_->WakeAt(MonotonicNs() + ns);
+  wakes_.push_back(std::move(what));
+}
+
+void Connection::OnWake() {
+  for (auto& what : std::exchange(wakes_, {})) what();
+}
+
 void Connection::Tick(int64_t now_ns) {
   if (state_ == State::kConnected &&
       now_ns - last_sent_ns_ >= int64_t{session_timeout_ms_} * kNsPerMs / 6) {
@@ -279,6 +289,7 @@ void Connection::TellState() {
 void Connection::End(State state, int error) {
   if (link_ != nullptr) link_->Shut();
   link_ = nullptr;
+  wakes_.clear();
   state_ = state;
   // Callbacks may ask anew, and destroy this: everything is taken out first. The watches of what
   // was not answered go with it.

@@ -67,6 +67,10 @@ class Connection final : private Link::Owner {
                    OnEvent watch = {});
   void Multi(std::vector<Op> ops, const Deadline& deadline, OnMulti done);
 
+  // REQUIRES: it was connected once. Calls back that much later, those of several together with the
+  // first; never, if it ends before.
+  void After(int64_t ns, std::function<void()> what);
+
   State state() const { return state_; }
   // 0 until there was a session. Ephemeral nodes carry it as ephemeral_owner.
   int64_t session_id() const { return session_id_; }
@@ -102,6 +106,7 @@ class Connection final : private Link::Owner {
   void OnSession(Event event, Session session) override;
   void OnReply(uint64_t number, Reply reply) override;
   void OnWatch(uint64_t watch, WatchEvent event) override;
+  void OnWake() override;
 
   // Puts it into the table and sends it if there is a link. `refused`: not ok, do not send it.
   void Ask(Status refused, Pending pending);
@@ -139,6 +144,7 @@ class Connection final : private Link::Owner {
   uint64_t next_number_ = 1;
   std::map<uint64_t, Pending> pending_;  // in the order in which they were made
   std::map<uint64_t, OnEvent> watches_;
+  std::vector<std::function<void()>> wakes_;  // what After() was told
 };
 
 }  // namespace vineyard::meta::zookeeper

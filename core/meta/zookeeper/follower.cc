@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 
 namespace vineyard::meta::zookeeper {
@@ -10,6 +11,8 @@ namespace {
 
 constexpr uint64_t kMaxWindow = 32;
 constexpr int64_t kCheckNs = 1'000'000'000;
+// Behind the last entry of its own.
+constexpr int64_t kQuietNs = 1'000'000;
 
 bool HasTree(const Trace& trace) {
   return trace.kind == Trace::Kind::kTreeCreated || trace.kind == Trace::Kind::kTreeLabelled;
@@ -49,8 +52,8 @@ void Follower::Stop() {
   connection_ = nullptr;
   slots_.clear();
   window_ = 1;
-  watching_ = log_watched_ = leaving_ = following_ = came_ = false;
-  behind_ = 0;
+  watching_ = log_watched_ = leaving_ = following_ = waking_ = false;
+  there_ = behind_ = 0;
 }
 
 // ---- entries -------------------------------------------------------------------------------------
@@ -63,24 +66,42 @@ void Follower::ReadOn() {
   }
 }
 
-// The next entry is there.
-void Follower::OnCame() {
-  came_ = expected_ > 0;
-  if (!came_) ReadOn();
+// This entry is there, and with it all in front of it.
+void Follower::OnCame(uint64_t index) {
+  there_ = std::max(there_, index + 1);
+  if (index < next_) {  // it was offered meanwhile
+    if (slots_.empty()) Idle();
+  } else if (!slots_.empty()) {  // more than one came
+    window_ = std::max(window_, there_ - next_);
+    ReadOn();
+  } else {
+    Idle();
+  }
 }
 
-// Everything that is known to be there is applied.
+// Nothing is asked for.
 void Follower::Idle() {
-  if (expected_ == 0) Watch();
+  if (expected_ > 0) return;  // what is there may be its own
+  if (there_ <= next_) return WatchSoon();
+  ReadOn();
+  // Most come one by one, and what comes behind it is asked for on the same way.
+  if (window_ == 1) Watch(there_);
 }
 
 void Follower::Expected() {
-  if (--expected_ > 0 || !following_ || leaving_ || !slots_.empty()) return;
-  if (std::exchange(came_, false)) {
-    ReadOn();
-  } else {
-    Watch();
-  }
+  if (--expected_ == 0 && following_ && !leaving_ && slots_.empty()) Idle();
+}
+
+// Who writes one thing after the other is told by each where the log is: a watch would only cost.
+void Follower::WatchSoon() {
+  if (watching_ || waking_) return;
+  int64_t left_ns = offered_ns_ + kQuietNs - MonotonicNs();
+  if (left_ns <= 0) return Watch(next_);
+  waking_ = true;
+  connection_->After(left_ns, guard_([this] {
+                       waking_ = false;
+                       if (slots_.empty() && !leaving_) Idle();
+                     }));
 }
 
 void Follower::Ask(uint64_t index) {
@@ -154,11 +175,10 @@ void Follower::Settle(bool is_own) {
     ++next_;
     moved = true;
     behind_ = 0;
-    came_ = false;
     Apply(ready);
     if (!following_) return;
   }
-  if (moved && !is_own) window_ = std::min(window_ * 2, kMaxWindow);
+  if (moved && !is_own && !watching_) window_ = std::min(window_ * 2, kMaxWindow);
   if (!slots_.empty() && slots_.begin()->first == next_ &&
       slots_.begin()->second.state == Slot::State::kMissing) {
     AtEnd();
@@ -222,6 +242,7 @@ void Follower::Offer(uint64_t generation, uint64_t index, Entry entry,
   if (!following_ || generation != generation_ || index < next_) return;
   Slot& slot = slots_[index];
   if (slot.state == Slot::State::kReading || slot.state == Slot::State::kReady) return;
+  offered_ns_ = MonotonicNs();
   slot.entry = std::move(entry);
   slot.trees = std::move(trees);
   ReadTrees(index);  // what was not given
@@ -237,7 +258,7 @@ void Follower::AtEnd() {
   slots_.erase(slots_.begin());
   window_ = 1;
   if (log_.generation <= generation_) {
-    Watch();
+    Watch(next_);
   } else if (asked_late) {
     NextGeneration();
   } else {
@@ -245,16 +266,15 @@ void Follower::AtEnd() {
   }
 }
 
-void Follower::Watch() {
+void Follower::Watch(uint64_t index) {
   if (watching_) return;
   watching_ = true;
-  auto came = guard_([this, index = next_, watch = ++watch_](auto&&...) {
+  auto came = guard_([this, index, watch = ++watch_](auto&&...) {
     if (watch != watch_ || !watching_) return;
     watching_ = false;
-    if (index == next_) return OnCame();
-    if (slots_.empty()) Idle();  // it was offered meanwhile
+    OnCame(index);
   });
-  connection_->Exists(paths_->Entry(generation_, next_), Soon(),
+  connection_->Exists(paths_->Entry(generation_, index), Soon(),
                       guard_([this, came, watch = watch_](Result<Stat> stat) mutable {
                         if (stat.ok()) return came();  // it came in between
                         if (stat.status().code() == Code::kNotFound) {
@@ -328,7 +348,7 @@ void Follower::NextGeneration() {
                                }
                                if (next == UINT64_MAX) return;
                                generation_ = next;
-                               next_ = 0;
+                               next_ = there_ = 0;
                                slots_.clear();
                                watching_ = false;
                                owner_.on_applied({});
@@ -344,11 +364,15 @@ void Follower::ReadHead(const Deadline& deadline, std::function<void(Result<Revi
     if (!status.ok()) return done(status);
     uint64_t generation = std::max(log_.generation, generation_);
     connection_->Exists(
-        paths_->Generation(generation), deadline, guard_([generation, done](Result<Stat> stat) {
+        paths_->Generation(generation), deadline,
+        guard_([this, generation, done](Result<Stat> stat) {
           if (!stat.ok()) return done(stat.status());
           // What was ever created there, which numbers the next one.
           auto made =
               static_cast<uint64_t>(stat->cversion) + static_cast<uint64_t>(stat->num_children);
+          // Nothing is asked for: no watch may be set yet.
+          if (generation == generation_ && made / 2 > next_ && slots_.empty() && expected_ == 0)
+            ReadOn();
           done(Revision{generation, made / 2});
         }));
   });

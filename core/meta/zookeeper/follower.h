@@ -2,7 +2,8 @@
 // and knows how far that is.
 //
 // Entries have consecutive names, so the next one is known before it is there: an exists-watch on it tells
-// when to read on, and a watch on /log tells of a new generation. Two things can make the next name wrong,
+// when to read on, and a watch on /log tells of a new generation. While this instance writes, where its own
+// entries come to lie tells the same, and no watch is set. Two things can make the next name wrong,
 // and are looked for once a second: a stranger's node under the generation, which takes a number, and a log
 // that was trimmed while this follower was away.
 //
@@ -79,15 +80,16 @@ class Follower {
 
   Deadline Soon() const { return Deadline::After(10000); }
   void ReadOn();
-  void OnCame();
+  void OnCame(uint64_t index);
   void Idle();
+  void WatchSoon();
   void Ask(uint64_t index);
   void OnEntry(uint64_t index, Result<Node> node);
   void ReadTrees(uint64_t index);
   void Settle(bool is_own = false);
   void Apply(Slot& slot);
   void AtEnd();
-  void Watch();
+  void Watch(uint64_t index);
   void OnLog(Result<Node> node);
   void NextGeneration();
   void CheckHead();
@@ -104,11 +106,13 @@ class Follower {
   uint64_t generation_ = 0, next_ = 0;
   std::map<uint64_t, Slot> slots_;  // from next_ on
   uint64_t window_ = 1;             // entries asked for at once
-  bool watching_ = false;           // the next entry, or one that was offered since
+  uint64_t there_ = 0;              // entries that are known to be there
+  bool watching_ = false;           // an entry behind those, or one that was offered since
   uint64_t watch_ = 0;              // number of that watch
   bool log_watched_ = false;
   size_t expected_ = 0;     // offers
-  bool came_ = false;       // the next entry is there, and may be one of those
+  int64_t offered_ns_ = 0;  // when the newest came
+  bool waking_ = false;     // to look whether it is quiet
   bool following_ = false;  // Start() came
   bool leaving_ = false;    // this generation
   uint64_t behind_ = 0;     // checks in a row that found entries but not the next one

@@ -190,11 +190,29 @@ void Link::Run() {
     if (open) break;
     wake_.wait_for(lock, kOpenAgain, [this] { return shut_; });
   }
-  wake_.wait(lock, [this] { return shut_; });
+  while (!shut_) {
+    int64_t left_ns = wake_ns_ == INT64_MAX ? INT64_MAX : wake_ns_ - MonotonicNs();
+    if (left_ns == INT64_MAX) {
+      wake_.wait(lock);
+    } else if (left_ns > 0) {
+      wake_.wait_for(lock, std::chrono::nanoseconds(left_ns));
+    } else {
+      wake_ns_ = INT64_MAX;
+      lock.unlock();
+      Deliver([](Owner& owner) { owner.OnWake(); });
+      lock.lock();
+    }
+  }
   lock.unlock();
   if (handle_ != nullptr) zookeeper_close(handle_);
   // The library forgets what it has not completed by now.
   calls_.clear();
+}
+
+void Link::WakeAt(int64_t at_ns) {
+  std::lock_guard lock(mutex_);
+  wake_ns_ = at_ns;
+  wake_.notify_all();
 }
 
 void Link::Shut() {

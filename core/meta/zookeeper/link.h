@@ -4,8 +4,8 @@
 // the library's threads bring is copied, posted to the owner's thread and handed to the Owner
 // there, as long as there is one.
 //
-// Ownership: the Link's own thread opens the handle, sleeps until Shut(), closes it and holds the
-// Link that long, because both calls may block for seconds (names are resolved; a server that does
+// Ownership: the Link's own thread opens the handle, sleeps until Shut() but for WakeAt(), closes it and
+// holds the Link that long, because both calls may block for seconds (names are resolved; a server that does
 // not answer is waited for). The handle is used by the owner's thread between the two, the library
 // calls back only before zookeeper_close() returns, so that neither meets a freed one.
 //
@@ -56,6 +56,8 @@ class Link : public std::enable_shared_from_this<Link> {
     virtual void OnReply(uint64_t number, Reply reply) = 0;
     // At most once for a watch, never before the reply to what set it.
     virtual void OnWatch(uint64_t watch, WatchEvent event) = 0;
+    // What WakeAt() asked for.
+    virtual void OnWake() = 0;
 
    protected:
     ~Owner() = default;
@@ -72,6 +74,9 @@ class Link : public std::enable_shared_from_this<Link> {
   int Exists(const std::string& path, uint64_t watch, uint64_t number);
   int GetChildren(const std::string& path, uint64_t watch, uint64_t number);
   int Multi(const std::vector<Op>& ops, uint64_t number);
+
+  // REQUIRES: OnOpened() came. One at a time: no other until OnWake() came.
+  void WakeAt(int64_t at_ns);
 
   // The owner is called no more, and neither is Post once this has returned.
   void Shut();
@@ -98,6 +103,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::condition_variable wake_;
   // Under mutex_.
   bool shut_ = false;
+  int64_t wake_ns_ = INT64_MAX;
   Post post_;                                                     // empty once shut
   std::unordered_map<const void*, std::unique_ptr<Call>> calls_;  // in the library's hands
 };
