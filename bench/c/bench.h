@@ -52,14 +52,14 @@ inline void PrintPlain(const std::string& name, double value, const char* unit) 
 
 class Daemon {
  public:
-  Daemon(const char* program, const char* size) {
+  Daemon(const char* program, const char* size, const std::string& meta = "local") {
     char folder[] = "/tmp/vineyard-bench-XXXXXX";
     folder_ = mkdtemp(folder);
     socket_ = folder_ + "/s";
     pid_ = fork();
     if (pid_ == 0) {
-      execl(program, program, "--socket", socket_.c_str(), "--size", size, "--meta", "local",
-            "--log-level", "warning", static_cast<char*>(nullptr));
+      execl(program, program, "--socket", socket_.c_str(), "--size", size, "--meta", meta.c_str(),
+            "--meta-session-timeout", "2s", "--log-level", "warning", static_cast<char*>(nullptr));
       _exit(127);
     }
   }

@@ -1,9 +1,7 @@
 // What a cluster's metadata costs: ZooKeeper's own client and the metadata service take turns over one server.
 //
 // Everything is in this process but the server: each service has a loop of its own on a thread of its own.
-#define THREADED  // of the C client: with calls that wait
 #include <malloc.h>
-#include <zookeeper/zookeeper.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -13,7 +11,7 @@
 #include <mutex>
 #include <thread>
 
-#include "bench/c/bench.h"
+#include "bench/c/bare_zookeeper.h"
 #undef CHECK
 #include "core/meta/zookeeper/service.h"
 #include "tests/support/zookeeper_server.h"
@@ -145,73 +143,6 @@ std::string TreeOf(uint64_t instance, uint64_t counter, uint64_t objects) {
   return EncodeTree(tree).value();
 }
 
-// ---- ZooKeeper's own client ----------------------------------------------------------------------
-
-class Bare {
- public:
-  explicit Bare(const std::string& servers) {
-    zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
-    handle_ = zookeeper_init(servers.c_str(), nullptr, 10'000, nullptr, nullptr, 0);
-    while (zoo_state(handle_) != ZOO_CONNECTED_STATE) usleep(1000);
-    Create("/bare", "");
-    Create("/bare/fence", "");
-    Create("/bare/log", "");
-  }
-  ~Bare() { zookeeper_close(handle_); }
-  void Create(const std::string& path, const std::string& data) {
-    int error = zoo_create(handle_, path.c_str(), data.data(), static_cast<int>(data.size()),
-                           &ZOO_OPEN_ACL_UNSAFE, 0, nullptr, 0);
-    if (error != ZOK) Die("create " + path + ": " + zerror(error));
-  }
-  // What the service sends for so many trees, four at a time; nanoseconds for all of them.
-  double Multis(size_t multis, size_t trees, const std::string& body) {
-    double begin = NowNs();
-    for (size_t i = 0; i < multis; ++i) {
-      auto* call = new Call{this, {}, {}};
-      std::vector<zoo_op_t> ops(trees + 3);
-      call->results.resize(ops.size());
-      zoo_check_op_init(&ops[0], "/bare/fence", -1);
-      zoo_check_op_init(&ops[1], "/bare/log", -1);
-      for (size_t t = 0; t <= trees; ++t) {
-        call->paths.push_back(t == trees ? "/bare/log/e-"
-                                         : "/bare/" + std::to_string(next_++) + "-00000000000000");
-      }
-      std::string entry(40 * trees + 40, 'e');
-      for (size_t t = 0; t <= trees; ++t) {
-        const std::string& data = t == trees ? entry : body;
-        zoo_create_op_init(&ops[t + 2], call->paths[t].c_str(), data.data(),
-                           static_cast<int>(data.size()), &ZOO_OPEN_ACL_UNSAFE,
-                           t == trees ? ZOO_PERSISTENT_SEQUENTIAL : 0, nullptr, 0);
-      }
-      for (int now = running_; now >= 4; now = running_) running_.wait(now);
-      ++running_;
-      int error = zoo_amulti(
-          handle_, static_cast<int>(ops.size()), ops.data(), call->results.data(),
-          [](int status, const void* data) {
-            auto* ended = static_cast<Call*>(const_cast<void*>(data));
-            if (status != ZOK) Die(std::string("multi: ") + zerror(status));
-            --ended->bare->running_;
-            ended->bare->running_.notify_one();
-            delete ended;
-          },
-          call);
-      if (error != ZOK) Die(std::string("multi: ") + zerror(error));
-    }
-    for (int now = running_; now > 0; now = running_) running_.wait(now);
-    return NowNs() - begin;
-  }
-
- private:
-  struct Call {
-    Bare* bare;
-    std::vector<zoo_op_result_t> results;
-    std::vector<std::string> paths;
-  };
-  zhandle_t* handle_ = nullptr;
-  std::atomic<int> running_ = 0;
-  uint64_t next_ = 0;
-};
-
 // ---- what is measured ----------------------------------------------------------------------------
 
 // One after the other; microseconds of each.
@@ -233,18 +164,25 @@ std::vector<double> PersistOneByOne(Host* host, uint64_t* counter, int times) {
   return took;
 }
 
-void Latency(Host* host, Bare* bare, uint64_t* counter, int rounds) {
-  std::vector<double> ours, theirs;
+void Latency(const char* name, Host* host, BareZooKeeper* bare, uint64_t* counter, int rounds) {
+  std::vector<double> ours, theirs, multis;
   std::string body = TreeOf(1, *counter, 2);
   for (int round = 0; round < rounds; ++round) {
     for (double us : PersistOneByOne(host, counter, 50)) ours.push_back(us);
     for (int i = 0; i < 50; ++i) {
       double begin = NowNs();
-      bare->Create("/bare/c" + std::to_string(round * 50 + i), body);
+      bare->CreateNext(body);
       theirs.push_back((NowNs() - begin) / 1e3);
     }
+    for (int i = 0; i < 50; ++i) {
+      double begin = NowNs();
+      bare->Multi(body);
+      multis.push_back((NowNs() - begin) / 1e3);
+    }
   }
-  PrintFigure("persist a small tree, p50", Median(ours), "us", Median(theirs), "bare create");
+  std::string text = std::string("persist a small tree, ") + name + ", p50";
+  PrintFigure(text, Median(ours), "us", Median(theirs), "bare create (the target is a ratio of 2)");
+  PrintFigure(text + ", the same", Median(ours), "us", Median(multis), "the same multi, bare");
 }
 
 // From the call on one to the event on the other.
@@ -324,15 +262,17 @@ int main(int argc, char** argv) {
   setenv("ZOOKEEPER_HEAP", "1g", 0);
   vineyard::testing::ZooKeeperServer server;
   std::string address = server.address();
-  Bare bare(address);
+  BareZooKeeper bare(address);
   {
     std::string prefix = "/a" + NewUuid();
     uint64_t counter = 1;
     auto host = std::make_unique<Host>(address, prefix, 1);
-    auto other = std::make_unique<Host>(address, prefix, 2);
+    int rounds = is_smoke ? 1 : 20;
     PersistOneByOne(host.get(), &counter,
                     is_smoke ? 10 : 1000);  // the server compiles what it runs
-    Latency(host.get(), &bare, &counter, is_smoke ? 1 : 20);
+    Latency("alone", host.get(), &bare, &counter, rounds);
+    auto other = std::make_unique<Host>(address, prefix, 2);
+    Latency("another follows", host.get(), &bare, &counter, rounds);
     Visibility(host.get(), other.get(), &counter, is_smoke ? 10 : 500);
     other.reset();
   }

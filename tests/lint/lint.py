@@ -42,7 +42,7 @@ ONLY_IN = [
 ]
 
 # Tests and benchmarks that compare with somebody else's library.
-ORACLES = {"tests/fuzz/unpack_fuzz.cc", "bench/c/metadata.cc"}
+ORACLES = {"tests/fuzz/unpack_fuzz.cc", "bench/c/bare_zookeeper.h"}
 
 # Platform code lives behind core/shm/os.h.
 PLATFORM_MACRO = re.compile(
