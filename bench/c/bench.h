@@ -58,8 +58,11 @@ class Daemon {
     socket_ = folder_ + "/s";
     pid_ = fork();
     if (pid_ == 0) {
-      execl(program, program, "--socket", socket_.c_str(), "--size", size, "--meta", meta.c_str(),
-            "--meta-session-timeout", "2s", "--log-level", "warning", static_cast<char*>(nullptr));
+      std::vector<const char*> words = {program,  "--socket",   socket_.c_str(), "--size", size,
+                                        "--meta", meta.c_str(), "--log-level",   "warning"};
+      if (meta != "local") words.insert(words.end(), {"--meta-session-timeout", "2s"});
+      words.push_back(nullptr);
+      execv(program, const_cast<char**>(words.data()));
       _exit(127);
     }
   }
