@@ -145,7 +145,7 @@ int main(int argc, char** argv) {
     Persist("another follows", client, bare.get(), times);
   }
   bare.reset();  // it would try to connect all the time
-  Away(client, &server, is_smoke ? 1 : 4, times);
+  Away(client, &server, is_smoke ? 1 : 8, times);
   vineyard_client_release(client);
   return 0;
 }

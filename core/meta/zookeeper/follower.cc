@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t kMaxWindow = 32;
 constexpr int64_t kCheckNs = 1'000'000'000;
 // Behind the last entry of its own.
-constexpr int64_t kQuietNs = 1'000'000;
+constexpr int64_t kQuietNs = 500'000;
 
 bool HasTree(const Trace& trace) {
   return trace.kind == Trace::Kind::kTreeCreated || trace.kind == Trace::Kind::kTreeLabelled;
