@@ -55,7 +55,7 @@ std::optional<store::NameItem> Cluster::HostName(std::string_view name) const {
 }
 
 void Cluster::Unpark() {
-  for (auto& again : std::exchange(parked_, {})) again();
+  for (Parked& parked : std::exchange(parked_, {})) parked.again();
 }
 
 // ---- changes of the cluster ----------------------------------------------------------------------
@@ -83,14 +83,19 @@ void Cluster::NoteSeen() {
   std::atomic_ref(words[1]).store(seen.entries, std::memory_order_release);
 }
 
-void Cluster::Commit(const Call& call, meta::Change change, Answer answer, Done done) {
+meta::Request Cluster::RequestOf(const Call& call) const {
   meta::Request request;
   request.id = {call.request.session, call.request.number};
   request.repeated = call.repeated;
   request.seen = call.repeated ? before_ : service_->applied();
+  return request;
+}
+
+void Cluster::Commit(const Call& call, meta::Change change, Answer answer, Done done,
+                     bool with_mirror) {
   auto place = BeginChange();
-  Mirror::Answering answering(&mirror_, call.request);
-  service_->Commit(request, std::move(change), call.deadline,
+  Mirror::Answering answering(&mirror_, with_mirror ? call.request : store::Request{});
+  service_->Commit(RequestOf(call), std::move(change), call.deadline,
                    [this, alive = alive_, place, answer = std::move(answer),
                     done = std::move(done)](Result<meta::Outcome> outcome) {
                      if (!*alive) return;
@@ -100,9 +105,9 @@ void Cluster::Commit(const Call& call, meta::Change change, Answer answer, Done 
 }
 
 void Cluster::CommitOwn(meta::Change change, const Deadline& deadline,
-                        meta::Service::Committed done) {
+                        meta::Service::Committed done, const meta::Request& request) {
   auto place = BeginChange();
-  service_->Commit({}, std::move(change), deadline,
+  service_->Commit(request, std::move(change), deadline,
                    [this, alive = alive_, place, done = std::move(done)](Result<meta::Outcome> o) {
                      if (!*alive) return;
                      done(std::move(o));
@@ -122,7 +127,14 @@ Step Cluster::Put(const Call& call, const Tree& tree, Done done) {
   ASSIGN_OR_RETURN(std::optional<store::Mutation> repeated, store_->Repeated(call.request));
   if (repeated) {
     if (pending_.contains(repeated->id)) return Step::Kind::kPark;
-    if (repeated->id != kInvalidId) return {*repeated};
+    std::optional<store::Facts> facts = store_->Look(repeated->id);
+    // The daemon before this one died with it; what became of it is known with the next reconciliation.
+    if (facts && (facts->flags & shm::kPending) != 0) return Step::Kind::kPark;
+    bool is_here = repeated->id != kInvalidId && !dropped_.contains(repeated->id);
+    if (is_here && call.repeated && !tree.name.empty() && HomeOf(repeated->id)) {
+      return NameAgain(call, *repeated, tree, std::move(done));
+    }
+    if (is_here) return {*repeated};
     return Status(Code::kUnavailable,
                   "put: the cluster did not take it, and nothing is stored; put it again");
   }
@@ -175,7 +187,9 @@ Step Cluster::Delete(const Call& call, const wire::Delete& message, Done done) {
   ASSIGN_OR_RETURN(std::optional<store::Mutation> repeated, store_->Repeated(call.request));
   if (repeated) return {*repeated};
   std::vector<ObjectId> homes, locals;
+  std::unordered_set<ObjectId> once;
   for (ObjectId id : message.ids) {
+    if (!once.insert(id).second) continue;
     if (under_way_.contains(id) || pending_.contains(id)) return Step::Kind::kPark;
     bool is_here = store_->Look(id).has_value();
     if (IsClusters(id)) {
@@ -193,13 +207,15 @@ Step Cluster::Delete(const Call& call, const wire::Delete& message, Done done) {
   }
   if (homes.empty()) return store_->Delete(call.request, locals, message.force, message.deep);
   RETURN_IF_ERROR(CheckDelete(homes, locals, message));
-  uint64_t count = message.ids.size();
+  uint64_t count = once.size();
   auto answer = [this, call, locals, deep = message.deep,
                  count](const meta::Outcome&) -> Result<store::Mutation> {
     if (!locals.empty()) return store_->Delete(call.request, locals, /*force=*/true, deep);
     return store_->Answer(call.request, {kInvalidId, count, 0});
   };
-  Commit(call, meta::Delete{homes, message.force}, std::move(answer), std::move(done));
+  // With objects of this host alone the store answers for all when they go, too.
+  Commit(call, meta::Delete{homes, message.force}, std::move(answer), std::move(done),
+         /*with_mirror=*/locals.empty());
   return Step::Kind::kLater;
 }
 
@@ -238,9 +254,8 @@ Step Cluster::Clear(const Call& call, Done done) {
   ASSIGN_OR_RETURN(std::optional<store::Mutation> repeated, store_->Repeated(call.request));
   if (repeated) return {*repeated};
   if (!under_way_.empty() || publishing_) return Step::Kind::kPark;
-  std::vector<ObjectId> homes = service_->catalog().TreesOf(service_->self().number);
   // Mutual links do not matter: all of them go.
-  if (homes.size() > kHomesAtOnce) homes.resize(kHomesAtOnce);
+  std::vector<ObjectId> homes = service_->catalog().TreesOf(service_->self().number, kHomesAtOnce);
   if (homes.empty()) return store_->Clear(call.request);
   CommitOwn(meta::Delete{homes, /*force=*/true}, call.deadline,
             [this, call, done](const Result<meta::Outcome>& deleted) {
@@ -364,6 +379,12 @@ std::string Cluster::Unknown(ObjectId id) const {
 void Cluster::Tick() {
   mirror_.Tick();
   NoteSeen();
+  std::vector<Parked> late;
+  for (Parked& parked : std::exchange(parked_, {})) {
+    (parked.deadline.passed() ? late : parked_).push_back(std::move(parked));
+  }
+  for (Parked& parked : late) parked.again();
+  if (std::exchange(unpark_, false)) Unpark();
   if (publish_again_) PublishAgain();
   if (!reconcile_) return;
   reconcile_ = false;

@@ -76,8 +76,10 @@ class Cluster {
   void OnEvent(const meta::Event& event);
   // After this the catalog shows all that was committed anywhere before the call.
   void Sync(const Deadline& deadline, meta::Service::Synced done);
-  // Calls `again` when something that was under way has ended.
-  void Park(std::function<void()> again) { parked_.push_back(std::move(again)); }
+  // Calls `again` when something that was under way has ended, or the deadline has passed.
+  void Park(const Deadline& deadline, std::function<void()> again) {
+    parked_.push_back({deadline, std::move(again)});
+  }
   // Changes that were sent and are not answered.
   size_t under_way() const { return seen_.size(); }
   void Tick();
@@ -98,6 +100,8 @@ class Cluster {
 
   // ---- persist.cc ----
   Step PutGlobal(const Call& call, const Tree& tree, const store::Foreign& foreign, Done done);
+  // A put that is repeated and has its object, but maybe not its name.
+  Step NameAgain(const Call& call, const store::Mutation& put, const Tree& tree, Done done);
   void Run(const JobPtr& job);
   void CommitNext(const JobPtr& job);
   void LetGo(const JobPtr& job);
@@ -108,6 +112,7 @@ class Cluster {
   void Fail(const JobPtr& job, const Status& why);
   void Reconcile();
   void PublishAgain();
+  void GiveBack(ObjectId home, const Status& why);
   void PublishSome(const std::shared_ptr<std::vector<ObjectId>>& homes);
   void PublishForest(const std::shared_ptr<std::vector<ObjectId>>& homes,
                      const std::shared_ptr<Forest>& forest, size_t next);
@@ -115,9 +120,13 @@ class Cluster {
 
   // Sends a change; when the cluster took it, `answer` says what is answered, and stored for repeats.
   using Answer = std::function<Result<store::Mutation>(const meta::Outcome&)>;
-  void Commit(const Call& call, meta::Change change, Answer answer, Done done);
+  // `with_mirror`: a change of the store that comes of it may store the answer, too.
+  void Commit(const Call& call, meta::Change change, Answer answer, Done done,
+              bool with_mirror = true);
   // Of the daemon's own.
-  void CommitOwn(meta::Change change, const Deadline& deadline, meta::Service::Committed done);
+  void CommitOwn(meta::Change change, const Deadline& deadline, meta::Service::Committed done,
+                 const meta::Request& request = {});
+  meta::Request RequestOf(const Call& call) const;
   std::list<meta::Revision>::iterator BeginChange();
   void EndChange(std::list<meta::Revision>::iterator place);
   void NoteSeen();
@@ -128,11 +137,19 @@ class Cluster {
   Mirror mirror_;
   std::unordered_set<ObjectId> under_way_;  // nodes that are being persisted
   std::unordered_set<ObjectId> pending_;    // nodes of puts that reach other instances
-  std::vector<std::function<void()>> parked_;
+  // Roots of such puts of the daemon before this one, which the cluster does not know.
+  std::unordered_set<ObjectId> dropped_;
+  size_t most_trees_ = SIZE_MAX;  // to be published again by one change
+  struct Parked {
+    Deadline deadline;
+    std::function<void()> again;
+  };
+  std::vector<Parked> parked_;
   std::list<meta::Revision> seen_;  // when changes under way were sent, the oldest first
   const meta::Revision before_;     // what the daemon before this one had noted
   meta::Revision noted_;
   bool publishing_ = false;      // changes of what is persisted wait until it is
+  bool unpark_ = false;          // with the next tick
   bool publish_again_ = false;   // it failed
   bool reconcile_ = false;       // the outcome of a put is not known
   std::shared_ptr<bool> alive_;  // false once this is gone: for what the service calls later

@@ -57,12 +57,13 @@ std::unique_ptr<meta::Service> StartZookeeper(const Options& options, const meta
   // What is called knows the service, which knows what it calls.
   auto made = std::make_shared<meta::zookeeper::ZookeeperService*>(nullptr);
   auto serving = [made, state, owner, fresh = self.number == 0](bool is_new) {
-    const meta::zookeeper::ZookeeperService& service = **made;
+    meta::zookeeper::ZookeeperService& service = **made;
     shm::StateHeader& known = state->header();
     uint64_t number = service.self().number;
     if (fresh && state->Lookup(shm::Role::kIndex) == std::nullopt) {
       known.instance = known.header.instance = number;
     } else if (number != known.instance) {
+      service.on_event = nullptr;  // this cluster says nothing of what is here
       return owner.on_failed(
           {Code::kConflict,
            Format("metadata: another instance of cluster %s has this one's number, %llu; restart "

@@ -35,7 +35,14 @@ void Mirror::OnCreated(ObjectId home) {
   auto tree = meta::DecodeTree(service_->catalog().TreeOf(home));
   if (!tree.ok()) return;
   std::vector<ObjectId> nodes;
-  for (const meta::Node& node : tree->nodes) nodes.push_back(node.id);
+  bool is_marked = true;
+  for (const meta::Node& node : tree->nodes) {
+    nodes.push_back(node.id);
+    std::optional<store::Facts> facts = store_->Look(node.id);
+    int wanted = shm::kPersisted | (node.id == home ? shm::kHome : 0);
+    is_marked = is_marked && facts && (facts->flags & (wanted | shm::kPending)) == wanted;
+  }
+  if (is_marked) return;
   Status marked = store_->MarkPersisted({home}, nodes);
   if (!marked.ok()) {
     Log(LogLevel::kError, "object %s: it is persisted, and not marked so: %s",
@@ -43,14 +50,25 @@ void Mirror::OnCreated(ObjectId home) {
   }
 }
 
-void Mirror::OnDeleted(ObjectId home) {
-  if (!store_->Look(home)) return;
+// But what another tree has for a node.
+std::vector<ObjectId> Mirror::NodesLeft(ObjectId home) const {
   std::vector<ObjectId> nodes;
   for (ObjectId id : NodesOf(*store_, home)) {
-    // What another tree has for a node stays one.
     if (!service_->catalog().HomeOf(id)) nodes.push_back(id);
   }
-  Status gone = store_->Unmark(nodes);
+  return nodes;
+}
+
+void Mirror::GiveBack(ObjectId home) {
+  Status unmarked = store_->Unmark(NodesLeft(home));
+  if (!unmarked.ok()) {
+    Log(LogLevel::kError, "object %s: %s", PrintId(home).c_str(), unmarked.ToString().c_str());
+  }
+}
+
+void Mirror::OnDeleted(ObjectId home) {
+  if (!store_->Look(home)) return;
+  Status gone = store_->Unmark(NodesLeft(home));
   if (gone.ok()) {
     // What readers or objects of this instance alone hold goes with the last of them.
     gone = store_->Delete(TakeRequest(), {home}, /*force=*/true, /*deep=*/true).status();
@@ -97,12 +115,13 @@ void Mirror::ShowLabels(ObjectId home) {
   }
 }
 
-void Mirror::Reconcile(const std::function<bool(ObjectId)>& is_pending) {
+std::vector<ObjectId> Mirror::Reconcile(const std::function<bool(ObjectId)>& is_pending) {
   const meta::Catalog& catalog = service_->catalog();
   std::vector<ObjectId> dropped;
   for (ObjectId id : store_->WithFlags(shm::kPending | shm::kHome)) {
     std::optional<store::Facts> facts = store_->Look(id);
-    if (!facts || catalog.HomeOf(id)) continue;
+    // What the cluster has and this build can not read is not deleted.
+    if (!facts || catalog.HomeOf(id) || catalog.IsUnreadable(id)) continue;
     if ((facts->flags & shm::kHome) != 0) {
       OnDeleted(id);  // while nobody told us
     } else if (!is_pending(id)) {
@@ -123,6 +142,7 @@ void Mirror::Reconcile(const std::function<bool(ObjectId)>& is_pending) {
     }
     cursor = page.cursor;
   } while (!cursor.empty());
+  return dropped;
 }
 
 void Mirror::Tick() {

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
 #include "core/meta/service.h"
 #include "core/store/store.h"
@@ -21,8 +22,11 @@ class Mirror {
   Mirror(store::Store* store, meta::Service* service) : store_(store), service_(service) {}
 
   void OnEvent(const meta::Event& event);
-  // All of what the catalog says of this instance. `is_pending`: puts that are still on their way.
-  void Reconcile(const std::function<bool(ObjectId)>& is_pending);
+  // All of what the catalog says of this instance. `is_pending`: puts that are still on their way; others that the
+  // cluster does not know are dropped, and answered.
+  std::vector<ObjectId> Reconcile(const std::function<bool(ObjectId)>& is_pending);
+  // What was persisted as this tree is of this host alone.
+  void GiveBack(ObjectId home);
   // What found no memory.
   void Tick();
 
@@ -43,6 +47,7 @@ class Mirror {
   store::Request TakeRequest() { return std::exchange(request_, {}); }
   void OnCreated(ObjectId home);
   void OnDeleted(ObjectId home);
+  std::vector<ObjectId> NodesLeft(ObjectId home) const;
   void ShowName(std::string_view name);
   void ShowLabels(ObjectId home);
   bool HasClustersName(std::string_view name) const;

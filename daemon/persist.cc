@@ -18,13 +18,17 @@ constexpr size_t kRootsAtOnce = 1000;
 constexpr int kAttempts = 4;
 constexpr int64_t kOwnMs = 30'000;
 
-// From one place of a forest on, as much as one change takes. What links to a tree of the same forest comes
-// with it or after it.
-std::vector<std::string> NextTrees(const Forest& forest, size_t* next) {
+// What a tree takes in a change beside its own bytes, roughly; links come on top.
+constexpr size_t kTreeOverhead = 512;
+
+// From one place of a forest on, as much as one change takes, `most` at most. What links to a tree of the same
+// forest comes with it or after it.
+std::vector<std::string> NextTrees(const Forest& forest, size_t most, size_t* next) {
   std::vector<std::string> trees;
-  for (size_t bytes = 0; *next < forest.trees.size() && bytes < kChangeBytes; ++*next) {
-    bytes += forest.trees[*next].tree.size();
-    if (!trees.empty() && bytes > meta::kMaxTree) break;
+  size_t bytes = 0;
+  for (; *next < forest.trees.size() && trees.size() < most; ++*next) {
+    bytes += forest.trees[*next].tree.size() + kTreeOverhead;
+    if (!trees.empty() && bytes > kChangeBytes) break;
     trees.push_back(forest.trees[*next].tree);
   }
   return trees;
@@ -39,7 +43,8 @@ struct Cluster::Job {
 
   size_t from = 0, to = 0;  // of roots: what is looked at now
   Forest forest;
-  size_t next = 0;  // of its trees
+  size_t next = 0;         // of its trees
+  size_t most = SIZE_MAX;  // trees in one change
   std::vector<std::pair<ObjectId, uint32_t>> held;
   std::vector<store::NameItem> names;  // of what was persisted, which become the cluster's
   uint64_t count = 0;
@@ -118,7 +123,7 @@ void Cluster::Run(const JobPtr& job) {
       Run(job);
     });
   }
-  if (!forest.under_way.empty()) return Park([this, job] { Run(job); });
+  if (!forest.under_way.empty()) return Park(job->call.deadline, [this, job] { Run(job); });
   for (const Forest::Grown& grown : forest.trees) {
     for (ObjectId id : grown.nodes) {
       uint32_t slot = store_->Look(id)->slot;
@@ -133,12 +138,18 @@ void Cluster::Run(const JobPtr& job) {
 void Cluster::CommitNext(const JobPtr& job) {
   size_t begin = job->next;
   meta::Persist persist;
-  persist.trees = NextTrees(job->forest, &job->next);
+  persist.trees = NextTrees(job->forest, job->most, &job->next);
   if (persist.trees.empty()) return Finish(job);
   CommitOwn(std::move(persist), job->call.deadline,
             [this, job, begin](const Result<meta::Outcome>& outcome) {
               if (!outcome.ok()) {
                 Code code = outcome.status().code();
+                size_t together = job->next - begin;
+                if (code == Code::kLimit && together > 1) {  // many links
+                  job->most = together / 2;
+                  job->next = begin;
+                  return CommitNext(job);
+                }
                 LetGo(job);
                 // The catalog knows now what it did not know when the trees were made.
                 bool is_old = code == Code::kExists || code == Code::kNotFound;
@@ -193,14 +204,31 @@ void Cluster::PromoteNames(const JobPtr& job) {
 
 void Cluster::NamePut(const JobPtr& job) {
   if (job->name.empty()) return End(job);
-  CommitOwn(meta::PutName{job->name, job->put.id, job->replace, meta::kAnyRevision},
-            job->call.deadline, [this, job](const Result<meta::Outcome>& outcome) {
-              if (outcome.ok()) return End(job);
-              // Without its name it is not what was asked for.
-              CommitOwn(meta::Delete{{job->put.id}, /*force=*/true}, Deadline::After(kOwnMs),
-                        [](const Result<meta::Outcome>&) {});
-              Fail(job, outcome.status());
-            });
+  CommitOwn(
+      meta::PutName{job->name, job->put.id, job->replace, meta::kAnyRevision}, job->call.deadline,
+      [this, job](const Result<meta::Outcome>& outcome) {
+        if (outcome.ok()) return End(job);
+        // Without its name it is not what was asked for.
+        CommitOwn(meta::Delete{{job->put.id}, /*force=*/true}, Deadline::After(kOwnMs),
+                  [](const Result<meta::Outcome>&) {});
+        Fail(job, outcome.status());
+      },
+      // The put's only change that has its number: so a successor finds it in the log.
+      RequestOf(job->call));
+}
+
+Step Cluster::NameAgain(const Call& call, const store::Mutation& put, const Tree& tree, Done done) {
+  std::optional<meta::Name> known = service_->catalog().FindName(tree.name);
+  if (known && known->id == put.id) return {put};
+  auto job = std::make_shared<Job>();
+  job->call = call;
+  job->done = std::move(done);
+  job->put = put;
+  job->created = {put.id};
+  job->name = tree.name;
+  job->replace = tree.replace_name;
+  NamePut(job);
+  return Step::Kind::kLater;
 }
 
 void Cluster::End(const JobPtr& job) {
@@ -249,7 +277,10 @@ void Cluster::OnServing(bool is_new_cluster) {
 
 void Cluster::Reconcile() {
   reconcile_ = false;
-  mirror_.Reconcile([this](ObjectId id) { return pending_.contains(id); });
+  for (ObjectId id : mirror_.Reconcile([this](ObjectId id) { return pending_.contains(id); })) {
+    dropped_.insert(id);
+  }
+  unpark_ = true;  // repeats of what was dropped, or not; not from inside of an event
 }
 
 void Cluster::PublishAgain() {
@@ -274,17 +305,26 @@ void Cluster::PublishSome(const std::shared_ptr<std::vector<ObjectId>>& homes) {
   for (size_t i = homes->size(); i > left; --i) grower.Add(homes->at(i - 1));
   homes->resize(left);
   auto forest = std::make_shared<Forest>(grower.Take());
-  if (!forest->error.ok()) {
-    Log(LogLevel::kError, "metadata: publish again: %s", forest->error.ToString().c_str());
-  }
+  for (const auto& [home, why] : forest->failed) GiveBack(home, why);
   PublishForest(homes, forest, 0);
+}
+
+// The cluster can not have it again: so it is this host's.
+void Cluster::GiveBack(ObjectId home, const Status& why) {
+  Log(LogLevel::kError,
+      "metadata: object %s can not be published again; it is this instance's alone now, without "
+      "its "
+      "names: %s",
+      PrintId(home).c_str(), why.ToString().c_str());
+  mirror_.GiveBack(home);
 }
 
 void Cluster::PublishForest(const std::shared_ptr<std::vector<ObjectId>>& homes,
                             const std::shared_ptr<Forest>& forest, size_t next) {
   meta::Persist persist;
   persist.again = true;
-  persist.trees = NextTrees(*forest, &next);
+  size_t begin = next;
+  persist.trees = NextTrees(*forest, most_trees_, &next);
   if (persist.trees.empty()) {
     if (!homes->empty()) return PublishSome(homes);
     auto names = std::make_shared<std::vector<store::NameItem>>();
@@ -299,8 +339,16 @@ void Cluster::PublishForest(const std::shared_ptr<std::vector<ObjectId>>& homes,
     return PublishNames(names);
   }
   CommitOwn(std::move(persist), Deadline::After(kOwnMs),
-            [this, homes, forest, next](const Result<meta::Outcome>& outcome) {
+            [this, homes, forest, begin, next](const Result<meta::Outcome>& outcome) {
               if (outcome.ok()) return PublishForest(homes, forest, next);
+              if (outcome.status().code() == Code::kLimit && next - begin > 1) {  // many links
+                most_trees_ = (next - begin) / 2;
+                return PublishForest(homes, forest, begin);
+              }
+              if (outcome.status().code() == Code::kLimit) {
+                GiveBack(forest->trees[begin].home, outcome.status());
+                return PublishForest(homes, forest, next);
+              }
               Log(LogLevel::kWarning, "metadata: publish again: %s",
                   outcome.status().ToString().c_str());
               publish_again_ = true;  // with the next tick

@@ -247,9 +247,18 @@ bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHea
       });
       break;
     case Reply::Kind::kPark:
-      cluster_.Park([this, session, header, body = std::string(body), deadline_ns, synced] {
-        ServeOrGrow(session, header, body, deadline_ns, synced);
-      });
+      if (inquiry.deadline.passed()) {
+        session->Answer(header,
+                        wire::EncodeError(
+                            {Code::kUnavailable,
+                             "another change of the same objects did not end before the deadline; "
+                             "nothing was changed"}));
+        break;
+      }
+      cluster_.Park(inquiry.deadline,
+                    [this, session, header, body = std::string(body), deadline_ns, synced] {
+                      ServeOrGrow(session, header, body, deadline_ns, synced);
+                    });
       break;
     case Reply::Kind::kLog:
       AskLog(session, header, reply.sync, deadline_ns);
@@ -312,6 +321,7 @@ void Server::OnEvent(const meta::Event& event) {
   cluster_.OnEvent(event);
   events_.Add(event);
   if (waiters_.size() > 0) {
+    if (event.kind == meta::Event::Kind::kReset) waiters_.NoteAll();
     if (event.kind == meta::Event::Kind::kNamed) waiters_.Named(event.name);
     if (event.kind == meta::Event::Kind::kCreated) {
       auto tree = meta::DecodeTree(service_->catalog().TreeOf(event.id));

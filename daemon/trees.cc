@@ -42,9 +42,8 @@ void TreeGrower::Grow(ObjectId root) {
     if (node.is_blob()) continue;
     Result<Record> record = DecodeRecord(node.record);
     if (!record.ok()) {
-      forest_.error = {record.status().code(),
-                       "object " + PrintId(node.id) + ": " + record.status().text()};
-      return;
+      return Fail(root, {record.status().code(),
+                         "object " + PrintId(node.id) + ": " + record.status().text()});
     }
     for (const Member& member : record->members) {
       ObjectId id = member.id;
@@ -68,12 +67,17 @@ void TreeGrower::Grow(ObjectId root) {
   }
   if (!forest_.error.ok() || !forest_.unknown.empty() || !forest_.under_way.empty()) return;
   Result<std::string> encoded = meta::EncodeTree(tree);
-  if (!encoded.ok()) {
-    forest_.error = encoded.status();
-    return;
-  }
+  if (!encoded.ok()) return Fail(root, encoded.status());
   for (ObjectId id : nodes) places_.emplace(id, root);
   forest_.trees.push_back({std::move(encoded).value(), root, std::move(nodes)});
+}
+
+void TreeGrower::Fail(ObjectId root, Status why) {
+  if (rules_.again) {
+    forest_.failed.emplace_back(root, std::move(why));
+  } else {
+    forest_.error = std::move(why);
+  }
 }
 
 std::vector<ObjectId> NodesOf(const store::Store& store, ObjectId home) {

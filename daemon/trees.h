@@ -25,7 +25,9 @@ struct Forest {
   // Members, or roots themselves, that are neither here nor in the catalog; with the root they were met below.
   std::vector<std::pair<ObjectId, ObjectId>> unknown;
   std::vector<ObjectId> under_way;  // on their way into the catalog: to be looked at again
-  Status error;                     // a tree that can not be: too large, a damaged record
+  // A tree that can not be: too large, a damaged record. What is published again goes on without it.
+  Status error;
+  std::vector<std::pair<ObjectId, Status>> failed;
 };
 
 class TreeGrower {
@@ -48,6 +50,7 @@ class TreeGrower {
 
  private:
   void Grow(ObjectId root);
+  void Fail(ObjectId root, Status why);
 
   const store::Store* const store_;
   const uint64_t instance_;

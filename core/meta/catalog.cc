@@ -13,7 +13,7 @@ namespace vineyard::meta {
 namespace {
 
 // What one page may cost, however little of it matches.
-constexpr uint64_t kPageSteps = 1u << 20;
+constexpr uint64_t kPageSteps = 1u << 16;
 
 template <typename... T>
 struct Overloaded : T... {
@@ -24,11 +24,11 @@ Overloaded(T...) -> Overloaded<T...>;
 
 std::string Quoted(std::string_view name) { return "name '" + std::string(name) + "'"; }
 
+}  // namespace
+
 Status NotPersisted(ObjectId id) {
   return NotFound("object " + PrintId(id) + ": it is not persisted");
 }
-
-}  // namespace
 
 Catalog::Catalog() = default;
 Catalog::~Catalog() = default;
@@ -41,6 +41,8 @@ void Catalog::TakeFrom(Catalog* other) {
   type_numbers_ = std::exchange(other->type_numbers_, {});
   by_type_ = std::exchange(other->by_type_, {});
   by_label_ = std::exchange(other->by_label_, {});
+  by_owner_ = std::exchange(other->by_owner_, {});
+  unreadable_ = std::exchange(other->unreadable_, {});
   names_ = std::exchange(other->names_, {});
   names_of_ = std::exchange(other->names_of_, {});
   instances_ = std::exchange(other->instances_, {});
@@ -71,34 +73,29 @@ std::optional<uint64_t> Catalog::OwnerOf(ObjectId id) const {
   return trees_[place->tree].owner;
 }
 
-bool Catalog::IsComplete(ObjectId home) const {
-  std::unordered_set<ObjectId> seen = {home};
-  std::vector<ObjectId> open = {home};
-  while (!open.empty()) {
-    const TreeState* tree = FindTree(open.back());
-    open.pop_back();
-    if (tree == nullptr) return false;
-    auto owner = instances_.find(tree->owner);
-    if (owner == instances_.end() || owner->second.lost) return false;
-    for (ObjectId link : tree->links) {
-      if (seen.insert(link).second) open.push_back(link);
+std::vector<ObjectId> Catalog::ReferrersOf(ObjectId id) const {
+  std::set<ObjectId> homes;
+  auto add = [&](ObjectId of) {
+    for (auto at = referrers_.lower_bound({of, kInvalidId});
+         at != referrers_.end() && at->first == of; ++at) {
+      homes.insert(at->second);
     }
+  };
+  add(id);
+  // Who was published before its member could not know the member's home.
+  if (auto tree = DecodeTree(TreeOf(id)); tree.ok()) {
+    for (const Node& node : tree->nodes) add(node.id);
   }
-  return true;
-}
-
-std::vector<ObjectId> Catalog::ReferrersOf(ObjectId home) const {
-  std::vector<ObjectId> homes;
-  for (auto at = referrers_.lower_bound({home, kInvalidId});
-       at != referrers_.end() && at->first == home; ++at) {
-    homes.push_back(at->second);
-  }
-  return homes;
+  homes.erase(id);
+  return {homes.begin(), homes.end()};
 }
 
 std::vector<ObjectId> Catalog::LinksOf(ObjectId home) const {
-  const TreeState* tree = FindTree(home);
-  return tree == nullptr ? std::vector<ObjectId>() : tree->links;
+  auto tree = DecodeTree(TreeOf(home));
+  if (!tree.ok()) return {};
+  std::set<ObjectId> homes;
+  for (const Link& link : tree->links) homes.insert(HomeOf(link.home).value_or(link.home));
+  return {homes.begin(), homes.end()};
 }
 
 uint64_t Catalog::ObjectsOf(ObjectId home) const {
@@ -112,11 +109,15 @@ std::vector<std::string> Catalog::NamesOf(ObjectId home) const {
   return {found->second.begin(), found->second.end()};
 }
 
-std::vector<ObjectId> Catalog::TreesOf(uint64_t instance) const {
+std::vector<ObjectId> Catalog::TreesOf(uint64_t instance, size_t limit) const {
   std::vector<ObjectId> homes;
-  for (const TreeState& tree : trees_) {
-    if (tree.home != kInvalidId && tree.owner == instance) homes.push_back(tree.home);
-  }
+  auto found = by_owner_.find(instance);
+  if (found == by_owner_.end()) return homes;
+  found->second.VisitAfter(kInvalidId, [&](ObjectId home) {
+    if (homes.size() == limit) return false;
+    homes.push_back(home);
+    return true;
+  });
   return homes;
 }
 
@@ -145,7 +146,16 @@ Status Catalog::Insert(std::string_view bytes, ObjectId expected, bool is_label)
     }
   }
   bool is_new = FindTree(home) == nullptr;
-  if (!is_new) Remove(home);  // only its labels can be others; the names stay
+  unreadable_.erase(home);
+  if (!is_new) {
+    // Only its labels are others; but somebody else may have written less than was there.
+    for (const std::string& name : NamesOf(home)) {
+      ObjectId named = names_.find(name)->second.id;
+      auto is_it = [named](const Node& node) { return node.id == named; };
+      if (std::none_of(tree.nodes.begin(), tree.nodes.end(), is_it)) RemoveName(name);
+    }
+    Remove(home);
+  }
   if (free_.empty()) {
     free_.push_back(static_cast<uint32_t>(trees_.size()));
     trees_.emplace_back();
@@ -167,12 +177,12 @@ Status Catalog::Insert(std::string_view bytes, ObjectId expected, bool is_label)
     places_.Insert(node.id, {index, type});
   }
   IndexLabels(tree, /*add=*/true);
-  state.links.reserve(tree.links.size());
   for (const Link& link : tree.links) {
-    state.links.push_back(link.home);
     referrers_.emplace(link.home, home);
+    for (ObjectId id : link.ids) referrers_.emplace(id, home);
   }
   uint64_t owner = tree.owner;
+  by_owner_[owner].Insert(home);
   if (is_new) Tell({Event::Kind::kCreated, home, owner, {}});
   if (is_label) Tell({Event::Kind::kLabelled, home, owner, {}});
   return OkStatus();
@@ -192,7 +202,11 @@ void Catalog::Remove(ObjectId home) {
     auto count = of_type.by_instance.find(state.owner);
     if (--count->second == 0) of_type.by_instance.erase(count);
   }
-  for (ObjectId link : state.links) referrers_.erase({link, home});
+  for (const Link& link : tree->links) {
+    referrers_.erase({link.home, home});
+    for (ObjectId id : link.ids) referrers_.erase({id, home});
+  }
+  by_owner_[state.owner].Erase(home);
   state = {};
   free_.push_back(index);
 }
@@ -426,6 +440,7 @@ Status Catalog::Apply(const Effect& effect) {
                           return Insert(labelled.tree, kInvalidId, /*is_label=*/true);
                         },
                         [&](const TreeDeleted& deleted) {
+                          unreadable_.erase(deleted.home);
                           const TreeState* tree = FindTree(deleted.home);
                           if (tree == nullptr) return OkStatus();
                           for (const std::string& name : NamesOf(deleted.home)) RemoveName(name);

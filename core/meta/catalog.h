@@ -49,6 +49,9 @@ struct Event {
 Status CheckNameChange(std::string_view name, const std::optional<Name>& known, bool replace,
                        uint64_t expect);
 
+// kNotFound.
+Status NotPersisted(ObjectId id);
+
 class Catalog {
  public:
   Catalog();
@@ -61,17 +64,18 @@ class Catalog {
   std::string_view TreeOf(ObjectId home) const;
   // The instance that owns an object; nothing when it is not persisted.
   std::optional<uint64_t> OwnerOf(ObjectId id) const;
-  // Whether everything that its tree links to, directly or not, is there and on living instances.
-  bool IsComplete(ObjectId home) const;
-  // Other trees that link to this one.
-  std::vector<ObjectId> ReferrersOf(ObjectId home) const;
-  // The homes that this tree links to.
+  // Trees that link to this object, there or not; of a home: also to any other that is part of its tree.
+  std::vector<ObjectId> ReferrersOf(ObjectId id) const;
+  // The homes that this tree links to, there or not.
   std::vector<ObjectId> LinksOf(ObjectId home) const;
   // How many objects it holds.
   uint64_t ObjectsOf(ObjectId home) const;
   std::vector<std::string> NamesOf(ObjectId home) const;
-  // Homes of an instance.
-  std::vector<ObjectId> TreesOf(uint64_t instance) const;
+  // Homes of an instance, in order, so many at most.
+  std::vector<ObjectId> TreesOf(uint64_t instance, size_t limit = SIZE_MAX) const;
+  // Whether the cluster has a tree of this home that could not be read: damaged, or of a later build.
+  bool IsUnreadable(ObjectId home) const { return unreadable_.contains(home); }
+  void NoteUnreadable(ObjectId home) { unreadable_.insert(home); }
 
   // ---- names ----
   std::optional<Name> FindName(std::string_view name) const;
@@ -127,7 +131,6 @@ class Catalog {
     std::unique_ptr<char[]> bytes;
     uint32_t size = 0;
     uint32_t objects = 0;
-    std::vector<ObjectId> links;  // homes
     bool is_labelled = false;
   };
   struct OfType {
@@ -150,8 +153,10 @@ class Catalog {
   Places places_;                // of every object
   std::deque<TreeState> trees_;  // by the index in their places
   std::vector<uint32_t> free_;   // of those indices
-  std::set<std::pair<ObjectId, ObjectId>>
-      referrers_;  // a home, there or not, and one that links to it
+  // An object, there or not, and the home of a tree that links to it: by its own id and by that of its home.
+  std::set<std::pair<ObjectId, ObjectId>> referrers_;
+  std::map<uint64_t, SortedIds> by_owner_;  // homes
+  std::set<ObjectId> unreadable_;           // homes
   std::map<std::string, uint16_t, std::less<>> type_numbers_;
   std::vector<OfType> by_type_;  // by number
   std::map<std::pair<std::string, std::string>, Labelled>

@@ -21,8 +21,8 @@ class Places {
   const Place* Find(ObjectId id) const {
     if (slots_.empty()) return nullptr;
     for (size_t at = StartOf(id);; at = Next(at)) {
+      if (slots_[at].id == kInvalidId) return nullptr;  // also when that is looked for
       if (slots_[at].id == id) return &slots_[at].place;
-      if (slots_[at].id == kInvalidId) return nullptr;
     }
   }
   bool contains(ObjectId id) const { return Find(id) != nullptr; }

@@ -93,6 +93,17 @@ TEST_F(ClusterTest, PersistIsIdempotentAndTakesManyAtOnce) {
 
 // ---- names ----
 
+// With their links they are more than one change may hold.
+TEST_F(ClusterTest, ManyObjectsThatShareAMemberArePersistedByOneCall) {
+  vineyard_id shared = Persisted(a, "shared");
+  std::vector<vineyard_id> ids;
+  for (int i = 0; i < 2000; ++i) ids.push_back(PutObject(a, "holder", {{"m", shared}}));
+  ASSERT_OK(vineyard_object_persist(a, ids.data(), ids.size()));
+  Sync(b);
+  EXPECT_EQ(Exists(b, ids.back()), 1);
+  EXPECT_EQ(NameOf(Delete(b, shared)), "in use");
+}
+
 TEST_F(ClusterTest, ANameIsTheClustersAndGoesWithItsObject) {
   vineyard_id id = Persisted(a, "x");
   const char* name = "a name/with \xf0\x9f\x8d\x87 and spaces";

@@ -63,6 +63,15 @@ inline vineyard_id Named(vineyard_client* client, const char* name) {
   return id;
 }
 
+// The daemon of this client has noticed that the server is away.
+inline void WaitUntilStale(vineyard_client* client) {
+  auto end = std::chrono::steady_clock::now() + kPatience;
+  while (Number(client, "meta_stale_since_ms") == 0) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end);
+    poll(nullptr, 0, 5);
+  }
+}
+
 class ClusterTest : public ::testing::Test {
  protected:
   std::string meta() const { return "zookeeper://" + server_.address() + "/test"; }

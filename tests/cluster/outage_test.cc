@@ -16,6 +16,7 @@ TEST_F(ClusterTest, WhileTheServerIsAwayOwnObjectsGoOnAndTheRestSaysSo) {
   vineyard_id id = Put(a, "local");
   EXPECT_EQ(Get(a, id), "local");
   EXPECT_EQ(Exists(a, shared), 1) << "what is known is served";
+  WaitUntilStale(a);  // before that a change may be on its way, and its outcome unknown
   EXPECT_EQ(NameOf(Persist(hasty, id)), "unavailable");
   EXPECT_EQ(NameOf(Delete(hasty, shared)), "unavailable");
   vineyard_object* object = nullptr;
@@ -144,6 +145,22 @@ TEST_F(ClusterTest, AfterTheDataWasWipedAllIsPublishedAgain) {
   EXPECT_EQ(Exists(b, later), 1);
 }
 
+// It waits for a change of the same object that waits for the server.
+TEST_F(ClusterTest, WhoWaitsForAnotherChangeIsAnsweredAtItsOwnDeadline) {
+  vineyard_id id = Put(a, "x");
+  server_.Stop();
+  int32_t persisted = VINEYARD_OK;
+  std::thread patient([&] { persisted = Persist(a, id); });
+  vineyard_client* hasty = a_->Another(1500);
+  EXPECT_TRUE(WaitForNumber(hasty, "meta_changes_under_way", 1));
+  EXPECT_EQ(NameOf(Delete(hasty, id)), "unavailable");
+  EXPECT_THAT(vineyard_error_text(), HasSubstr("another change"));
+  server_.Continue();
+  patient.join();
+  EXPECT_OK(persisted);
+  vineyard_client_release(hasty);
+}
+
 // Without a cluster the same holds for one instance.
 TEST(Alone, WhatIsPersistedIsSoBehindADaemonThatWasKilled) {
   TempFolder folder;
@@ -161,6 +178,15 @@ TEST(Alone, WhatIsPersistedIsSoBehindADaemonThatWasKilled) {
   ASSERT_OK(Delete(alone.client, id));
   EXPECT_TRUE(WaitForNumber(alone.client, "memory_used", 0));
   EXPECT_EQ(Number(alone.client, "cluster_objects"), 0u);
+}
+
+TEST(Alone, ADeleteOfWhatIsPersistedAndWhatIsNotTakesBoth) {
+  TempFolder folder;
+  Member alone(folder / "v.sock", "local");
+  vineyard_id both[] = {Persisted(alone.client, "x"), Put(alone.client, "y")};
+  ASSERT_OK(vineyard_object_delete(alone.client, both, 2, nullptr));
+  EXPECT_EQ(Exists(alone.client, both[0]), 0);
+  EXPECT_EQ(Exists(alone.client, both[1]), 0);
 }
 
 }  // namespace

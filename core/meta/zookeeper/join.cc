@@ -28,6 +28,7 @@ Join::Join(Connection* connection, const Paths* paths, Instance self, std::strin
     : connection_(connection),
       paths_(paths),
       known_cluster_(std::move(cluster)),
+      had_number_(self.number != 0),
       may_change_number_(self.number == 0),
       done_(std::move(done)) {
   joined_.self = std::move(self);
@@ -107,7 +108,10 @@ void Join::ReadPlace() {
         if (node.ok()) {
           auto place = DecodeInstance(node->data);
           if (Failed(place)) return;
-          if (may_change_number_ && place->boot != self.boot) {
+          // One that had this number before and died on its way into the cluster left its place there.
+          bool is_predecessors = had_number_ && !self.socket.empty() && place->host == self.host &&
+                                 place->socket == self.socket;
+          if (may_change_number_ && place->boot != self.boot && !is_predecessors) {
             self.number = 0;
             return Retry({Code::kExists, "the number is taken"}, &Join::ReadPlace);
           }

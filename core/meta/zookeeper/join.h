@@ -23,7 +23,7 @@ class Join {
  public:
   using Done = std::function<void(Result<Joined>)>;
   // `self`: number 0 takes any that is free. A number in a cluster other than `cluster` is taken only if it is
-  // free, else another is. With an epoch it was part of the cluster in this life: kConflict when another daemon
+  // free, or was left there by a daemon of the same host and socket, else another is. With an epoch it was part of the cluster in this life: kConflict when another daemon
   // has taken its place since.
   Join(Connection* connection, const Paths* paths, Instance self, std::string cluster, Done done);
 
@@ -51,6 +51,7 @@ class Join {
   const std::string known_cluster_;
   Joined joined_;
   uint64_t old_epoch_ = 0;
+  const bool had_number_;
   bool may_change_number_;
   int attempts_ = 0;
   Done done_;

@@ -93,6 +93,8 @@ void Loader::Keep(const std::string& path, Node node) {
   };
   vineyard::Status status = keep();
   if (!status.ok()) {
+    auto home = what_ == What::kTrees ? IdOf(BaseOf(path)) : std::nullopt;
+    if (home) catalog_->NoteUnreadable(*home);
     Log(LogLevel::kWarning, "%s: %s; it is left out", path.c_str(), status.text().c_str());
   }
 }

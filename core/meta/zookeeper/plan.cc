@@ -23,16 +23,24 @@ class Maker {
       if (plan_.id == kInvalidId) plan_.id = tree.home();
       plan_.ops.push_back(Op::Create(paths_.Tree(tree.home()), bytes));
       // Who was published again before it could not leave a link.
-      std::vector<ObjectId> referrers = catalog_.ReferrersOf(tree.home());
-      for (size_t i = 0; i < std::min(referrers.size(), kReferrers); ++i) {
-        plan_.ops.push_back(Op::Create(paths_.LinkOf(tree.home(), referrers[i])));
+      std::set<ObjectId> referrers;
+      for (const meta::Node& node : tree.nodes) {
+        for (ObjectId referrer : catalog_.ReferrersOf(node.id)) referrers.insert(referrer);
       }
+      while (referrers.size() > kReferrers) referrers.erase(std::prev(referrers.end()));
+      for (ObjectId referrer : referrers) {
+        plan_.ops.push_back(Op::Create(paths_.LinkOf(tree.home(), referrer)));
+      }
+      std::map<ObjectId, std::string> links;  // ids by home: for people; who follows reads the tree
       for (const Link& link : tree.links) {
-        bool is_there = plan_.trees.contains(link.home) || !catalog_.TreeOf(link.home).empty();
+        ObjectId home = catalog_.HomeOf(link.home).value_or(link.home);
+        bool is_there = plan_.trees.contains(home) || !catalog_.TreeOf(home).empty();
         if (change.again && !is_there) continue;
-        std::string ids;  // for people; who follows reads the tree
+        std::string& ids = links[home];
         for (ObjectId id : link.ids) ids += (ids.empty() ? "" : " ") + PrintId(id);
-        plan_.ops.push_back(Op::Create(paths_.LinkOf(link.home, tree.home()), std::move(ids)));
+      }
+      for (auto& [home, ids] : links) {
+        plan_.ops.push_back(Op::Create(paths_.LinkOf(home, tree.home()), std::move(ids)));
       }
       plan_.traces.push_back({Trace::Kind::kTreeCreated, true, tree.home(), {}, 0});
       plan_.trees[tree.home()] = bytes;
@@ -46,7 +54,9 @@ class Maker {
   vineyard::Status operator()(const PutName& change) {
     const KnownName& known = known_.names.at(change.name);
     RETURN_IF_ERROR(CheckKnown(change.name, known, change.replace, change.expect));
-    ObjectId home = *catalog_.HomeOf(change.id);
+    std::optional<ObjectId> found = catalog_.HomeOf(change.id);
+    if (!found) return NotPersisted(change.id);  // deleted while the name was read
+    ObjectId home = *found;
     NameNode node{change.name, change.id, home, generation_};
     if (known.version < 0) {
       plan_.ops.push_back(Op::Create(paths_.Name(change.name), Encode(node)));
@@ -77,7 +87,9 @@ class Maker {
   }
 
   vineyard::Status operator()(const SetLabels& change) {
-    ObjectId home = *catalog_.HomeOf(change.id);
+    std::optional<ObjectId> found = catalog_.HomeOf(change.id);
+    if (!found || !known_.trees.contains(*found)) return NotPersisted(change.id);
+    ObjectId home = *found;
     const zookeeper::Node& node = known_.trees.at(home);
     ASSIGN_OR_RETURN(std::string bytes, ChangeLabelsOf(node.data, change));
     plan_.ops.push_back(Op::Set(paths_.Tree(home), bytes, node.stat.version));

@@ -17,5 +17,22 @@ TEST(Catalog, WhatIsReadAgainIsNoChange) {
   EXPECT_EQ(told.size(), 1u);
 }
 
+// Only somebody else's hands do that.
+TEST(Catalog, ATreeThatIsWrittenAnewWithLessLosesTheNamesOfTheRest) {
+  Catalog catalog;
+  ASSERT_TRUE(catalog.Apply(TreeCreated{ArrayTree(7, 1)}).ok());
+  ObjectId part = MakeId(true, 7, 2);
+  ASSERT_EQ(catalog.HomeOf(part), MakeId(false, 7, 1));
+  ASSERT_TRUE(catalog.Apply(NamePut{"n", {part, 1}}).ok());
+  ASSERT_TRUE(catalog.Apply(NamePut{"m", {MakeId(false, 7, 1), 2}}).ok());
+  TreeMaker less(7);
+  less.Object(MakeId(false, 7, 1), "vineyard::Array", {});
+  ASSERT_TRUE(catalog.Apply(TreeLabelled{less.Bytes()}).ok());
+  EXPECT_FALSE(catalog.FindName("n"));
+  EXPECT_TRUE(catalog.FindName("m"));
+  ASSERT_TRUE(catalog.Apply(TreeDeleted{MakeId(false, 7, 1)}).ok());
+  EXPECT_EQ(catalog.names(), 0u);
+}
+
 }  // namespace
 }  // namespace vineyard::meta

@@ -40,5 +40,11 @@ TEST(Places, EveryObjectIsFoundWhateverElseCameAndWent) {
   EXPECT_EQ(places.size(), 0u);
 }
 
+TEST(Places, NoIdIsNowhere) {
+  Places places;
+  places.Insert(1, {0, 0});
+  EXPECT_FALSE(places.contains(kInvalidId));
+}
+
 }  // namespace
 }  // namespace vineyard::meta

@@ -13,6 +13,7 @@
 
 #include "core/meta/service.h"
 #include "tests/core/meta/cluster.h"
+#include "tests/core/meta/is_complete.h"
 #include "tests/core/meta/trees.h"
 
 namespace vineyard::meta {
@@ -123,7 +124,7 @@ TEST_P(ServiceTest, WhatIsPersistedIsKnownWithAllItsNodes) {
   EXPECT_EQ(catalog().HomeOf(BlobId(2)), Id(1));
   EXPECT_EQ(catalog().OwnerOf(BlobId(4)), kSelf);
   EXPECT_EQ(catalog().TreeOf(Id(1)), ArrayTree(kSelf, 1));
-  EXPECT_TRUE(catalog().IsComplete(Id(1)));
+  EXPECT_TRUE(IsComplete(catalog(), Id(1)));
   EXPECT_EQ(catalog().HomeOf(Id(9)), std::nullopt);
   EXPECT_EQ(catalog().TreeOf(Id(9)), "");
 }
@@ -141,7 +142,26 @@ TEST_P(ServiceTest, ATreeLinksToAnEarlierOneOfTheSameChange) {
       .LinkTo(Id(1), {Id(1), BlobId(2)});
   ASSERT_TRUE(Commit(Persist{{ArrayTree(kSelf, 1), tuple.Bytes()}}).ok());
   EXPECT_THAT(catalog().ReferrersOf(Id(1)), ElementsAre(Id(3)));
-  EXPECT_TRUE(catalog().IsComplete(Id(3)));
+  EXPECT_TRUE(IsComplete(catalog(), Id(3)));
+}
+
+// Its member's tree, of which the member is a part, comes later: published again by another instance.
+TEST_P(ServiceTest, WhoLinkedToAPartBeforeItsTreeWasThereKeepsIt) {
+  TreeMaker first(kSelf);
+  first.Object(Id(5), "vineyard::Tuple", {{"a", Id(3)}}).LinkTo(Id(3), {Id(3)});
+  Persist persist{{first.Bytes()}};
+  persist.again = true;
+  ASSERT_TRUE(Commit(persist).ok());
+  TreeMaker whole(kSelf);
+  whole.Object(Id(1), "vineyard::Tuple", {{"a", Id(3)}}).Object(Id(3), "vineyard::Tuple", {});
+  persist.trees = {whole.Bytes()};
+  ASSERT_TRUE(Commit(persist).ok());
+  EXPECT_THAT(catalog().ReferrersOf(Id(1)), ElementsAre(Id(5)));
+  EXPECT_THAT(catalog().LinksOf(Id(5)), ElementsAre(Id(1)));
+  EXPECT_EQ(Commit(Delete{{Id(1)}}).status().code(), Code::kInUse);
+  ASSERT_TRUE(Commit(Delete{{Id(5)}}).ok());
+  auto gone = Commit(Delete{{Id(1)}});
+  EXPECT_TRUE(gone.ok()) << gone.status().ToString();
 }
 
 TEST_P(ServiceTest, ALinkToNothingIsRefusedWithTheMember) {
@@ -195,8 +215,8 @@ TEST_P(ServiceTest, ByForceTheReferrerIsIncomplete) {
   ASSERT_TRUE(PersistLinking(5, {1}).ok());
   ASSERT_TRUE(PersistLinking(6, {5}).ok());
   ASSERT_TRUE(Commit(Delete{{Id(1)}, /*force=*/true}).ok());
-  EXPECT_FALSE(catalog().IsComplete(Id(5)));
-  EXPECT_FALSE(catalog().IsComplete(Id(6)));
+  EXPECT_FALSE(IsComplete(catalog(), Id(5)));
+  EXPECT_FALSE(IsComplete(catalog(), Id(6)));
   EXPECT_TRUE(Commit(Delete{{Id(6)}}).ok());
   EXPECT_TRUE(Commit(Delete{{Id(5)}}).ok());
 }
@@ -357,9 +377,9 @@ TEST_P(ServiceTest, WhatIsPublishedAgainMayLinkToWhatIsNotThere) {
   auto done = PersistLinking(7, {1}, /*again=*/true);
   ASSERT_TRUE(done.ok()) << done.status().ToString();
   EXPECT_EQ(done->id, Id(7));
-  EXPECT_FALSE(catalog().IsComplete(Id(7)));
+  EXPECT_FALSE(IsComplete(catalog(), Id(7)));
   PersistArray(1);
-  EXPECT_TRUE(catalog().IsComplete(Id(7)));
+  EXPECT_TRUE(IsComplete(catalog(), Id(7)));
 }
 
 // ---- requests ------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/core/meta/is_complete.h"
 #include "tests/core/meta/zookeeper/cluster_fixture.h"
 #include "tests/support/tcp_proxy.h"
 
@@ -95,7 +96,7 @@ TEST_F(ClusterTest, WhoEndsIsLostAndCanBeForgotten) {
   loop_.RunUntil([&] { return on(7).catalog().instances().at(8).lost; });
   EXPECT_LE(on(7).catalog().instances().at(8).since_ms, ended_ms) << "it said so itself";
   EXPECT_EQ(on(7).catalog().HomeOf(Id(8, 1)), Id(8, 1)) << "its metadata stays";
-  EXPECT_FALSE(on(7).catalog().IsComplete(Id(8, 1)));
+  EXPECT_FALSE(IsComplete(on(7).catalog(), Id(8, 1)));
   ASSERT_TRUE(Commit(7, ForgetInstance{8}).ok());
   EXPECT_EQ(on(7).catalog().instances().size(), 1u);
   EXPECT_EQ(on(7).catalog().objects(), 0u);

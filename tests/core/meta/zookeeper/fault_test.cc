@@ -82,6 +82,7 @@ TEST_F(FaultTest, ATreeThatIsDamagedIsLeftOutAndTheRestIsServed) {
   Join(8);
   EXPECT_EQ(on(8).catalog().objects(), 2u);
   EXPECT_EQ(on(8).catalog().FindName("n"), std::nullopt) << "a name refers to what is there";
+  EXPECT_TRUE(on(8).catalog().IsUnreadable(Id(7, 1)));
   PersistArray(8, 1);
   ASSERT_TRUE(Sync(7).ok());
   EXPECT_EQ(on(7).catalog().objects(), 6u);

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/core/meta/is_complete.h"
 #include "tests/core/meta/zookeeper/cluster_fixture.h"
 #include "tests/support/tcp_proxy.h"
 
@@ -65,7 +66,7 @@ TEST_F(RemovalTest, ATreeToWhichThousandsLinkGoesByForceOnly) {
   auto done = Commit(7, Delete{{Id(7, 1)}, /*force=*/true});
   ASSERT_TRUE(done.ok()) << done.status().ToString();
   EXPECT_EQ(on(7).catalog().objects(), 2200u);
-  EXPECT_FALSE(on(7).catalog().IsComplete(Id(7, 100)));
+  EXPECT_FALSE(IsComplete(on(7).catalog(), Id(7, 100)));
   Join(8);
   EXPECT_EQ(on(8).catalog().objects(), 2200u);
 }

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "tests/core/meta/is_complete.h"
 #include "tests/core/meta/zookeeper/cluster_fixture.h"
 
 namespace vineyard::meta::zookeeper {
@@ -52,7 +53,7 @@ TEST_F(WipeTest, EverybodyPublishesAgainAndAllSeeTheSame) {
   }
   // Who links may be the first.
   ASSERT_TRUE(Commit(7, Persist{{ArrayTree(7, 1), Linking(7, 3, Id(8, 1))}, /*again=*/true}).ok());
-  EXPECT_FALSE(on(7).catalog().IsComplete(Id(7, 3)));
+  EXPECT_FALSE(IsComplete(on(7).catalog(), Id(7, 3)));
   ASSERT_TRUE(Commit(8, Persist{{ArrayTree(8, 1)}, /*again=*/true}).ok());
   ASSERT_TRUE(Commit(7, PutName{"n", Id(7, 1)}).ok());
   ASSERT_TRUE(Commit(8, PutName{"m", Id(8, 1)}).ok());
@@ -60,7 +61,7 @@ TEST_F(WipeTest, EverybodyPublishesAgainAndAllSeeTheSame) {
   for (uint64_t number : {7, 8}) {
     const Catalog& catalog = on(number).catalog();
     EXPECT_EQ(catalog.objects(), 5u);
-    EXPECT_TRUE(catalog.IsComplete(Id(7, 3)));
+    EXPECT_TRUE(IsComplete(catalog, Id(7, 3)));
     EXPECT_EQ(catalog.FindName("n")->id, Id(7, 1));
     EXPECT_EQ(catalog.FindName("m")->id, Id(8, 1));
     EXPECT_EQ(catalog.instances().size(), 2u);
