@@ -87,7 +87,7 @@ struct Local {
   std::vector<double> puts, gets;
 
   void Measure(vineyard_client* client, int times) {
-    constexpr int kBatch = 50, kGets = 20'000;
+    constexpr int kBatch = 50, kGets = 10'000;
     std::vector<vineyard_id> ids(kBatch);
     for (int i = 0; i < times; ++i) {
       double begin = NowNs();
@@ -145,7 +145,7 @@ int main(int argc, char** argv) {
     Persist("another follows", client, bare.get(), times);
   }
   bare.reset();  // it would try to connect all the time
-  Away(client, &server, is_smoke ? 1 : 8, times);
+  Away(client, &server, is_smoke ? 1 : 8, 10 * times);
   vineyard_client_release(client);
   return 0;
 }
