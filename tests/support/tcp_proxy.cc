@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <future>
 #include <list>
@@ -46,8 +48,19 @@ struct Way {
 struct Pair {
   Fd client, server;
   Way requests = {}, replies = {};
+  std::string begun = {};  // a request that is not whole yet
   bool broken = false;
+  bool frozen = false;
 };
+
+// Of the request in front, with its length; 0: it is not whole yet.
+size_t FrontSize(std::string_view bytes) {
+  uint32_t length = 0;
+  if (bytes.size() < sizeof length) return 0;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  size_t size = sizeof length + ntohl(length);
+  return bytes.size() < size ? 0 : size;
+}
 
 }  // namespace
 
@@ -77,7 +90,17 @@ class TcpProxy::Impl {
       mode_ = mode;
       delay_ns_ = int64_t{delay_ms} * 1'000'000;
       if (mode == Mode::kRefuse) pairs_.clear();
+      if (mode != Mode::kForward) return;
+      for (Pair& pair : pairs_) pair.frozen = false;
     });
+  }
+  void FreezeThese() {
+    Change([this] {
+      for (Pair& pair : pairs_) pair.frozen = true;
+    });
+  }
+  void Watch(OnRequest on_request) {
+    Change([&] { on_request_ = std::move(on_request); });
   }
   void Disconnect() {
     Change([this] { pairs_.clear(); });
@@ -102,7 +125,7 @@ class TcpProxy::Impl {
       if (mode_ != Mode::kFreeze) polled.push_back({listener_.get(), POLLIN, 0});
       int64_t now = MonotonicNs(), next = now + 1'000'000'000;
       for (Pair& pair : pairs_) {
-        if (mode_ == Mode::kFreeze) continue;
+        if (mode_ == Mode::kFreeze || pair.frozen) continue;
         if (!pair.requests.ended) polled.push_back({pair.client.get(), POLLIN, 0});
         if (!pair.replies.ended) polled.push_back({pair.server.get(), POLLIN, 0});
         for (Way* way : {&pair.requests, &pair.replies}) {
@@ -115,10 +138,12 @@ class TcpProxy::Impl {
       if (mode_ == Mode::kFreeze || ending_) continue;
       Accept();
       for (Pair& pair : pairs_) {
-        Move(&pair, &pair.requests, pair.client, pair.server, false);
-        Move(&pair, &pair.replies, pair.server, pair.client, mode_ == Mode::kDropReplies);
+        if (pair.frozen) continue;
+        Move(&pair, &pair.requests, pair.client, pair.server);
+        Move(&pair, &pair.replies, pair.server, pair.client);
       }
       pairs_.remove_if([](const Pair& pair) { return pair.broken; });
+      if (mode_ == Mode::kRefuse) pairs_.clear();
     }
   }
 
@@ -144,12 +169,16 @@ class TcpProxy::Impl {
       if (connect(server.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
         continue;
       }
+      int on = 1;  // else each side waits for the other's acknowledgements
+      for (const Fd* fd : {&client, &server}) {
+        setsockopt(fd->get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      }
       pairs_.push_back({std::move(client), std::move(server)});
     }
   }
 
   // What can be read now, and what is due.
-  void Move(Pair* pair, Way* way, const Fd& from, const Fd& to, bool drop) {
+  void Move(Pair* pair, Way* way, const Fd& from, const Fd& to) {
     char buffer[65536];
     while (!way->ended) {
       ssize_t got = recv(from.get(), buffer, sizeof buffer, MSG_DONTWAIT);
@@ -158,8 +187,12 @@ class TcpProxy::Impl {
         break;
       }
       if (got == 0) way->ended = true;
-      if (got > 0 && !drop) {
-        std::string bytes(buffer, static_cast<size_t>(got));
+      if (got <= 0) continue;
+      std::string bytes(buffer, static_cast<size_t>(got));
+      if (way == &pair->requests) {
+        pair->begun += bytes;
+        TakeRequests(pair);
+      } else if (mode_ != Mode::kDropReplies && mode_ != Mode::kRefuse) {
         way->chunks.push_back({MonotonicNs() + delay_ns_, std::move(bytes)});
       }
     }
@@ -174,6 +207,19 @@ class TcpProxy::Impl {
     if (way->ended && way->chunks.empty()) pair->broken = true;
   }
 
+  void TakeRequests(Pair* pair) {
+    size_t size = 0;
+    for (; (size = FrontSize(pair->begun)) != 0; pair->begun.erase(0, size)) {
+      if (mode_ == Mode::kRefuse) continue;
+      Then then = on_request_ ? on_request_(pair->begun.substr(4, size - 4)) : Then::kPass;
+      if (then != Then::kRefuse) {
+        pair->requests.chunks.push_back({MonotonicNs() + delay_ns_, pair->begun.substr(0, size)});
+      }
+      if (then == Then::kPassAndDropReplies) mode_ = Mode::kDropReplies;
+      if (then == Then::kPassAndRefuse || then == Then::kRefuse) mode_ = Mode::kRefuse;
+    }
+  }
+
   const uint16_t target_port_;
   const Fd listener_, wake_;
   uint16_t port_ = 0;
@@ -181,6 +227,7 @@ class TcpProxy::Impl {
   Mode mode_ = Mode::kForward;
   int64_t delay_ns_ = 0;
   bool ending_ = false;
+  OnRequest on_request_;
   std::list<Pair> pairs_;
 
   std::mutex mutex_;
@@ -198,5 +245,7 @@ void TcpProxy::DropReplies() { impl_->Set(Mode::kDropReplies); }
 void TcpProxy::Delay(int delay_ms) { impl_->Set(Mode::kForward, delay_ms); }
 void TcpProxy::Refuse() { impl_->Set(Mode::kRefuse); }
 void TcpProxy::Disconnect() { impl_->Disconnect(); }
+void TcpProxy::FreezeThese() { impl_->FreezeThese(); }
+void TcpProxy::Watch(OnRequest on_request) { impl_->Watch(std::move(on_request)); }
 
 }  // namespace vineyard::testing

@@ -219,30 +219,31 @@ void ZookeeperService::Serve(Revision from) {
   phase_ = Phase::kCatchingUp;
   follower_.Start(connection_.get(), from);
   WatchFences();
-  Sync(Deadline::Never(), epoch_guard_([this](const vineyard::Status& status) {
-         if (!status.ok()) return Restart(status);
-         phase_ = Phase::kServing;
-         bool is_anew = !std::exchange(loaded_, true) && !ready_;
-         is_first_life_ = false;
-         stale_since_ms_ = 0;
-         last_error_ = OkStatus();
-         pause_ms_ = kFirstPauseMs;
-         writer_.Start(connection_.get(), fence_);
-         housekeeper_.Start(connection_.get(), fence_);
-         Log(LogLevel::kInfo, "metadata: instance %llu, epoch %llu of cluster %s, %llu trees",
-             static_cast<unsigned long long>(self_.number),
-             static_cast<unsigned long long>(self_.epoch), cluster_.c_str(),
-             static_cast<unsigned long long>(catalog_.trees()));
-         // First: to who does not know that it is another, all would look deleted.
-         if (std::exchange(is_new_cluster_, false) && on_new_cluster) on_new_cluster();
-         if (is_anew && on_event) {
-           Event reset;
-           reset.kind = Event::Kind::kReset;
-           reset.revision = follower_.applied();
-           on_event(reset);
-         }
-         if (ready_) std::exchange(ready_, {})(OkStatus());
-       }));
+  auto serve = epoch_guard_([this](const vineyard::Status& status) {
+    if (!status.ok()) return Restart(status);
+    phase_ = Phase::kServing;
+    bool is_anew = !std::exchange(loaded_, true) && !ready_;
+    is_first_life_ = false;
+    stale_since_ms_ = 0;
+    last_error_ = OkStatus();
+    pause_ms_ = kFirstPauseMs;
+    writer_.Start(connection_.get(), fence_);
+    housekeeper_.Start(connection_.get(), fence_);
+    Log(LogLevel::kInfo, "metadata: instance %llu, epoch %llu of cluster %s, %llu trees",
+        static_cast<unsigned long long>(self_.number), static_cast<unsigned long long>(self_.epoch),
+        cluster_.c_str(), static_cast<unsigned long long>(catalog_.trees()));
+    // First: to who does not know that it is another, all would look deleted.
+    if (std::exchange(is_new_cluster_, false) && on_new_cluster) on_new_cluster();
+    if (is_anew && on_event) {
+      Event reset;
+      reset.kind = Event::Kind::kReset;
+      reset.revision = follower_.applied();
+      on_event(reset);
+    }
+    if (ready_) std::exchange(ready_, {})(OkStatus());
+    WakeWaiting();
+  });
+  AddBarrier({Deadline::Never(), std::move(serve), /*is_own=*/true});
 }
 
 void ZookeeperService::Stop() {
@@ -340,7 +341,11 @@ void ZookeeperService::Commit(const Request& request, Change change, const Deadl
 
 void ZookeeperService::Sync(const Deadline& deadline, Synced done) {
   if (phase_ == Phase::kStopped) return Answer(std::move(done), Stopped());
-  barriers_.push_back({deadline, std::move(done)});
+  AddBarrier({deadline, std::move(done)});
+}
+
+void ZookeeperService::AddBarrier(Barrier barrier) {
+  barriers_.push_back(std::move(barrier));
   if (barrier_posted_) return;
   barrier_posted_ = true;
   post_(guard_([this] {
@@ -358,29 +363,38 @@ void ZookeeperService::SendBarriers() {
   auto again = [this, sent] {
     for (Barrier& barrier : *sent) barriers_.push_back(std::move(barrier));
   };
-  connection_->Multi({Op::Check(fence_)}, Deadline::After(10000),
-                     guard_([this, sent, again](const MultiResult& passed) {
-                       if (!passed.status.ok()) {
-                         again();  // until a new epoch, or their deadlines
-                         if (passed.failed == 0)
-                           Restart({Code::kUnavailable, "the epoch of this instance is over"});
-                         return;
-                       }
-                       follower_.ReadHead(Deadline::After(10000),
-                                          guard_([this, sent, again](Result<Revision> head) {
-                                            if (!head.ok()) return again();
-                                            for (Barrier& barrier : *sent) {
-                                              WaitFor(*head, barrier.deadline,
-                                                      std::move(barrier.done));
-                                            }
-                                          }));
-                     }));
+  connection_->Multi(
+      {Op::Check(fence_)}, Deadline::After(10000),
+      guard_([this, sent, again](const MultiResult& passed) {
+        if (!passed.status.ok()) {
+          again();  // until a new epoch, or their deadlines
+          if (passed.failed == 0)
+            Restart({Code::kUnavailable, "the epoch of this instance is over"});
+          return;
+        }
+        follower_.ReadHead(
+            Deadline::After(10000), guard_([this, sent, again](Result<Revision> head) {
+              if (!head.ok()) return again();
+              for (Barrier& barrier : *sent) {
+                Await({*head, barrier.deadline, std::move(barrier.done), barrier.is_own});
+              }
+            }));
+      }));
 }
 
 void ZookeeperService::WaitFor(Revision revision, const Deadline& deadline, Synced done) {
-  if (phase_ == Phase::kStopped) return Answer(std::move(done), Stopped());
-  if (revision <= follower_.applied()) return Answer(std::move(done), OkStatus());
-  waiting_.push_back({revision, deadline, std::move(done)});
+  Await({revision, deadline, std::move(done)});
+}
+
+void ZookeeperService::Await(Waiting wait) {
+  if (phase_ == Phase::kStopped) return Answer(std::move(wait.done), Stopped());
+  if (IsReached(wait)) return Answer(std::move(wait.done), OkStatus());
+  waiting_.push_back(std::move(wait));
+}
+
+// What was loaded is not shown before the owner knows of it: it still shows others what it had been told before.
+bool ZookeeperService::IsReached(const Waiting& wait) const {
+  return wait.revision <= follower_.applied() && (loaded_ || wait.is_own);
 }
 
 void ZookeeperService::OnApplied(const Entry& entry) {
@@ -389,9 +403,8 @@ void ZookeeperService::OnApplied(const Entry& entry) {
 }
 
 void ZookeeperService::WakeWaiting() {
-  Revision applied = follower_.applied();
-  std::erase_if(waiting_, [&](Waiting& wait) {
-    if (wait.revision > applied) return false;
+  std::erase_if(waiting_, [this](Waiting& wait) {
+    if (!IsReached(wait)) return false;
     Answer(std::move(wait.done), OkStatus());
     return true;
   });

@@ -59,14 +59,17 @@ class ZookeeperService : public Service {
   void Stop() override;
 
  private:
+  // `is_own`: this service's, that wants to know when what it loaded is as of now.
   struct Barrier {
     Deadline deadline;
     Synced done;
+    bool is_own = false;
   };
   struct Waiting {
     Revision revision;
     Deadline deadline;
     Synced done;
+    bool is_own = false;
   };
   struct Suspect {
     uint64_t epoch = 0;
@@ -81,7 +84,10 @@ class ZookeeperService : public Service {
   void Load();
   void Serve(Revision from);
   void Restart(const vineyard::Status& why);
+  void AddBarrier(Barrier barrier);
   void SendBarriers();
+  void Await(Waiting wait);
+  bool IsReached(const Waiting& wait) const;
   void OnApplied(const Entry& entry);
   void WakeWaiting();
   void WatchFences();
@@ -110,7 +116,7 @@ class ZookeeperService : public Service {
 
   enum class Phase { kConnecting, kJoining, kLoading, kCatchingUp, kServing, kStopped };
   Phase phase_ = Phase::kConnecting;
-  bool loaded_ = false;
+  bool loaded_ = false;          // and the owner was told
   bool is_new_cluster_ = false;  // and nobody was told
   Revision seen_;                // to be followed from; {}: from the head
   // No daemon of this number has written to this cluster before: there is nothing to be looked for.

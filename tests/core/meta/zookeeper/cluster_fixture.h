@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -35,7 +36,10 @@ class ClusterTest : public ::testing::Test {
       }
     };
   }
-  void TearDown() override { services_.clear(); }
+  void TearDown() override {
+    services_.clear();
+    stranger_ = nullptr;
+  }
 
   void Join(uint64_t number) { Keep(number, cluster_.Join(number, &loop_)); }
   // The next daemon of an instance.
@@ -75,6 +79,38 @@ class ClusterTest : public ::testing::Test {
     loop_.RunUntil([&] { return answer.has_value(); });
     return answer ? *answer : Internal("no answer");
   }
+  // Somebody else, who is no instance.
+  Connection& Stranger() {
+    if (stranger_ == nullptr) {
+      auto opened = Connection::Open(
+          {SharedServer().address(), 2000},
+          [this](std::function<void()> what) { loop_.Post(std::move(what)); }, [](State) {});
+      EXPECT_TRUE(opened.ok());
+      stranger_ = std::move(*opened);
+    }
+    return *stranger_;
+  }
+  bool HasNode(const std::string& path) {
+    std::optional<vineyard::Status> found;
+    Stranger().Exists(path, Soon(), [&](const Result<Stat>& stat) { found = stat.status(); });
+    loop_.RunUntil([&] { return found.has_value(); });
+    EXPECT_TRUE(found && (found->ok() || found->code() == Code::kNotFound));
+    return found && found->ok();
+  }
+  // Persists at this instance, from this counter on, until what is in front of this generation's end can not be
+  // read any more; how many trees that took. REQUIRES: a log with small limits.
+  uint64_t PersistUntilTrimmed(uint64_t number, uint64_t counter, uint64_t generation) {
+    uint64_t trees = 0;
+    auto end = std::chrono::steady_clock::now() + testing::kPatience;
+    while (HasNode(paths_.Generation(generation)) && !HasFatalFailure()) {
+      if (std::chrono::steady_clock::now() > end) {
+        ADD_FAILURE() << "it was not trimmed";
+        break;
+      }
+      PersistArray(number, counter + 2 * trees++);
+    }
+    return trees;
+  }
   void PersistArray(uint64_t number, uint64_t counter) {
     auto done = Commit(number, Persist{{ArrayTree(number, counter)}});
     ASSERT_TRUE(done.ok()) << done.status().ToString();
@@ -82,8 +118,10 @@ class ClusterTest : public ::testing::Test {
 
   testing::Loop loop_;
   RealCluster cluster_;
+  Paths paths_{cluster_.prefix()};
   std::map<uint64_t, std::unique_ptr<ZookeeperService>> services_;
   std::map<uint64_t, std::vector<Event>> events_;
+  std::unique_ptr<Connection> stranger_;
 };
 
 }  // namespace vineyard::meta::zookeeper

@@ -17,15 +17,8 @@ class FaultTest : public ClusterTest {
  protected:
   // Somebody else's hands in the cluster.
   vineyard::Status Meddle(std::vector<Op> ops) {
-    if (stranger_ == nullptr) {
-      auto opened = Connection::Open(
-          {cluster_.servers_, 2000},
-          [this](std::function<void()> what) { loop_.Post(std::move(what)); }, [](State) {});
-      EXPECT_TRUE(opened.ok());
-      stranger_ = std::move(*opened);
-    }
     std::optional<vineyard::Status> made;
-    stranger_->Multi(std::move(ops), Soon(), [&](const MultiResult& done) { made = done.status; });
+    Stranger().Multi(std::move(ops), Soon(), [&](const MultiResult& done) { made = done.status; });
     loop_.RunUntil([&] { return made.has_value(); });
     return made ? *made : Internal("no answer");
   }
@@ -33,8 +26,6 @@ class FaultTest : public ClusterTest {
     loop_.RunUntil(
         [until = MonotonicNs() + int64_t{ms} * 1'000'000] { return MonotonicNs() > until; });
   }
-  Paths paths_{cluster_.prefix()};
-  std::unique_ptr<Connection> stranger_;
 };
 
 // ---- strangers -----------------------------------------------------------------------------------

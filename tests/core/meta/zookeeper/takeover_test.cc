@@ -30,11 +30,19 @@ class TakeoverTest : public ClusterTest {
     options.seen = seen;
     return options;
   }
+  using Then = testing::TcpProxy::Then;
+  // Of all that is asked for it, the multi that does it.
+  static bool IsChange(std::string_view request) {
+    constexpr std::string_view kMulti("\0\0\0\x0e", 4);
+    return request.substr(4, 4) == kMulti && request.find("/e-") != request.npos;
+  }
   // Sends a change whose answer gets lost, lets the next daemon take over, and asks that one.
   Result<Outcome> CommittedByTheDead(const Change& change,
                                      const std::function<bool()>& is_visible) {
     Request request{{77, ++number_}, false, on(8).applied()};
-    proxy_.DropReplies();
+    proxy_.Watch([](std::string_view request) {
+      return IsChange(request) ? Then::kPassAndDropReplies : Then::kPass;
+    });
     auto lost = Begin(&on(8), change, request);
     loop_.RunUntil(is_visible);
     EXPECT_FALSE(lost->has_value());
@@ -58,6 +66,36 @@ TEST_F(TakeoverTest, APersistIsAnsweredAsItWas) {
   EXPECT_EQ(Commit(8, Persist{{ArrayTree(8, 5)}}).status().code(), Code::kExists);
 }
 
+TEST_F(TakeoverTest, ADeleteIsAnsweredAsItWas) {
+  auto answer = CommittedByTheDead(Delete{{Id(8, 1)}},
+                                   [&] { return !on(7).catalog().HomeOf(Id(8, 1)).has_value(); });
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->value, 2u);
+  EXPECT_EQ(Commit(8, Delete{{Id(8, 1)}}).status().code(), Code::kNotFound);
+}
+
+TEST_F(TakeoverTest, ANameIsPutOnceAlsoWhenItWasMovedSince) {
+  auto answer = CommittedByTheDead(PutName{"new", Id(8, 1)},
+                                   [&] { return on(7).catalog().FindName("new").has_value(); });
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->value, on(8).catalog().FindName("new")->revision);
+  EXPECT_EQ(answer->id, Id(8, 1));
+  ASSERT_TRUE(Commit(7, PutName{"new", Id(8, 3), /*replace=*/true}).ok());
+  auto repeated = Commit(8, PutName{"new", Id(8, 1)}, {{77, number_}, true, answer->revision});
+  ASSERT_TRUE(repeated.ok()) << repeated.status().ToString();
+  EXPECT_EQ(repeated->value, answer->value);
+  ASSERT_TRUE(Sync(8).ok());
+  EXPECT_EQ(on(8).catalog().FindName("new")->id, Id(8, 3)) << "it was not put again";
+}
+
+TEST_F(TakeoverTest, ANameIsDroppedOnce) {
+  auto answer = CommittedByTheDead(DropName{"old"},
+                                   [&] { return !on(7).catalog().FindName("old").has_value(); });
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->id, Id(8, 1));
+  EXPECT_EQ(Commit(8, DropName{"old"}).status().code(), Code::kNotFound);
+}
+
 TEST_F(TakeoverTest, WhatTheDeadHadOnItsWayIsFencedAndDoneByTheNext) {
   Request request{{77, 1}, false, on(8).applied()};
   proxy_.Freeze();
@@ -73,6 +111,38 @@ TEST_F(TakeoverTest, WhatTheDeadHadOnItsWayIsFencedAndDoneByTheNext) {
   PersistArray(7, 1);
   ASSERT_TRUE(Sync(7).ok());
   EXPECT_EQ(on(7).catalog().FindName("late")->revision, answer->value);
+}
+
+TEST_F(TakeoverTest, WhoAsksIsAnsweredBehindWhatTheDaemonItselfIsTold) {
+  dead_.push_back(std::move(services_[8]));
+  ASSERT_TRUE(Commit(7, PutName{"n", Id(8, 1)}).ok());
+  // The shared memory of its instance shows what the dead one knew until the daemon is told.
+  std::vector<std::string> told;
+  Keep(8, cluster_.Begin(OptionsOfNext({}), &loop_, [&](const vineyard::Status& status) {
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    told.emplace_back("ready");
+  }));
+  on(8).Sync(Soon(), [&](const vineyard::Status& status) {
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    told.emplace_back("synced");
+  });
+  loop_.RunUntil([&] { return told.size() == 2; });
+  EXPECT_THAT(told, ::testing::ElementsAre("ready", "synced"));
+}
+
+TEST_F(TakeoverTest, OfWhatWasTrimmedNothingIsGuessed) {
+  Revision seen = on(8).applied();
+  dead_.push_back(std::move(services_[8]));
+  cluster_.log_.entries = 20;
+  cluster_.log_.keep_seconds = 0;
+  Join(9);
+  uint64_t trees = PersistUntilTrimmed(9, 1, seen.generation);
+  TakeOver(8, OptionsOfNext(seen));
+  EXPECT_EQ(on(8).catalog().trees(), 2 + trees);
+  auto answer = Commit(8, PutName{"n", Id(8, 1)}, {{5, 1}, /*repeated=*/true, seen});
+  EXPECT_EQ(answer.status().code(), Code::kUnknown);
+  EXPECT_FALSE(on(8).catalog().FindName("n").has_value());
+  EXPECT_TRUE(Commit(8, PutName{"n", Id(8, 1)}).ok());
 }
 
 TEST_F(TakeoverTest, AFirstDaemonKnowsThatNothingWasSentBefore) {
