@@ -18,6 +18,11 @@ constexpr int64_t kOwnMs = 30'000;
 
 }  // namespace
 
+Status NotAsked(const Status& why, bool is_repeat) {
+  if (!is_repeat) return why;
+  return {Code::kUnknown, why.text() + "; the daemon before this one may have applied it"};
+}
+
 Cluster::Cluster(store::Store* store, meta::Service* service, shm::StateFile* state)
     : store_(store),
       service_(service),

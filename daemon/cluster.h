@@ -39,6 +39,9 @@ struct Call {
   Deadline deadline = Deadline::Never();
 };
 
+// Why a change was not looked at. Of a repeat: whoever got it first may have done it.
+Status NotAsked(const Status& why, bool is_repeat);
+
 // How far a call came.
 struct Step {
   enum class Kind {

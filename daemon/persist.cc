@@ -97,10 +97,11 @@ Step Cluster::PutGlobal(const Call& call, const Tree& tree, const store::Foreign
 // ---- a job ---------------------------------------------------------------------------------------
 
 void Cluster::Run(const JobPtr& job) {
+  bool is_repeat = job->call.repeated && job->put.id == kInvalidId;
   if (job->call.deadline.passed()) {
-    return Fail(job, {Code::kUnavailable,
-                      "persist: another persist of the same objects did not end "
-                      "before the deadline"});
+    Status late(Code::kUnavailable,
+                "persist: another persist of the same objects did not end before the deadline");
+    return Fail(job, NotAsked(late, is_repeat));
   }
   job->to = std::min(job->from + kRootsAtOnce, job->roots.size());
   TreeGrower grower(store_, service_->self().number,
@@ -117,8 +118,8 @@ void Cluster::Run(const JobPtr& job) {
       std::string whose = id == root ? "" : "member of object " + PrintId(root) + ": ";
       return Fail(job, NotFound("persist: " + whose + Unknown(id)));
     }
-    return Sync(job->call.deadline, [this, job](const Status& status) {
-      if (!status.ok()) return Fail(job, status);
+    return Sync(job->call.deadline, [this, job, is_repeat](const Status& status) {
+      if (!status.ok()) return Fail(job, NotAsked(status, is_repeat));
       job->call.synced = true;
       Run(job);
     });

@@ -243,7 +243,11 @@ bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHea
                                        deadline_ns](const Status& status) {
         if (session->closed()) return;
         if (status.ok()) return ServeOrGrow(session, header, body, deadline_ns, /*synced=*/true);
-        session->Answer(header, wire::EncodeError(status));
+        auto type = static_cast<wire::MessageType>(header.type);
+        // A put that was done is in the store.
+        bool is_repeat = (header.flags & wire::kRepeated) != 0 && wire::IsMutating(type) &&
+                         type != wire::MessageType::kPut;
+        session->Answer(header, wire::EncodeError(NotAsked(status, is_repeat)));
       });
       break;
     case Reply::Kind::kPark:

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/capi/fixture.h"
+#include "tests/support/tcp_proxy.h"
 #include "tests/support/zookeeper_server.h"
 
 namespace vineyard::testing {
@@ -71,6 +72,14 @@ inline void WaitUntilStale(vineyard_client* client) {
     poll(nullptr, 0, 5);
   }
 }
+
+// A daemon whose link to the server can be cut, and its clients' not.
+struct Side {
+  Side(const std::string& socket, uint16_t port)
+      : proxy(port), member(socket, "zookeeper://" + proxy.address() + "/test") {}
+  TcpProxy proxy;
+  Member member;
+};
 
 class ClusterTest : public ::testing::Test {
  protected:

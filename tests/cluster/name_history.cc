@@ -55,6 +55,7 @@ std::optional<State> Seen(const NameOp& op, State state) {
   if (op.revision != 0 && !Bind(&state, op.revision)) return std::nullopt;
   if (op.outcome != Outcome::kRefused) return state;
   // The refusal has to be right.
+  if (op.kind == Kind::kDrop && state.id == 0) return state;  // there is nothing to drop
   if (op.expect != NameOp::kNoRevision) {
     uint64_t revision = state.id == 0 ? 0 : state.revision;
     bool is_known = state.id == 0 || revision != 0;

@@ -75,7 +75,8 @@ TEST(NameHistory, OneAfterAnother) {
                      Read(2, 7, 8).Saw(10, 1), Replace(2, 9, 10, 11).Done(2),
                      Put(1, 11, 12, 10).Expecting(2).Done(3),
                      Put(2, 13, 14, 11).Expecting(2).Refused(10, 3), Drop(1, 15, 16).Saw(0),
-                     Drop(2, 17, 18).Refused(0), Put(2, 19, 20, 11).Expecting(0).Done(9)}),
+                     Drop(2, 17, 18).Refused(0), Drop(2, 17, 18).Expecting(0).Refused(0),
+                     Put(2, 19, 20, 11).Expecting(0).Done(9)}),
               IsEmpty());
 }
 

@@ -196,6 +196,7 @@ class TcpProxy::Impl {
         way->chunks.push_back({MonotonicNs() + delay_ns_, std::move(bytes)});
       }
     }
+    if (pair->frozen) return;
     int64_t now = MonotonicNs();
     while (!way->chunks.empty() && way->chunks.front().due_ns <= now) {
       const std::string& bytes = way->chunks.front().bytes;
@@ -215,6 +216,7 @@ class TcpProxy::Impl {
       if (then != Then::kRefuse) {
         pair->requests.chunks.push_back({MonotonicNs() + delay_ns_, pair->begun.substr(0, size)});
       }
+      if (then == Then::kFreeze) pair->frozen = true;
       if (then == Then::kPassAndDropReplies) mode_ = Mode::kDropReplies;
       if (then == Then::kPassAndRefuse || then == Then::kRefuse) mode_ = Mode::kRefuse;
     }

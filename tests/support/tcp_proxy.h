@@ -36,6 +36,7 @@ class TcpProxy {
     kPassAndDropReplies,  // DropReplies() from here on
     kPassAndRefuse,       // Refuse() from here on
     kRefuse,              // likewise, and this one is lost
+    kFreeze,              // it and what is behind it on its connection, as by FreezeThese()
   };
   // Without its length: four bytes that number it, four of its type, paths as they are.
   using OnRequest = std::function<Then(std::string_view request)>;

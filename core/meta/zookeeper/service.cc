@@ -333,6 +333,9 @@ void ZookeeperService::Commit(const Request& request, Change change, const Deadl
                "changes nothing until it is updated"};
   }
   if (!refusal.ok()) {
+    if (request.repeated) {
+      refusal = {Code::kUnknown, refusal.text() + "; the change may have been applied before"};
+    }
     post_([done = std::move(done), refusal] { done(refusal); });
     return;
   }
