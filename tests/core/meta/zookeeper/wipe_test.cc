@@ -71,6 +71,35 @@ TEST_F(WipeTest, EverybodyPublishesAgainAndAllSeeTheSame) {
   PersistArray(7, 5);
 }
 
+TEST_F(WipeTest, WhatWasPublishedAgainInAnyOrderIsLinkedOnceAndCanBeDeleted) {
+  JoinWiped(7);
+  JoinWiped(8);
+  for (int round = 1; round <= 2; ++round) {
+    bool is_home_first = round == 1;
+    server_.Wipe();
+    loop_.RunUntil([&] { return new_clusters_[7] == round && new_clusters_[8] == round; });
+    auto publish = [&](uint64_t number) {
+      std::string tree = number == 8 ? ArrayTree(8, 1) : Linking(7, 3, Id(8, 1));
+      ASSERT_TRUE(Commit(number, Persist{{tree}, /*again=*/true}).ok());
+      ASSERT_TRUE(Sync(15 - number).ok());
+    };
+    publish(is_home_first ? 8 : 7);
+    publish(is_home_first ? 7 : 8);
+    for (uint64_t number : {7, 8}) {
+      EXPECT_TRUE(on(number).catalog().IsComplete(Id(7, 3)));
+      EXPECT_EQ(Commit(number, Delete{{Id(8, 1)}}).status().code(), Code::kInUse);
+    }
+    ASSERT_TRUE(Commit(8, Delete{{Id(7, 3)}}).ok());
+    ASSERT_TRUE(Commit(7, Delete{{Id(8, 1)}}).ok()) << "nothing is left under it";
+    ASSERT_TRUE(Sync(8).ok());
+    EXPECT_EQ(on(7).catalog().objects() + on(8).catalog().objects(), 0u);
+    Join(9);
+    EXPECT_EQ(on(9).catalog().objects(), 0u);
+    on(9).Stop();
+    services_.erase(9);
+  }
+}
+
 TEST_F(WipeTest, WhatWasOnItsWayIntoTheLostClusterIsNotGuessed) {
   JoinWiped(7);
   PersistArray(7, 1);
