@@ -252,11 +252,10 @@ bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHea
       break;
     case Reply::Kind::kPark:
       if (inquiry.deadline.passed()) {
-        session->Answer(header,
-                        wire::EncodeError(
-                            {Code::kUnavailable,
-                             "another change of the same objects did not end before the deadline; "
-                             "nothing was changed"}));
+        Status late(Code::kUnavailable,
+                    "another change of the same objects did not end before the deadline");
+        bool is_repeat = (header.flags & wire::kRepeated) != 0;
+        session->Answer(header, wire::EncodeError(NotAsked(late, is_repeat)));
         break;
       }
       cluster_.Park(inquiry.deadline,

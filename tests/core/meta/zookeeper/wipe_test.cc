@@ -86,7 +86,7 @@ TEST_F(WipeTest, WhatWasPublishedAgainInAnyOrderIsLinkedOnceAndCanBeDeleted) {
     publish(is_home_first ? 8 : 7);
     publish(is_home_first ? 7 : 8);
     for (uint64_t number : {7, 8}) {
-      EXPECT_TRUE(on(number).catalog().IsComplete(Id(7, 3)));
+      EXPECT_TRUE(IsComplete(on(number).catalog(), Id(7, 3)));
       EXPECT_EQ(Commit(number, Delete{{Id(8, 1)}}).status().code(), Code::kInUse);
     }
     ASSERT_TRUE(Commit(8, Delete{{Id(7, 3)}}).ok());
