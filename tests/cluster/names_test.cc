@@ -178,46 +178,44 @@ class NamesTest : public ::testing::Test {
 
   // One time of trouble, after which all is as it should be.
   void Trouble() {
-    bool is_killed[2] = {false, false};
-    bool is_server_killed = random_() % 6 == 0;
-    for (Side* side : {&a_, &b_}) {
-      switch (random_() % 6) {
-        case 0:
-          side->proxy.Disconnect();
-          break;
-        case 1:
-          side->proxy.DropReplies();
-          break;
-        case 2:
-          side->proxy.Freeze();
-          break;
-        case 3:
-          side->proxy.Refuse();
-          break;
-        case 4:
-          side->proxy.Delay(static_cast<int>(random_() % 100));
-          break;
-        default:
-          break;
-      }
+    enum class Fate { kRuns, kKilled, kStopped };
+    auto fate = [this](uint64_t of) {
+      uint64_t what = random_() % of;
+      return what == 0 ? Fate::kKilled : what == 1 ? Fate::kStopped : Fate::kRuns;
+    };
+    Fate server = fate(10), daemons[2] = {fate(6), fate(6)};
+    Side* const sides[2] = {&a_, &b_};
+    bool is_torn[2] = {false, false};  // its link has lost some bytes
+    for (int i : {0, 1}) {
+      TcpProxy& proxy = sides[i]->proxy;
+      uint64_t what = random_() % 7;
+      if (what == 0) proxy.Disconnect();
+      if (what == 1) proxy.DropReplies();
+      if (what == 2) proxy.Freeze();
+      if (what == 3) proxy.FreezeThese();  // what is on its way may come when its daemon is dead
+      if (what == 4) proxy.Refuse();
+      if (what == 5) proxy.Delay(static_cast<int>(random_() % 100));
+      is_torn[i] = what == 1;
     }
     Wait(300);
     for (int i : {0, 1}) {
-      is_killed[i] = random_() % 4 == 0;
-      if (is_killed[i]) kill((i == 0 ? a_ : b_).member.daemon->daemon(), SIGKILL);
+      pid_t daemon = sides[i]->member.daemon->daemon();
+      if (daemons[i] == Fate::kKilled) kill(daemon, SIGKILL);
+      if (daemons[i] == Fate::kStopped) kill(daemon, SIGSTOP);
     }
-    if (is_server_killed) server_.Kill();
+    if (server == Fate::kKilled) server_.Kill();
+    if (server == Fate::kStopped) server_.Stop();
     // Sometimes for longer than a session lasts.
     Wait(random_() % 6 == 0 ? 5000 : 500);
-    if (is_server_killed) server_.Restart();
-    for (Side* side : {&a_, &b_}) {
-      side->proxy.Disconnect();  // what lost some of its bytes is over
-      side->proxy.Forward();
-    }
+    if (server == Fate::kKilled) server_.Restart();
+    if (server == Fate::kStopped) server_.Continue();
     for (int i : {0, 1}) {
-      Member& member = (i == 0 ? a_ : b_).member;
-      if (is_killed[i]) {
-        EXPECT_TRUE(member.daemon->WaitUntilReady());
+      if (is_torn[i]) sides[i]->proxy.Disconnect();
+      sides[i]->proxy.Forward();
+      Vineyardd& daemon = *sides[i]->member.daemon;
+      if (daemons[i] == Fate::kStopped) kill(daemon.daemon(), SIGCONT);
+      if (daemons[i] == Fate::kKilled) {
+        EXPECT_TRUE(daemon.WaitUntilReady());
       }
     }
     Wait(500);
