@@ -51,7 +51,7 @@ class Service {
   // After this the catalog shows everything that was committed anywhere before the call. kUnavailable when the
   // cluster can not be asked before the deadline.
   virtual void Sync(const Deadline& deadline, Synced done) = 0;
-  // Once the catalog is at least that far. kTimeout; kNotFound when the revision is none of this cluster's.
+  // Once the catalog is at least that far. kTimeout; kNotFound where it is known to be of another log.
   virtual void WaitFor(Revision revision, const Deadline& deadline, Synced done) = 0;
 
   // Every 10 to 100 ms, so that deadlines pass.

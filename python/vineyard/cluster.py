@@ -54,8 +54,9 @@ def _position(token: Any) -> tuple[int, int]:
 class Watch:
     """Changes of the cluster, in their order, by a connection of its own: an iterator of :class:`Event`.
 
-    It ends when nothing happened for its ``timeout``; iterating again goes on. None is left out, also when
-    the daemon is restarted meanwhile. ``kind`` is one of ``created``, ``deleted`` (of an object that was
+    It ends when nothing happened for its ``timeout``; iterating again goes on. None is left out in silence:
+    a daemon that was restarted does not know what happened before it began, and says ``compacted`` to whoever has
+    not read that far. ``kind`` is one of ``created``, ``deleted`` (of an object that was
     persisted, with what is below it), ``named``, ``dropped``, ``joined``, ``lost``, ``forgotten`` (of an
     instance), ``labelled``, and ``compacted``: what happened up to there is not known any more, list anew.
 

@@ -140,7 +140,8 @@ VINEYARD_API int32_t vineyard_name_get_with(vineyard_client* client, const char*
 #define VINEYARD_EVENT_COMPACTED 9 /* what happened up to here is not known any more: list anew */
 
 /* Follows the changes of the cluster over a connection of its own, which is made again when the daemon was
- * restarted: no event is left out. Thread-compatible; belongs to the process that opened it. Its client is to
+ * restarted. No event is left out in silence: the next daemon does not know what happened before it began, and says
+ * VINEYARD_EVENT_COMPACTED to whoever has not read that far. Thread-compatible; belongs to the process that opened it. Its client is to
  * be closed after it: a watch of a closed client is VINEYARD_E_INVALID. */
 typedef struct vineyard_watch vineyard_watch;
 
