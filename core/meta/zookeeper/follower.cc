@@ -117,7 +117,10 @@ void Follower::OnEntry(uint64_t index, Result<Node> node) {
   if (found == slots_.end() || found->second.state != Slot::State::kAsked)
     return;  // offered meanwhile
   Slot& slot = found->second;
-  if (!node.ok()) {
+  if (node.status().code() == Code::kPermission) {
+    LeaveOut(paths_->Entry(generation_, index), node.status());
+    ReadTrees(index);
+  } else if (!node.ok()) {
     // Of those behind the next one nothing is learnt; and what could not be asked may be there: Tick() reads on.
     if (index != next_ || node.status().code() != Code::kNotFound) {
       slots_.erase(found);
@@ -138,6 +141,16 @@ void Follower::OnEntry(uint64_t index, Result<Node> node) {
   Settle();
 }
 
+// What others may do is not known any more: so this one changes nothing.
+void Follower::LeaveOut(const std::string& what, const vineyard::Status& why) {
+  Log(LogLevel::kError,
+      "metadata: %s can not be read: %s; it is left out, and nothing is changed from here: start "
+      "all daemons of a "
+      "cluster with the same --meta-auth",
+      what.c_str(), why.text().c_str());
+  owner_.on_read_only();
+}
+
 void Follower::ReadTrees(uint64_t index) {
   Slot& slot = slots_[index];
   slot.state = Slot::State::kReading;
@@ -153,6 +166,8 @@ void Follower::ReadTrees(uint64_t index) {
                        --reading.unread;
                        if (node.ok()) {
                          reading.trees[id] = std::move(node->data);
+                       } else if (node.status().code() == Code::kPermission) {
+                         LeaveOut("object or instance " + PrintId(id), node.status());
                        } else if (node.status().code() != Code::kNotFound) {
                          // The connection; all is read again from the entry on.
                          slots_.erase(slots_.find(index), slots_.end());
@@ -331,22 +346,21 @@ void Follower::OnLog(Result<Node> node) {
 
 void Follower::NextGeneration() {
   leaving_ = true;
-  RefreshLog(guard_([this](const vineyard::Status& status) {
-    if (!status.ok()) {
-      leaving_ = false;  // Tick() reads on
-      return;
-    }
-    if (log_.oldest > generation_) return;  // on_compacted was called
-    connection_->GetChildren(paths_->Log(), Soon(), guard_([this](Result<Children> children) {
-                               leaving_ = false;
-                               if (!children.ok()) return;
-                               uint64_t next = UINT64_MAX;
+  connection_->GetChildren(paths_->Log(), Soon(), guard_([this](Result<Children> children) {
+                             uint64_t next = UINT64_MAX;
+                             if (children.ok()) {
                                for (const std::string& name : children->names) {
                                  auto number = NumberOf(name);
                                  if (number && *number > generation_)
                                    next = std::min(next, *number);
                                }
-                               if (next == UINT64_MAX) return;
+                             }
+                             // Behind the list: what was trimmed before it can not have been skipped.
+                             RefreshLog(guard_([this, next](const vineyard::Status& status) {
+                               if (status.ok() && log_.oldest > generation_)
+                                 return;          // on_compacted was called
+                               leaving_ = false;  // Tick() reads on
+                               if (!status.ok() || next == UINT64_MAX) return;
                                generation_ = next;
                                next_ = there_ = 0;
                                slots_.clear();
@@ -354,7 +368,7 @@ void Follower::NextGeneration() {
                                owner_.on_applied({});
                                ReadOn();
                              }));
-  }));
+                           }));
 }
 
 // ---- once a second -------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ void Housekeeper::Start(Connection* connection, std::string fence) {
   Stop();
   connection_ = connection;
   fence_ = std::move(fence);
+  Reap(follower_->log().oldest);  // what others left behind
 }
 
 void Housekeeper::Stop() {
@@ -33,6 +34,14 @@ void Housekeeper::Stop() {
 
 void Housekeeper::OnDropped(uint64_t generation, std::string name) {
   dropped_.emplace_back(generation, std::move(name));
+  // Whoever raised `oldest` takes these. What it leaves behind when it dies is found by the next one that loads.
+  while (!busy_ && !dropped_.empty() && dropped_.front().first < follower_->log().oldest)
+    dropped_.pop_front();
+}
+
+void Housekeeper::OnLoaded(std::vector<std::pair<uint64_t, std::string>> dropped) {
+  std::sort(dropped.begin(), dropped.end());
+  dropped_.assign(std::make_move_iterator(dropped.begin()), std::make_move_iterator(dropped.end()));
 }
 
 void Housekeeper::OnWritten(uint64_t generation, uint64_t entry) {

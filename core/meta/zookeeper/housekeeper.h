@@ -37,6 +37,8 @@ class Housekeeper {
   void OnWritten(uint64_t generation, uint64_t entry);
   // A name was dropped in this generation.
   void OnDropped(uint64_t generation, std::string name);
+  // All that are dropped and still have a node.
+  void OnLoaded(std::vector<std::pair<uint64_t, std::string>> dropped);
 
  private:
   void Rotate();

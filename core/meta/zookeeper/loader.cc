@@ -87,7 +87,10 @@ void Loader::Keep(const std::string& path, Node node) {
     }
     ASSIGN_OR_RETURN(NameNode name, DecodeName(node.data));
     if (EscapeName(name.name) != base) return Corrupt("name: it is not its node's");
-    if (name.id == kInvalidId) return OkStatus();  // dropped
+    if (name.id == kInvalidId) {
+      dropped_.emplace_back(name.generation, std::move(name.name));
+      return OkStatus();
+    }
     Name value{name.id, NameRevision(name.generation, node.stat.version)};
     return catalog_->Apply(Effect(NamePut{std::move(name.name), value}));
   };

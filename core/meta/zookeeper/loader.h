@@ -5,6 +5,8 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/meta/catalog.h"
 #include "core/meta/zookeeper/connection.h"
@@ -19,6 +21,9 @@ class Loader {
   // the connection.
   Loader(Connection* connection, const Paths* paths, Catalog* catalog,
          std::function<void(vineyard::Status)> done);
+
+  // Names that are free again and still have a node, with the generation in which they were dropped.
+  std::vector<std::pair<uint64_t, std::string>> TakeDropped() { return std::move(dropped_); }
 
  private:
   enum class What { kPlaces, kTrees, kNames };
@@ -37,6 +42,7 @@ class Loader {
   What what_ = What::kPlaces;
   std::deque<std::string> folders_, nodes_;  // still to list, still to read
   size_t under_way_ = 0;
+  std::vector<std::pair<uint64_t, std::string>> dropped_;
 };
 
 }  // namespace vineyard::meta::zookeeper

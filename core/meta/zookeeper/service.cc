@@ -43,6 +43,7 @@ ZookeeperService::ZookeeperService(ServiceOptions options, Post post, Ready read
                    post_(epoch_guard_([this] {
                      Log(LogLevel::kWarning,
                          "metadata: the log was trimmed; everything is read again");
+                     seen_ = {};
                      Load();
                    }));
                  },
@@ -141,10 +142,11 @@ void ZookeeperService::Restart(const vineyard::Status& why) {
   epoch_guard_.Renew();
   writer_.Stop();
   housekeeper_.Stop();
+  TakeBackBarriers();
   follower_.Stop();
   join_.reset();
   loader_.reset();
-  fences_watched_ = false;
+  fences_watched_ = look_again_ = false;
   suspects_.clear();
   phase_ = Phase::kConnecting;
   // Whoever called this may be a callback of the connection, which has to live until it returns.
@@ -196,6 +198,7 @@ void ZookeeperService::Load() {
   housekeeper_.Stop();
   // What is known is served until all is known anew.
   loading_ = std::make_unique<Catalog>();
+  TakeBackBarriers();
   follower_.Reset(connection_.get());
   follower_.ReadHead(Deadline::After(10000), epoch_guard_([this](Result<Revision> head) {
                        if (!head.ok()) return Restart(head.status());
@@ -204,10 +207,9 @@ void ZookeeperService::Load() {
                            epoch_guard_([this, head = *head](const vineyard::Status& status) {
                              post_(epoch_guard_([this] { loader_.reset(); }));
                              if (!status.ok()) return Restart(status);
+                             housekeeper_.OnLoaded(loader_->TakeDropped());
                              catalog_.TakeFrom(loading_.get());
-                             // Once: if that place was trimmed, this comes again.
-                             Revision seen = std::exchange(seen_, {});
-                             Revision from = seen != Revision{} && seen < head ? seen : head;
+                             Revision from = seen_ != Revision{} && seen_ < head ? seen_ : head;
                              writer_.OnLoaded(is_first_life_ ? Revision{} : from);
                              Serve(from);
                            }));
@@ -217,13 +219,15 @@ void ZookeeperService::Load() {
 // From a place of the log to the head as of now, then everything is as it should be.
 void ZookeeperService::Serve(Revision from) {
   phase_ = Phase::kCatchingUp;
+  TakeBackBarriers();
   follower_.Start(connection_.get(), from);
-  WatchFences();
+  LookAtFences();
   auto serve = epoch_guard_([this](const vineyard::Status& status) {
     if (!status.ok()) return Restart(status);
     phase_ = Phase::kServing;
     bool is_anew = !std::exchange(loaded_, true) && !ready_;
     is_first_life_ = false;
+    seen_ = {};
     stale_since_ms_ = 0;
     last_error_ = OkStatus();
     pause_ms_ = kFirstPauseMs;
@@ -252,6 +256,7 @@ void ZookeeperService::Stop() {
   phase_ = Phase::kStopped;
   epoch_guard_.Renew();
   guard_.Renew();
+  TakeBackBarriers();
   follower_.Stop();
   join_.reset();
   loader_.reset();
@@ -297,23 +302,27 @@ void ZookeeperService::Tick(int64_t now_ns) {
   if (!barrier_posted_) SendBarriers();  // that failed
   if (phase_ == Phase::kServing && now_ns >= next_look_ns_) {
     next_look_ns_ = now_ns + 1'000'000'000;
-    WatchFences();
+    if (!fences_watched_ || look_again_) LookAtFences();
   }
-  std::erase_if(barriers_, [&](Barrier& barrier) {
+  auto is_late = [&](Barrier& barrier) {
     if (barrier.deadline.at_ns() > now_ns) return false;
     Answer(std::move(barrier.done),
            {Code::kUnavailable, "metadata: ZooKeeper did not answer before the deadline"});
     return true;
-  });
+  };
+  std::erase_if(barriers_, is_late);
+  for (std::vector<Barrier>& sent : sent_) std::erase_if(sent, is_late);
   std::erase_if(waiting_, [&](Waiting& wait) {
     if (wait.deadline.at_ns() > now_ns) return false;
     Answer(std::move(wait.done),
-           {Code::kTimeout, "metadata: the revision was not reached before the deadline"});
+           {wait.late, "metadata: the revision was not reached before the deadline"});
     return true;
   });
   for (auto at = suspects_.begin(); at != suspects_.end();) {
     auto [number, suspect] = *at++;
-    if (now_ns >= suspect.until_ns) Bury(number, suspect);
+    bool can_bury =
+        phase_ == Phase::kServing && !read_only_ && connection_->state() == State::kConnected;
+    if (can_bury && now_ns >= suspect.until_ns) Bury(number, suspect);
   }
 }
 
@@ -362,27 +371,42 @@ void ZookeeperService::SendBarriers() {
   if (!up || (phase_ != Phase::kServing && phase_ != Phase::kCatchingUp) || barriers_.empty())
     return;
   // Who comes later waits for the next one.
-  auto sent = std::make_shared<std::vector<Barrier>>(std::exchange(barriers_, {}));
+  auto sent = sent_.insert(sent_.end(), std::exchange(barriers_, {}));
   auto again = [this, sent] {
     for (Barrier& barrier : *sent) barriers_.push_back(std::move(barrier));
+    sent_.erase(sent);
   };
-  connection_->Multi(
-      {Op::Check(fence_)}, Deadline::After(10000),
-      guard_([this, sent, again](const MultiResult& passed) {
-        if (!passed.status.ok()) {
-          again();  // until a new epoch, or their deadlines
-          if (passed.failed == 0)
-            Restart({Code::kUnavailable, "the epoch of this instance is over"});
-          return;
-        }
-        follower_.ReadHead(
-            Deadline::After(10000), guard_([this, sent, again](Result<Revision> head) {
-              if (!head.ok()) return again();
-              for (Barrier& barrier : *sent) {
-                Await({*head, barrier.deadline, std::move(barrier.done), barrier.is_own});
-              }
-            }));
-      }));
+  connection_->Multi({Op::Check(fence_)}, Deadline::After(10000),
+                     sent_guard_([this, sent, again](const MultiResult& passed) {
+                       if (!passed.status.ok()) {
+                         again();  // until a new epoch, or their deadlines
+                         if (passed.failed == 0)
+                           Restart({Code::kUnavailable, "the epoch of this instance is over"});
+                         return;
+                       }
+                       follower_.ReadHead(
+                           Deadline::After(10000),
+                           sent_guard_([this, sent, again](Result<Revision> head) {
+                             if (!head.ok()) return again();
+                             std::vector<Barrier> passed = std::move(*sent);
+                             sent_.erase(sent);
+                             for (Barrier& barrier : passed) {
+                               Await({*head, barrier.deadline, std::move(barrier.done),
+                                      barrier.is_own, Code::kUnavailable});
+                             }
+                           }));
+                     }));
+}
+
+// What was sent is sent again: the follower forgets who asked it when it begins anew.
+void ZookeeperService::TakeBackBarriers() {
+  sent_guard_.Renew();
+  for (std::vector<Barrier>& sent : std::exchange(sent_, {})) {
+    for (Barrier& barrier : sent) barriers_.push_back(std::move(barrier));
+  }
+  // This service's own belongs to what it began before.
+  std::erase_if(barriers_, [](const Barrier& barrier) { return barrier.is_own; });
+  std::erase_if(waiting_, [](const Waiting& wait) { return wait.is_own; });
 }
 
 void ZookeeperService::WaitFor(Revision revision, const Deadline& deadline, Synced done) {
@@ -415,21 +439,31 @@ void ZookeeperService::WakeWaiting() {
 
 // ---- others that end -----------------------------------------------------------------------------
 
-void ZookeeperService::WatchFences() {
-  if (fences_watched_ || connection_ == nullptr) return;
-  fences_watched_ = true;
+// Sets a watch only where none is: each would set the next one.
+void ZookeeperService::LookAtFences() {
+  if (connection_ == nullptr) return;
+  look_again_ = false;
+  bool watches = !std::exchange(fences_watched_, true);
+  Connection::OnEvent watch;
+  if (watches) {
+    watch = epoch_guard_([this](WatchEvent event) {
+      fences_watched_ = false;
+      if (event != WatchEvent::kLost) LookAtFences();
+    });
+  }
   connection_->GetChildren(paths_.Fences(), Deadline::Never(),
-                           epoch_guard_([this](Result<Children> children) {
-                             if (children.ok()) {
-                               OnFences(*children);
-                             } else {
-                               fences_watched_ = false;
-                             }
+                           epoch_guard_([this, watches](Result<Children> children) {
+                             if (children.ok()) return OnFences(*children);
+                             if (watches) fences_watched_ = false;
+                             look_again_ = true;
+                             if (children.status().code() == Code::kNotFound) CheckOwnFence();
                            }),
-                           epoch_guard_([this](WatchEvent event) {
-                             fences_watched_ = false;
-                             if (event != WatchEvent::kLost) WatchFences();
-                           }));
+                           std::move(watch));
+}
+
+// All may have been deleted under a session that lives: then a barrier is refused, and it joins anew.
+void ZookeeperService::CheckOwnFence() {
+  Sync(Deadline::After(10000), [](const vineyard::Status&) {});
 }
 
 void ZookeeperService::OnFences(const Children& children) {
@@ -437,6 +471,7 @@ void ZookeeperService::OnFences(const Children& children) {
   for (const std::string& name : children.names) {
     if (auto fence = FenceOf(name)) alive.emplace(fence->instance, fence->epoch);
   }
+  if (!alive.contains({self_.number, self_.epoch})) CheckOwnFence();
   for (const auto& [number, instance] : catalog_.instances()) {
     if (number == self_.number) continue;
     if (instance.lost || alive.contains({number, instance.epoch})) {
@@ -452,7 +487,7 @@ void ZookeeperService::Suspend(uint64_t number) {
   connection_->Get(paths_.Place(number), Deadline::After(10000),
                    epoch_guard_([this, number](Result<Node> node) {
                      if (!node.ok()) {
-                       fences_watched_ = false;  // Tick() looks again
+                       look_again_ = true;
                        return;
                      }
                      auto instance = DecodeInstance(node->data);
@@ -466,11 +501,12 @@ void ZookeeperService::Suspend(uint64_t number) {
 
 void ZookeeperService::Bury(uint64_t number, const Suspect& suspect) {
   suspects_.erase(number);
-  if (phase_ != Phase::kServing || connection_->state() != State::kConnected || read_only_) return;
   auto known = catalog_.instances().find(number);
-  if (known == catalog_.instances().end() || known->second.lost ||
-      known->second.epoch != suspect.epoch)
+  if (known == catalog_.instances().end() || known->second.lost) return;
+  if (known->second.epoch != suspect.epoch) {  // it came back, or that was not read yet
+    look_again_ = true;
     return;
+  }
   auto [place, entry] = LostNow(known->second);
   std::string fence = paths_.Fence(number, suspect.epoch);
   connection_->Multi(
@@ -481,7 +517,7 @@ void ZookeeperService::Bury(uint64_t number, const Suspect& suspect) {
        Op::Create(paths_.NewEntry(follower_.log().generation), std::move(entry), Op::kSequential)},
       Deadline::After(10000), epoch_guard_([this](const MultiResult& done) {
         // Another was first, or it came back, or it is tried again: the list of fences tells.
-        if (!done.status.ok()) fences_watched_ = false;
+        if (!done.status.ok()) look_again_ = true;
       }));
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -70,6 +71,7 @@ class ZookeeperService : public Service {
     Deadline deadline;
     Synced done;
     bool is_own = false;
+    Code late = Code::kTimeout;
   };
   struct Suspect {
     uint64_t epoch = 0;
@@ -86,11 +88,13 @@ class ZookeeperService : public Service {
   void Restart(const vineyard::Status& why);
   void AddBarrier(Barrier barrier);
   void SendBarriers();
+  void TakeBackBarriers();
   void Await(Waiting wait);
   bool IsReached(const Waiting& wait) const;
   void OnApplied(const Entry& entry);
   void WakeWaiting();
-  void WatchFences();
+  void LookAtFences();
+  void CheckOwnFence();
   void OnFences(const Children& children);
   void Suspend(uint64_t number);
   void Leave();
@@ -130,12 +134,15 @@ class ZookeeperService : public Service {
   int64_t pause_ms_ = kFirstPauseMs;
   vineyard::Status last_error_;
 
-  std::vector<Barrier> barriers_;  // not sent yet
+  std::vector<Barrier> barriers_;         // not sent yet
+  std::list<std::vector<Barrier>> sent_;  // together; what is late is answered and taken out
+  Guard sent_guard_;
   bool barrier_posted_ = false;
   std::vector<Waiting> waiting_;
   std::map<uint64_t, Suspect> suspects_;
   bool fences_watched_ = false;
-  int64_t next_look_ns_ = 0;  // at them, if they are not watched
+  bool look_again_ = false;   // at them, though they are
+  int64_t next_look_ns_ = 0;  // no sooner
 };
 
 }  // namespace vineyard::meta::zookeeper

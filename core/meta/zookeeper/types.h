@@ -85,7 +85,7 @@ struct Op {
 };
 
 // A server drops the connection of who sends more than 1 MiB, everybody's requests with it.
-inline constexpr size_t kRequestLimit = 512 * kKiB;
+inline constexpr size_t kRequestLimit = 640 * kKiB;
 // What an op takes of it: its path, its data and what goes around them.
 size_t SizeOf(const Op& op);
 

@@ -23,6 +23,11 @@ size_t SizeOfPlan(const Plan& plan) {
   return size;
 }
 
+// What sending it again does not change.
+bool IsFinal(Code code) {
+  return code == Code::kLimit || code == Code::kInvalid || code == Code::kPermission;
+}
+
 vineyard::Status Unknown(std::string_view why) {
   return {Code::kUnknown,
           "metadata: " + std::string(why) +
@@ -325,7 +330,7 @@ void Writer::SendSome() {
     while (!planned_.empty()) {
       PendingPtr pending = planned_.front();
       size_t more = SizeOfPlan(pending->plan);
-      if (!batch.changes.empty() && size + more > kBatchBytes) break;
+      if (!batch.changes.empty() && (pending->alone || size + more > kBatchBytes)) break;
       planned_.pop_front();
       if (pending->finished || pending->state != Pending::State::kPlanned) continue;
       if (pending->log_version != follower_->log_version()) {
@@ -334,6 +339,7 @@ void Writer::SendSome() {
       }
       size += more;
       batch.changes.push_back(pending);
+      if (pending->alone) break;
     }
     if (!batch.changes.empty()) Send(std::move(batch));
   }
@@ -376,6 +382,7 @@ void Writer::OnMulti(Batch& batch, const MultiResult& result) {
     std::unordered_map<ObjectId, std::string> trees;
     for (const PendingPtr& pending : batch.changes) {
       pending->state = Pending::State::kWritten;
+      pending->written = {batch.generation, *index};
       trees.merge(pending->plan.trees);
       if (pending->finished) Release(*pending);
     }
@@ -395,12 +402,19 @@ void Writer::OnMulti(Batch& batch, const MultiResult& result) {
     auto end = std::upper_bound(batch.ends.begin(), batch.ends.end(), result.failed);
     culprit = static_cast<size_t>(end - batch.ends.begin());
   }
+  bool is_nobodys = culprit == batch.changes.size();
+  bool is_final = IsFinal(result.status.code());
   for (size_t i = 0; i < batch.changes.size(); ++i) {
     const PendingPtr& pending = batch.changes[i];
     if (pending->finished) {
       Release(*pending);
       continue;
     }
+    if (is_final && (i == culprit || (is_nobodys && batch.changes.size() == 1))) {
+      Finish(pending, pending->maybe_done ? Unknown(result.status.text()) : result.status);
+      continue;
+    }
+    if (is_final && is_nobodys) pending->alone = true;  // to see whose it is
     if (i == culprit && pending->attempts > kAttempts) {
       Finish(pending,
              vineyard::Status(Code::kConflict,
@@ -476,6 +490,15 @@ void Writer::OnLoaded(Revision from) {
   answers_.clear();
   answered_.clear();
   begun_.clear();
+  // What was written in front of this is in the catalog, and nobody will say so again.
+  for (const PendingPtr& pending : std::vector<PendingPtr>(pending_.begin(), pending_.end())) {
+    if (pending->state != Pending::State::kWritten || !(pending->written < from)) continue;
+    if (pending->plan.more) {
+      OnPart({pending->id, pending->plan.id, pending->plan.value, true}, pending);
+    } else {
+      Finish(pending, Outcome{from, pending->plan.id, pending->value + pending->plan.value});
+    }
+  }
 }
 
 void Writer::Finish(const PendingPtr& pending, Result<Outcome> outcome) {

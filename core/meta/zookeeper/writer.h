@@ -78,9 +78,11 @@ class Writer {
     bool maybe_done = false;  // look for it in the log
     bool finished = false;
     int attempts = 0;
+    bool alone = false;     // in its multi
     bool is_begun = false;  // some parts of it are done
     uint64_t value = 0;     // by those
     Revision since = {};    // it is in the log from here on, if at all
+    Revision written = {};  // the entry in which it is
     Touched touched = {};
     Known known = {};
     int32_t log_version = -1;  // under which it was looked at

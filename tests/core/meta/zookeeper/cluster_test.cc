@@ -102,6 +102,37 @@ TEST_F(ClusterTest, WhoEndsIsLostAndCanBeForgotten) {
   EXPECT_EQ(on(7).catalog().objects(), 0u);
 }
 
+TEST_F(ClusterTest, WhoIsLostWhileItsOnlyNeighbourIsCutOffIsFoundLostLater) {
+  testing::TcpProxy proxy_of_7(SharedServer().port()), proxy_of_8(SharedServer().port());
+  ServiceOptions options = cluster_.OptionsOf(7);
+  options.connection.servers = proxy_of_7.address();
+  options.connection.session_timeout_ms = 5000;  // which is also the grace
+  TakeOver(7, options);
+  cluster_.servers_ = proxy_of_8.address();
+  Join(8);
+  ASSERT_TRUE(Sync(7).ok());
+  bool is_gone = false;
+  auto stranger = Connection::Open(
+      {SharedServer().address(), 2000},
+      [this](std::function<void()> what) { loop_.Post(std::move(what)); }, [](State) {});
+  ASSERT_TRUE(stranger.ok());
+  (*stranger)->Exists(
+      Paths(cluster_.prefix()).Fence(8, 1), Soon(), [](const Result<Stat>&) {},
+      [&](WatchEvent event) { is_gone = event == WatchEvent::kDeleted; });
+  ASSERT_TRUE(Sync(7).ok());
+  proxy_of_8.Refuse();
+  loop_.RunUntil([&] { return is_gone; });
+  auto wait = [&](int64_t ms) {
+    loop_.RunUntil([until = MonotonicNs() + ms * 1'000'000] { return MonotonicNs() > until; });
+  };
+  wait(4000);
+  proxy_of_7.Refuse();  // when the grace ends
+  wait(2500);
+  proxy_of_7.Forward();
+  loop_.RunUntil([&] { return on(7).catalog().instances().at(8).lost; });
+  EXPECT_EQ(on(7).self().epoch, 1u) << "its own session lived on";
+}
+
 TEST_F(ClusterTest, ANextDaemonOfAnInstanceTakesItsPlace) {
   Join(7);
   Join(8);

@@ -145,6 +145,31 @@ TEST_F(TakeoverTest, OfWhatWasTrimmedNothingIsGuessed) {
   EXPECT_TRUE(Commit(8, PutName{"n", Id(8, 1)}).ok());
 }
 
+TEST_F(TakeoverTest, WhatTheDeadDidIsFoundAlsoWhenTheFirstCatchUpWasCutOff) {
+  Request request{{77, 1}, false, on(8).applied()};
+  ASSERT_TRUE(Commit(8, PutName{"n", Id(8, 1)}, request).ok());
+  for (uint64_t i = 0; i < 20; ++i) PersistArray(8, 101 + 2 * i);
+  dead_.push_back(std::move(services_[8]));
+  testing::TcpProxy proxy(SharedServer().port());
+  proxy.Delay(100);
+  ServiceOptions options = OptionsOfNext(request.seen);
+  options.connection.servers = proxy.address();
+  std::optional<vineyard::Status> ready;
+  Keep(8, cluster_.Begin(options, &loop_,
+                         [&](vineyard::Status status) { ready = std::move(status); }));
+  loop_.RunUntil([&] { return on(8).catalog().objects() > 0; });  // loaded, and not caught up
+  EXPECT_FALSE(ready.has_value());
+  uint64_t epoch = on(8).self().epoch;
+  proxy.Refuse();
+  loop_.RunUntil([&, until = MonotonicNs() + 3'000'000'000] { return MonotonicNs() > until; });
+  proxy.Forward();
+  loop_.RunUntil([&] { return ready.has_value(); });
+  EXPECT_GT(on(8).self().epoch, epoch) << "its session was over";
+  request.repeated = true;
+  auto answer = Commit(8, PutName{"n", Id(8, 1)}, request);
+  EXPECT_TRUE(answer.ok()) << answer.status().ToString();
+}
+
 TEST_F(TakeoverTest, AFirstDaemonKnowsThatNothingWasSentBefore) {
   auto answer = Commit(7, PutName{"n", Id(8, 1)}, {{5, 1}, /*repeated=*/true, {}});
   EXPECT_TRUE(answer.ok()) << answer.status().ToString();

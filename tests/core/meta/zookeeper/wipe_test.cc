@@ -27,6 +27,19 @@ class WipeTest : public ClusterTest {
     return tuple.Bytes();
   }
 
+  // What `zkCli deleteall` removes, children first.
+  void ListAll(Connection* connection, const std::string& path, std::vector<Op>* ops) {
+    std::optional<Result<Children>> children;
+    connection->GetChildren(path, Soon(),
+                            [&](Result<Children> listed) { children = std::move(listed); });
+    loop_.RunUntil([&] { return children.has_value(); });
+    ASSERT_TRUE(children && children->ok());
+    for (const std::string& name : (*children)->names) {
+      ListAll(connection, path + "/" + name, ops);
+    }
+    ops->push_back(Op::Remove(path));
+  }
+
   testing::ZooKeeperServer server_;
   std::map<uint64_t, int> new_clusters_;
 };
@@ -98,6 +111,23 @@ TEST_F(WipeTest, WhatWasPublishedAgainInAnyOrderIsLinkedOnceAndCanBeDeleted) {
     on(9).Stop();
     services_.erase(9);
   }
+}
+
+TEST_F(WipeTest, WhoDoesNothingNoticesThatAllWasDeletedUnderItsSession) {
+  JoinWiped(7);
+  PersistArray(7, 1);
+  auto stranger = Connection::Open(
+      {server_.address(), 2000},
+      [this](std::function<void()> what) { loop_.Post(std::move(what)); }, [](State) {});
+  ASSERT_TRUE(stranger.ok());
+  std::vector<Op> ops;
+  ListAll(stranger->get(), cluster_.prefix(), &ops);
+  std::optional<vineyard::Status> wiped;
+  (*stranger)->Multi(std::move(ops), Soon(), [&](const MultiResult& done) { wiped = done.status; });
+  loop_.RunUntil([&] { return wiped.has_value(); });
+  ASSERT_TRUE(wiped && wiped->ok()) << wiped->ToString();
+  loop_.RunUntil([&] { return new_clusters_[7] == 1; });
+  ASSERT_TRUE(Commit(7, Persist{{ArrayTree(7, 1)}, /*again=*/true}).ok());
 }
 
 TEST_F(WipeTest, WhatWasOnItsWayIntoTheLostClusterIsNotGuessed) {
