@@ -117,10 +117,7 @@ void Follower::OnEntry(uint64_t index, Result<Node> node) {
   if (found == slots_.end() || found->second.state != Slot::State::kAsked)
     return;  // offered meanwhile
   Slot& slot = found->second;
-  if (node.status().code() == Code::kPermission) {
-    LeaveOut(paths_->Entry(generation_, index), node.status());
-    ReadTrees(index);
-  } else if (!node.ok()) {
+  if (!node.ok()) {
     // Of those behind the next one nothing is learnt; and what could not be asked may be there: Tick() reads on.
     if (index != next_ || node.status().code() != Code::kNotFound) {
       slots_.erase(found);
@@ -141,16 +138,6 @@ void Follower::OnEntry(uint64_t index, Result<Node> node) {
   Settle();
 }
 
-// What others may do is not known any more: so this one changes nothing.
-void Follower::LeaveOut(const std::string& what, const vineyard::Status& why) {
-  Log(LogLevel::kError,
-      "metadata: %s can not be read: %s; it is left out, and nothing is changed from here: start "
-      "all daemons of a "
-      "cluster with the same --meta-auth",
-      what.c_str(), why.text().c_str());
-  owner_.on_read_only();
-}
-
 void Follower::ReadTrees(uint64_t index) {
   Slot& slot = slots_[index];
   slot.state = Slot::State::kReading;
@@ -166,8 +153,6 @@ void Follower::ReadTrees(uint64_t index) {
                        --reading.unread;
                        if (node.ok()) {
                          reading.trees[id] = std::move(node->data);
-                       } else if (node.status().code() == Code::kPermission) {
-                         LeaveOut("object or instance " + PrintId(id), node.status());
                        } else if (node.status().code() != Code::kNotFound) {
                          // The connection; all is read again from the entry on.
                          slots_.erase(slots_.find(index), slots_.end());

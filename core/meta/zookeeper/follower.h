@@ -86,7 +86,6 @@ class Follower {
   void Ask(uint64_t index);
   void OnEntry(uint64_t index, Result<Node> node);
   void ReadTrees(uint64_t index);
-  void LeaveOut(const std::string& what, const vineyard::Status& why);
   void Settle(bool is_own = false);
   void Apply(Slot& slot);
   void AtEnd();

@@ -411,11 +411,13 @@ void Writer::OnMulti(Batch& batch, const MultiResult& result) {
       continue;
     }
     if (is_final && (i == culprit || (is_nobodys && batch.changes.size() == 1))) {
+      pending->state = Pending::State::kBusy;  // its multi is over
       Finish(pending, pending->maybe_done ? Unknown(result.status.text()) : result.status);
       continue;
     }
     if (is_final && is_nobodys) pending->alone = true;  // to see whose it is
     if (i == culprit && pending->attempts > kAttempts) {
+      pending->state = Pending::State::kBusy;
       Finish(pending,
              vineyard::Status(Code::kConflict,
                               "metadata: others changed the same each time that it was tried: " +
