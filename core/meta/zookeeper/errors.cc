@@ -84,4 +84,11 @@ Status StatusOf(int error, const Asked& asked) {
   return say(Code::kUnavailable, why);
 }
 
+Status MayNotRead(const Status& refused) {
+  return Status(Code::kPermission,
+                refused.text() +
+                    "; this daemon changes nothing any more: give all daemons of the "
+                    "cluster the same --meta-auth, or none, and start it again");
+}
+
 }  // namespace vineyard::meta::zookeeper

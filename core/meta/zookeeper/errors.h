@@ -32,5 +32,7 @@ struct Asked {
 
 // "zookeeper 127.0.0.1:2181: create /a/b: the node exists". REQUIRES: error != kOk.
 Status StatusOf(int error, const Asked& asked);
+// Of a node of the cluster that this daemon should be able to read: with what to do.
+Status MayNotRead(const Status& refused);
 
 }  // namespace vineyard::meta::zookeeper

@@ -5,6 +5,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/meta/zookeeper/errors.h"
 
 namespace vineyard::meta::zookeeper {
 namespace {
@@ -16,6 +17,12 @@ constexpr int64_t kQuietNs = 500'000;
 
 bool HasTree(const Trace& trace) {
   return trace.kind == Trace::Kind::kTreeCreated || trace.kind == Trace::Kind::kTreeLabelled;
+}
+
+vineyard::Status NotUnderstood() {
+  return {Code::kVersion,
+          "metadata: a newer build has written what this one does not understand; it changes "
+          "nothing until it is updated"};
 }
 
 // What else an entry needs that it does not say itself: a path, and under which id it is kept.
@@ -117,7 +124,10 @@ void Follower::OnEntry(uint64_t index, Result<Node> node) {
   if (found == slots_.end() || found->second.state != Slot::State::kAsked)
     return;  // offered meanwhile
   Slot& slot = found->second;
-  if (!node.ok()) {
+  if (node.status().code() == Code::kPermission) {
+    owner_.on_read_only(MayNotRead(node.status()));
+    ReadTrees(index);  // as if it said nothing
+  } else if (!node.ok()) {
     // Of those behind the next one nothing is learnt; and what could not be asked may be there: Tick() reads on.
     if (index != next_ || node.status().code() != Code::kNotFound) {
       slots_.erase(found);
@@ -131,7 +141,7 @@ void Follower::OnEntry(uint64_t index, Result<Node> node) {
     } else {
       Log(LogLevel::kWarning, "%s: %s; it is left out", paths_->Entry(generation_, index).c_str(),
           entry.status().text().c_str());
-      if (entry.status().code() == Code::kVersion) owner_.on_read_only();
+      if (entry.status().code() == Code::kVersion) owner_.on_read_only(NotUnderstood());
     }
     ReadTrees(index);
   }
@@ -153,6 +163,8 @@ void Follower::ReadTrees(uint64_t index) {
                        --reading.unread;
                        if (node.ok()) {
                          reading.trees[id] = std::move(node->data);
+                       } else if (node.status().code() == Code::kPermission) {
+                         owner_.on_read_only(MayNotRead(node.status()));
                        } else if (node.status().code() != Code::kNotFound) {
                          // The connection; all is read again from the entry on.
                          slots_.erase(slots_.find(index), slots_.end());
@@ -230,7 +242,7 @@ void Follower::Apply(Slot& slot) {
         apply(Effect(InstanceForgotten{trace.id}));
         break;
       case Trace::Kind::kOther:
-        if (trace.must_understand) owner_.on_read_only();
+        if (trace.must_understand) owner_.on_read_only(NotUnderstood());
         break;
     }
   }

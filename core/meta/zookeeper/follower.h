@@ -35,8 +35,8 @@ class Follower {
     std::function<void(const Entry& entry)> on_applied;
     // The place was trimmed away: load everything again.
     std::function<void()> on_compacted;
-    // The log holds what this build must understand and does not.
-    std::function<void()> on_read_only;
+    // What changed is not known: this build does not understand it (kVersion), or may not read it (kPermission).
+    std::function<void(vineyard::Status)> on_read_only;
   };
 
   Follower(Catalog* catalog, const Paths* paths, Owner owner);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/log.h"
+#include "core/meta/zookeeper/errors.h"
 
 namespace vineyard::meta::zookeeper {
 namespace {
@@ -12,8 +13,13 @@ constexpr size_t kUnderWay = 256;
 }  // namespace
 
 Loader::Loader(Connection* connection, const Paths* paths, Catalog* catalog,
+               std::function<void(vineyard::Status)> on_unreadable,
                std::function<void(vineyard::Status)> done)
-    : connection_(connection), paths_(paths), catalog_(catalog), done_(std::move(done)) {
+    : connection_(connection),
+      paths_(paths),
+      catalog_(catalog),
+      on_unreadable_(std::move(on_unreadable)),
+      done_(std::move(done)) {
   List(What::kPlaces);
 }
 
@@ -64,6 +70,8 @@ void Loader::Read(const std::string& path) {
         --under_way_;
         if (node.ok()) {
           Keep(path, std::move(node).value());
+        } else if (node.status().code() == Code::kPermission) {
+          on_unreadable_(MayNotRead(node.status()));
         } else if (node.status().code() != Code::kNotFound) {  // gone since: the log says so
           return Fail(node.status());
         }

@@ -18,8 +18,9 @@ namespace vineyard::meta::zookeeper {
 class Loader {
  public:
   // Fills the catalog, which is empty. What can not be read is left out and logged; `done` gets the status of
-  // the connection.
+  // the connection. `on_unreadable` is told of what belongs to another user.
   Loader(Connection* connection, const Paths* paths, Catalog* catalog,
+         std::function<void(vineyard::Status)> on_unreadable,
          std::function<void(vineyard::Status)> done);
 
   // Names that are free again and still have a node, with the generation in which they were dropped.
@@ -37,6 +38,7 @@ class Loader {
   Connection* const connection_;
   const Paths* const paths_;
   Catalog* const catalog_;
+  const std::function<void(vineyard::Status)> on_unreadable_;
   std::function<void(vineyard::Status)> done_;
   Guard guard_;
   What what_ = What::kPlaces;

@@ -47,14 +47,7 @@ ZookeeperService::ZookeeperService(ServiceOptions options, Post post, Ready read
                      Load();
                    }));
                  },
-                 [this] {
-                   if (!read_only_) {
-                     Log(LogLevel::kError,
-                         "metadata: the log holds what this build does not understand; "
-                         "it reads on, and changes nothing");
-                   }
-                   read_only_ = true;
-                 }}),
+                 [this](vineyard::Status why) { OnReadOnly(std::move(why)); }}),
       housekeeper_(options_.log, &follower_, &paths_),
       writer_(&catalog_, &follower_, &paths_,
               {[this](const Deadline& deadline, Synced done) { Sync(deadline, std::move(done)); },
@@ -204,10 +197,13 @@ void ZookeeperService::Load() {
                        if (!head.ok()) return Restart(head.status());
                        loader_ = std::make_unique<Loader>(
                            connection_.get(), &paths_, loading_.get(),
+                           [this](vineyard::Status why) { OnReadOnly(std::move(why)); },
                            epoch_guard_([this, head = *head](const vineyard::Status& status) {
-                             post_(epoch_guard_([this] { loader_.reset(); }));
+                             // It is what calls this.
+                             auto ended = std::shared_ptr<Loader>(std::move(loader_));
+                             post_([ended] {});
                              if (!status.ok()) return Restart(status);
-                             housekeeper_.OnLoaded(loader_->TakeDropped());
+                             housekeeper_.OnLoaded(ended->TakeDropped());
                              catalog_.TakeFrom(loading_.get());
                              Revision from = seen_ != Revision{} && seen_ < head ? seen_ : head;
                              writer_.OnLoaded(is_first_life_ ? Revision{} : from);
@@ -260,7 +256,7 @@ void ZookeeperService::Stop() {
   follower_.Stop();
   join_.reset();
   loader_.reset();
-  if (is_serving && connection_->state() == State::kConnected && !read_only_) Leave();
+  if (is_serving && connection_->state() == State::kConnected && read_only_.ok()) Leave();
   for (Barrier& barrier : std::exchange(barriers_, {})) Answer(std::move(barrier.done), Stopped());
   for (Waiting& wait : std::exchange(waiting_, {})) Answer(std::move(wait.done), Stopped());
   writer_.Stop();
@@ -285,7 +281,7 @@ Health ZookeeperService::health() const {
       "zookeeper " + options_.connection.servers + options_.prefix + ", " +
       std::string(connection_ != nullptr ? StateName(connection_->state()) : "connecting");
   if (!last_error_.ok()) text += " (" + last_error_.text() + ")";
-  return {stale_since_ms_, read_only_, std::move(text)};
+  return {stale_since_ms_, !read_only_.ok(), std::move(text)};
 }
 
 void ZookeeperService::Tick(int64_t now_ns) {
@@ -318,12 +314,20 @@ void ZookeeperService::Tick(int64_t now_ns) {
            {wait.late, "metadata: the revision was not reached before the deadline"});
     return true;
   });
-  for (auto at = suspects_.begin(); at != suspects_.end();) {
+  // Who can not say so now says it later: no fence may change any more.
+  bool may_bury =
+      phase_ == Phase::kServing && connection_->state() == State::kConnected && read_only_.ok();
+  for (auto at = suspects_.begin(); may_bury && at != suspects_.end();) {
     auto [number, suspect] = *at++;
-    bool can_bury =
-        phase_ == Phase::kServing && !read_only_ && connection_->state() == State::kConnected;
-    if (can_bury && now_ns >= suspect.until_ns) Bury(number, suspect);
+    if (now_ns >= suspect.until_ns) Bury(number, suspect);
   }
+}
+
+// Told once: what comes after the first does not matter any more.
+void ZookeeperService::OnReadOnly(vineyard::Status why) {
+  if (!read_only_.ok()) return;
+  Log(LogLevel::kError, "%s", why.text().c_str());
+  read_only_ = std::move(why);
 }
 
 // ---- what the owner asks -------------------------------------------------------------------------
@@ -336,11 +340,7 @@ void ZookeeperService::Commit(const Request& request, Change change, const Deadl
                               Committed done) {
   vineyard::Status refusal;
   if (phase_ == Phase::kStopped) refusal = Stopped();
-  if (read_only_) {
-    refusal = {Code::kVersion,
-               "metadata: a newer build has written what this one does not understand; it "
-               "changes nothing until it is updated"};
-  }
+  if (!read_only_.ok()) refusal = read_only_;
   if (!refusal.ok()) {
     if (request.repeated) {
       refusal = {Code::kUnknown, refusal.text() + "; the change may have been applied before"};

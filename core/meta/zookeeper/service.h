@@ -99,6 +99,7 @@ class ZookeeperService : public Service {
   void Suspend(uint64_t number);
   void Leave();
   void Bury(uint64_t number, const Suspect& suspect);
+  void OnReadOnly(vineyard::Status why);
   void Answer(Synced done, vineyard::Status status);
 
   const ServiceOptions options_;
@@ -125,7 +126,7 @@ class ZookeeperService : public Service {
   Revision seen_;                // to be followed from; {}: from the head
   // No daemon of this number has written to this cluster before: there is nothing to be looked for.
   bool is_first_life_ = options_.seen == Revision{};
-  bool read_only_ = false;
+  vineyard::Status read_only_;  // ok: it is not
   int64_t stale_since_ms_ = 0;
   int64_t suspended_ns_ = 0;  // since when, if it is
   int64_t retry_ns_ = 0;      // when to connect again

@@ -16,9 +16,17 @@ using ::testing::HasSubstr;
 class FaultTest : public ClusterTest {
  protected:
   // Somebody else's hands in the cluster.
-  vineyard::Status Meddle(std::vector<Op> ops) {
+  vineyard::Status Meddle(std::vector<Op> ops, const std::string& user = "") {
+    if (!user.empty() && user_ == nullptr) {
+      auto opened = Connection::Open(
+          {cluster_.servers_, 2000, user},
+          [this](std::function<void()> what) { loop_.Post(std::move(what)); }, [](State) {});
+      EXPECT_TRUE(opened.ok());
+      user_ = std::move(*opened);
+    }
+    Connection& hands = user.empty() ? Stranger() : *user_;
     std::optional<vineyard::Status> made;
-    Stranger().Multi(std::move(ops), Soon(), [&](const MultiResult& done) { made = done.status; });
+    hands.Multi(std::move(ops), Soon(), [&](const MultiResult& done) { made = done.status; });
     loop_.RunUntil([&] { return made.has_value(); });
     return made ? *made : Internal("no answer");
   }
@@ -26,6 +34,7 @@ class FaultTest : public ClusterTest {
     loop_.RunUntil(
         [until = MonotonicNs() + int64_t{ms} * 1'000'000] { return MonotonicNs() > until; });
   }
+  std::unique_ptr<Connection> user_;
 };
 
 // ---- strangers -----------------------------------------------------------------------------------
@@ -77,6 +86,76 @@ TEST_F(FaultTest, ATreeThatIsDamagedIsLeftOutAndTheRestIsServed) {
   PersistArray(8, 1);
   ASSERT_TRUE(Sync(7).ok());
   EXPECT_EQ(on(7).catalog().objects(), 6u);
+}
+
+TEST_F(FaultTest, WhatItMayNotReadMakesItReadOnlyAndIsLeftOut) {
+  Join(7);
+  PersistArray(7, 1);
+  Entry entry;
+  entry.traces.push_back({Trace::Kind::kTreeCreated, true, Id(9, 1), {}, 0});
+  std::string log = paths_.NewEntry(on(7).applied().generation);
+  // As by a daemon that alone was given --meta-auth.
+  ASSERT_TRUE(Meddle({Op::Create(paths_.Tree(Id(9, 1)), ArrayTree(9, 1)),
+                      Op::Create(log, Encode(entry), Op::kSequential)},
+                     "some:body")
+                  .ok());
+  ASSERT_TRUE(Sync(7).ok()) << "it reads on";
+  EXPECT_TRUE(on(7).health().read_only);
+  auto refused = Commit(7, Persist{{ArrayTree(7, 3)}});
+  EXPECT_EQ(refused.status().code(), Code::kPermission);
+  EXPECT_THAT(refused.status().text(), HasSubstr("--meta-auth"));
+  Join(8);  // and who reads all of it
+  EXPECT_TRUE(on(8).health().read_only);
+  EXPECT_EQ(on(8).catalog().objects(), 2u);
+}
+
+TEST_F(FaultTest, ATreeThatItMayNotReadMakesItReadOnly) {
+  Join(7);
+  Entry entry;
+  entry.traces.push_back({Trace::Kind::kTreeCreated, true, Id(9, 1), {}, 0});
+  std::string log = paths_.NewEntry(on(7).applied().generation);
+  ASSERT_TRUE(Meddle({Op::Create(paths_.Tree(Id(9, 1)), ArrayTree(9, 1))}, "some:body").ok());
+  ASSERT_TRUE(Meddle({Op::Create(log, Encode(entry), Op::kSequential)}).ok());
+  ASSERT_TRUE(Sync(7).ok());
+  EXPECT_TRUE(on(7).health().read_only);
+}
+
+TEST_F(FaultTest, ALogInWhichItMayNotWriteRefusesAChangeAtOnce) {
+  Join(7);
+  PersistArray(7, 1);
+  uint64_t next = on(7).applied().generation + 1;
+  ASSERT_TRUE(Meddle({Op::Create(paths_.Generation(next)),
+                      Op::Set(paths_.Log(), Encode(LogState{next, next - 1}))},
+                     "some:body")
+                  .ok());
+  auto refused = Commit(7, Persist{{ArrayTree(7, 3)}});
+  EXPECT_EQ(refused.status().code(), Code::kPermission) << refused.status().ToString();
+  EXPECT_THAT(refused.status().text(), HasSubstr(paths_.NewEntry(next)));
+}
+
+TEST_F(FaultTest, ATreeThatIsTooLongWithThePathsOfItsMultiIsRefusedAtOnce) {
+  ServiceOptions options = cluster_.OptionsOf(7);
+  options.prefix += "/" + std::string(600, 'p');
+  TakeOver(7, options);
+  std::map<Code, int> answers;
+  for (uint64_t i = 0; i < 40; ++i) {  // around the limit
+    size_t size = kRequestLimit - 8000 + 190 * i;
+    std::string fields = "\x81\xa1k\xdb";  // {"k": a text of four bytes of length}
+    for (int shift = 24; shift >= 0; shift -= 8) fields += static_cast<char>(size >> shift);
+    std::string record =
+        EncodeRecord(Id(7, 1 + i), "vineyard::Long", 8, 7, {}, fields + std::string(size, 'x'));
+    Tree tree;
+    tree.owner = 7;
+    tree.nodes.emplace_back();
+    tree.nodes[0].id = Id(7, 1 + i);
+    tree.nodes[0].record = record;
+    auto bytes = EncodeTree(tree);
+    ASSERT_TRUE(bytes.ok()) << bytes.status().ToString();
+    ++answers[Commit(7, Persist{{*bytes}}).status().code()];
+  }
+  EXPECT_EQ(answers.size(), 2u);
+  EXPECT_GT(answers[Code::kOk], 0);
+  EXPECT_GT(answers[Code::kLimit], 0);
 }
 
 // ---- later builds --------------------------------------------------------------------------------
