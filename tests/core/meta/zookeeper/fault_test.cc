@@ -133,13 +133,13 @@ TEST_F(FaultTest, ALogInWhichItMayNotWriteRefusesAChangeAtOnce) {
   EXPECT_THAT(refused.status().text(), HasSubstr(paths_.NewEntry(next)));
 }
 
-TEST_F(FaultTest, ATreeThatIsTooLongWithThePathsOfItsMultiIsRefusedAtOnce) {
+TEST_F(FaultTest, ATreeOfFullLengthFitsIntoAMultiThatHasLongPaths) {
   ServiceOptions options = cluster_.OptionsOf(7);
   options.prefix += "/" + std::string(600, 'p');
   TakeOver(7, options);
   std::map<Code, int> answers;
   for (uint64_t i = 0; i < 40; ++i) {  // around the limit
-    size_t size = kRequestLimit - 8000 + 190 * i;
+    size_t size = kMaxTree - 7500 + 190 * i;
     std::string fields = "\x81\xa1k\xdb";  // {"k": a text of four bytes of length}
     for (int shift = 24; shift >= 0; shift -= 8) fields += static_cast<char>(size >> shift);
     std::string record =
@@ -150,12 +150,11 @@ TEST_F(FaultTest, ATreeThatIsTooLongWithThePathsOfItsMultiIsRefusedAtOnce) {
     tree.nodes[0].id = Id(7, 1 + i);
     tree.nodes[0].record = record;
     auto bytes = EncodeTree(tree);
-    ASSERT_TRUE(bytes.ok()) << bytes.status().ToString();
+    if (!bytes.ok()) break;  // too long for a tree
     ++answers[Commit(7, Persist{{*bytes}}).status().code()];
   }
-  EXPECT_EQ(answers.size(), 2u);
-  EXPECT_GT(answers[Code::kOk], 0);
-  EXPECT_GT(answers[Code::kLimit], 0);
+  EXPECT_EQ(answers.size(), 1u);
+  EXPECT_GT(answers[Code::kOk], 30);
 }
 
 // ---- later builds --------------------------------------------------------------------------------
