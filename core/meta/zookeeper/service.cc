@@ -172,7 +172,10 @@ void ZookeeperService::OnJoined(Result<Joined> joined) {
     return Restart(joined.status());
   }
   bool same = cluster_ == joined->cluster;
-  if (!same && !ready_) is_new_cluster_ = true;
+  if (!same && !ready_) {
+    is_new_cluster_ = true;
+    writer_.OnOtherCluster();
+  }
   if (!same) {
     seen_ = {};
     is_first_life_ = cluster_.empty();
@@ -190,6 +193,7 @@ void ZookeeperService::Load() {
   writer_.Stop();
   housekeeper_.Stop();
   // What is known is served until all is known anew.
+  loader_.reset();  // it may still fill the catalog of before
   loading_ = std::make_unique<Catalog>();
   TakeBackBarriers();
   follower_.Reset(connection_.get());

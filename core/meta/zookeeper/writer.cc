@@ -387,9 +387,15 @@ void Writer::OnMulti(Batch& batch, const MultiResult& result) {
       if (pending->finished) Release(*pending);
     }
     if (Revision{batch.generation, *index} < follower_->applied()) {
-      // It was read before it was answered: parts go on.
+      // It was read before it was answered: parts go on, the rest was answered then, or was loaded with everything.
       for (const PendingPtr& pending : batch.changes) {
-        if (!pending->finished) Requeue(pending);
+        if (pending->finished) continue;
+        if (pending->plan.more) {
+          Requeue(pending);
+        } else {
+          Finish(pending, Outcome{follower_->applied(), pending->plan.id,
+                                  pending->value + pending->plan.value});
+        }
       }
     }
     owner_.on_written(batch.generation, *index);
@@ -499,6 +505,14 @@ void Writer::OnLoaded(Revision from) {
       OnPart({pending->id, pending->plan.id, pending->plan.value, true}, pending);
     } else {
       Finish(pending, Outcome{from, pending->plan.id, pending->value + pending->plan.value});
+    }
+  }
+}
+
+void Writer::OnOtherCluster() {
+  for (const PendingPtr& pending : std::vector<PendingPtr>(pending_.begin(), pending_.end())) {
+    if (pending->state == Pending::State::kWritten) {
+      Finish(pending, Unknown("the cluster lost its data"));
     }
   }
 }

@@ -60,6 +60,8 @@ class Writer {
   // The catalog was loaded anew: what the log says in front of this is not known here. {}: this instance had
   // written nothing before.
   void OnLoaded(Revision from);
+  // What was written and is not applied may be lost with the cluster in which it was.
+  void OnOtherCluster();
   // Deadlines.
   void Tick(int64_t now_ns);
 
