@@ -202,10 +202,18 @@ void ZooKeeperServer::Wipe() {
   Restart();
 }
 
-std::string ZooKeeperServer::Mode() const {
-  std::istringstream lines(Ask(port_, "srvr", SIZE_MAX));
+std::string ZooKeeperServer::Mode() const { return Says("srvr", "Mode: "); }
+
+int ZooKeeperServer::Watches() const {
+  std::string count = Says("mntr", "zk_watch_count\t");
+  if (count.empty()) Die("it does not say how many watches it has");
+  return std::stoi(count);
+}
+
+std::string ZooKeeperServer::Says(const char* command, const std::string& key) const {
+  std::istringstream lines(Ask(port_, command, SIZE_MAX));
   for (std::string line; std::getline(lines, line);) {
-    if (line.rfind("Mode: ", 0) == 0) return line.substr(6);
+    if (line.rfind(key, 0) == 0) return line.substr(key.size());
   }
   return "";
 }

@@ -49,9 +49,13 @@ class ZooKeeperServer {
   void WaitUntilReady();
   // "standalone", "leader" or "follower"; empty: it does not answer or has no majority.
   std::string Mode() const;
+  // How many watches it keeps for its clients.
+  int Watches() const;
 
  private:
   void Configure();
+  // What stands behind `key` in the answer to one of its four-letter commands; empty: nothing.
+  std::string Says(const char* command, const std::string& key) const;
 
   TempFolder folder_;
   int id_ = 0;  // 0: alone

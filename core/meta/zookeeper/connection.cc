@@ -94,6 +94,18 @@ void Connection::GetChildren(const std::string& path, const Deadline& deadline, 
            });
 }
 
+void Connection::IsOpen(const std::string& path, const Deadline& deadline, OnOpen done) {
+  Pending pending;
+  pending.what = Format("who may change %.200s", path.c_str());
+  pending.deadline_ns = deadline.at_ns();
+  pending.send = [path](Link& link, uint64_t number) { return link.GetAcl(path, number); };
+  pending.answer = [done = std::move(done)](Status status, Reply reply) {
+    if (!status.ok()) return done(std::move(status));
+    done(reply.open);
+  };
+  Ask(CheckPath(path), std::move(pending));
+}
+
 void Connection::AskAbout(const char* verb, Read read, const std::string& path,
                           const Deadline& deadline, OnEvent watch, Answer answer) {
   Status refused = CheckPath(path);
@@ -109,7 +121,7 @@ void Connection::AskAbout(const char* verb, Read read, const std::string& path,
     return (link.*read)(path, set, number);
   };
   pending.watch = set;
-  pending.watches_absent = read == &Link::Exists;
+  if (set != 0 && read == &Link::Exists) pending.awaited = path;
   pending.answer = std::move(answer);
   Ask(std::move(refused), std::move(pending));
 }
@@ -187,8 +199,11 @@ std::function<void()> Connection::Settle(std::map<uint64_t, Pending>::iterator f
     bool sent = pending.send == nullptr;
     status = StatusOf(reply.error, {options_.servers, pending.what, pending.write, sent});
   }
-  bool absent = pending.watches_absent && reply.error == kNoNode;
-  if (pending.watch != 0 && !status.ok() && !absent) watches_.erase(pending.watch);
+  bool awaits = !pending.awaited.empty();
+  bool watches = awaits ? reply.error == kNoNode : status.ok();
+  if (pending.watch != 0 && !watches) watches_.erase(pending.watch);
+  // Else the server would keep it, and be told of it anew with each link, for as long as the node is there.
+  if (awaits && status.ok()) link_->Unwatch(pending.awaited);
   return [answer = std::move(pending.answer), status = std::move(status),
           reply = std::move(reply)]() mutable { answer(std::move(status), std::move(reply)); };
 }

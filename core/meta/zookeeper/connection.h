@@ -11,7 +11,7 @@
 // 3. A write that was sent and has no answer is `unknown`. A read has another code, kTimeout or
 //    kUnavailable. What comes behind a deadline is dropped.
 // 4. A watch is called at most once, behind the answer to the request that set it, and only if that
-//    was ok (or, of Exists, not found). A link that is lost and found again keeps its watches; the
+//    was ok (of Exists: not found). A link that is lost and found again keeps its watches; the
 //    end of the session calls them with kLost.
 // 5. Nothing is sent behind the end of a session: who wants to go on makes a new Connection.
 //
@@ -39,6 +39,7 @@ class Connection final : private Link::Owner {
   using OnNode = std::function<void(Result<Node>)>;
   using OnStat = std::function<void(Result<Stat>)>;
   using OnChildren = std::function<void(Result<Children>)>;
+  using OnOpen = std::function<void(Result<bool>)>;
   using OnMulti = std::function<void(MultiResult)>;
 
   // Returns at once, in kConnecting. `on_state` is called after each change but Close().
@@ -61,10 +62,12 @@ class Connection final : private Link::Owner {
   void Tick(int64_t now_ns);
 
   void Get(const std::string& path, const Deadline& deadline, OnNode done, OnEvent watch = {});
-  // Not found: kNotFound, and the watch waits for its creation.
+  // Not found: kNotFound, and the watch waits for its creation. Found: the watch is given up, at the server, too.
   void Exists(const std::string& path, const Deadline& deadline, OnStat done, OnEvent watch = {});
   void GetChildren(const std::string& path, const Deadline& deadline, OnChildren done,
                    OnEvent watch = {});
+  // Whether anyone may change it or make and remove its children, by the access list that it has.
+  void IsOpen(const std::string& path, const Deadline& deadline, OnOpen done);
   void Multi(std::vector<Op> ops, const Deadline& deadline, OnMulti done);
 
   // REQUIRES: it was connected once. Calls back that much later, those of several together with the
@@ -72,6 +75,7 @@ class Connection final : private Link::Owner {
   void After(int64_t ns, std::function<void()> what);
 
   State state() const { return state_; }
+  bool has_digest_auth() const { return !options_.digest_auth.empty(); }
   // 0 until there was a session. Ephemeral nodes carry it as ephemeral_owner.
   int64_t session_id() const { return session_id_; }
   // What the server agreed to; what was asked for until then.
@@ -94,8 +98,8 @@ class Connection final : private Link::Owner {
     Send send;  // empty once sent
     int64_t sent_ns = 0;
     uint64_t watch = 0;
-    bool watches_absent = false;  // its watch waits also for a node that is not there
-    Status refused = {};          // not ok: never sent, and about to be answered with it
+    std::string awaited = {};  // the node whose creation its watch waits for
+    Status refused = {};       // not ok: never sent, and about to be answered with it
     Answer answer;
   };
 

@@ -53,7 +53,27 @@ void Join::ReadFormat() {
         }
         joined_.cluster = format->cluster;
         if (known_cluster_ != joined_.cluster) may_change_number_ = true;
-        ReadPlace();
+        std::vector<std::string> guarded;
+        if (connection_->has_digest_auth()) guarded = {paths_->prefix(), paths_->Format()};
+        CheckOwner(std::move(guarded));
+      }));
+}
+
+// Who gives a secret wants it to be needed.
+void Join::CheckOwner(std::vector<std::string> paths) {
+  if (paths.empty()) return ReadPlace();
+  std::string path = std::move(paths.back());
+  paths.pop_back();
+  if (path.empty())
+    return CheckOwner(std::move(paths));  // the root is the servers', not the cluster's
+  connection_->IsOpen(
+      path, Soon(), guard_([this, path, paths](Result<bool> open) {
+        if (Failed(open)) return;
+        if (!*open) return CheckOwner(paths);
+        End(vineyard::Status(Code::kPermission,
+                             path +
+                                 ": anyone may change it, since it was made without --meta-auth: "
+                                 "choose another path, remove this one or leave --meta-auth out"));
       }));
 }
 

@@ -29,6 +29,7 @@ class Join {
 
  private:
   void ReadFormat();
+  void CheckOwner(std::vector<std::string> paths);
   void MakePrefix(size_t from);
   void MakeLayout();
   void ReadPlace();

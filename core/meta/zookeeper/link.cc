@@ -100,7 +100,18 @@ struct Link::FromLibrary {
     Answer(data, std::move(reply));
   }
 
-  static void Multi(int error, const void* data) { Answer(data, {.error = error}); }
+  static void Acl(int error, ACL_vector* acl, ::Stat* stat, const void* data) {
+    Reply reply{.error = error, .stat = StatOf(stat)};
+    for (int i = 0; acl != nullptr && i < acl->count; ++i) {
+      const struct ACL& entry = acl->data[i];
+      if (std::strcmp(entry.id.scheme, "world") == 0 && (entry.perms & ~ZOO_PERM_READ) != 0) {
+        reply.open = true;
+      }
+    }
+    Answer(data, std::move(reply));
+  }
+
+  static void Done(int error, const void* data) { Answer(data, {.error = error}); }
 
   static void Auth(int error, const void*) {
     if (error != ZOK) Log(LogLevel::kDebug, "zookeeper: addauth: %s", zerror(error));
@@ -290,6 +301,11 @@ int Link::GetChildren(const std::string& path, uint64_t watch, uint64_t number) 
                                   ContextOf(watch), FromLibrary::Names, call));
 }
 
+int Link::GetAcl(const std::string& path, uint64_t number) {
+  Call* call = NewCall(number);
+  return Sent(call, zoo_aget_acl(handle_, path.c_str(), FromLibrary::Acl, call));
+}
+
 int Link::Multi(const std::vector<Op>& ops, uint64_t number) {
   Call* call = NewCall(number);
   call->results.resize(ops.size());
@@ -326,7 +342,16 @@ int Link::Multi(const std::vector<Op>& ops, uint64_t number) {
     }
   }
   return Sent(call, zoo_amulti(handle_, static_cast<int>(ops.size()), given.data(),
-                               call->results.data(), FromLibrary::Multi, call));
+                               call->results.data(), FromLibrary::Done, call));
+}
+
+void Link::Unwatch(const std::string& path) {
+  Call* call = NewCall(0);
+  // Declared as a pointer to one; it is taken as the function.
+  auto completion = reinterpret_cast<void_completion_t*>(FromLibrary::Done);
+  // The library's other function, for one watcher, leaves the server's watch where it is.
+  Sent(call, zoo_aremove_all_watches(handle_, path.c_str(), ZWATCHTYPE_DATA, /*local=*/0,
+                                     completion, call));
 }
 
 }  // namespace vineyard::meta::zookeeper

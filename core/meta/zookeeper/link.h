@@ -36,6 +36,7 @@ struct Reply {
   std::string data = {};
   Stat stat = {};
   std::vector<std::string> names = {};
+  bool open = false;                // anyone may change it
   std::vector<int> op_errors = {};  // one for each op, also when `error` is not 0
   std::vector<OpResult> ops = {};
 };
@@ -73,7 +74,10 @@ class Link : public std::enable_shared_from_this<Link> {
   int Get(const std::string& path, uint64_t watch, uint64_t number);
   int Exists(const std::string& path, uint64_t watch, uint64_t number);
   int GetChildren(const std::string& path, uint64_t watch, uint64_t number);
+  int GetAcl(const std::string& path, uint64_t number);
   int Multi(const std::vector<Op>& ops, uint64_t number);
+  // Takes back the watches of Get and Exists for this path. No reply comes.
+  void Unwatch(const std::string& path);
 
   // REQUIRES: OnOpened() came. One at a time: no other until OnWake() came.
   void WakeAt(int64_t at_ns);

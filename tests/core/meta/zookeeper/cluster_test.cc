@@ -116,8 +116,8 @@ TEST_F(ClusterTest, WhoIsLostWhileItsOnlyNeighbourIsCutOffIsFoundLostLater) {
       {SharedServer().address(), 2000},
       [this](std::function<void()> what) { loop_.Post(std::move(what)); }, [](State) {});
   ASSERT_TRUE(stranger.ok());
-  (*stranger)->Exists(
-      Paths(cluster_.prefix()).Fence(8, 1), Soon(), [](const Result<Stat>&) {},
+  (*stranger)->Get(
+      Paths(cluster_.prefix()).Fence(8, 1), Soon(), [](const Result<Node>&) {},
       [&](WatchEvent event) { is_gone = event == WatchEvent::kDeleted; });
   ASSERT_TRUE(Sync(7).ok());
   proxy_of_8.Refuse();

@@ -109,6 +109,39 @@ TEST_F(FaultTest, WhatItMayNotReadMakesItReadOnlyAndIsLeftOut) {
   EXPECT_EQ(on(8).catalog().objects(), 2u);
 }
 
+// Once it joined, and what it wrote was its own alone: the others could not read on.
+TEST_F(FaultTest, WhoGivesASecretDoesNotJoinWhatAnyoneMayChange) {
+  Join(7);
+  auto join = [&](const std::string& prefix) {
+    ServiceOptions options = cluster_.OptionsOf(8);
+    options.connection.digest_auth = "some:body";
+    options.prefix = prefix;
+    std::optional<vineyard::Status> ready;
+    auto service =
+        cluster_.Begin(options, &loop_, [&](vineyard::Status status) { ready = status; });
+    loop_.RunUntil([&] { return ready.has_value(); });
+    return *ready;
+  };
+  vineyard::Status refused = join(cluster_.prefix());
+  EXPECT_EQ(refused.code(), Code::kPermission) << refused.ToString();
+  EXPECT_THAT(refused.text(), HasSubstr(paths_.Format() + ": anyone may change it"));
+  std::string made = cluster_.prefix() + "-open";  // by hand, before the cluster
+  ASSERT_TRUE(Meddle({Op::Create(made)}).ok());
+  EXPECT_THAT(join(made).text(), HasSubstr(made + ": anyone may change it"));
+  EXPECT_TRUE(join(cluster_.prefix() + "-closed").ok());
+  EXPECT_TRUE(join(cluster_.prefix() + "-closed").ok());
+}
+
+TEST_F(FaultTest, ThePathMayBeAsLongAsIsAllowed) {
+  ServiceOptions options = cluster_.OptionsOf(7);
+  options.prefix += "/";
+  options.prefix += std::string(1024 - options.prefix.size(), 'p');
+  ASSERT_TRUE(Paths::CheckPrefix(options.prefix).ok());
+  ASSERT_FALSE(Paths::CheckPrefix(options.prefix + "p").ok());
+  TakeOver(7, options);
+  PersistArray(7, 1);
+}
+
 TEST_F(FaultTest, ATreeThatItMayNotReadMakesItReadOnly) {
   Join(7);
   Entry entry;

@@ -103,7 +103,8 @@ class ZooKeeper : public ::testing::Test {
   }
   // Sets a watch for it, whether it is there or not.
   void Watch(Client& client, const std::string& path, std::vector<WatchEvent>* events) {
-    Status status = Exists(client, path, Into(events)).status();
+    Status status = Get(client, path, Into(events)).status();
+    if (status.code() == Code::kNotFound) status = Exists(client, path, Into(events)).status();
     EXPECT_TRUE(status.ok() || status.code() == Code::kNotFound) << status.ToString();
   }
   // Waits until the server has this node, as another client sees it.
