@@ -15,6 +15,8 @@ namespace {
 
 constexpr size_t kHomesAtOnce = 256;  // in one change
 constexpr int64_t kOwnMs = 30'000;
+// Behind the start: clients connect again at once, and their requests have deadlines.
+constexpr int64_t kRepeatsMs = 60'000;
 
 }  // namespace
 
@@ -29,6 +31,7 @@ Cluster::Cluster(store::Store* store, meta::Service* service, shm::StateFile* st
       state_(state),
       mirror_(store, service),
       before_{state->header().log_seen[0], state->header().log_seen[1]},
+      repeats_until_ns_(MonotonicNs() + kRepeatsMs * 1'000'000),
       alive_(std::make_shared<bool>(true)) {}
 
 Cluster::~Cluster() { *alive_ = false; }
@@ -79,7 +82,11 @@ void Cluster::EndChange(std::list<meta::Revision>::iterator place) {
 
 void Cluster::NoteSeen() {
   meta::Revision seen = seen_.empty() ? service_->applied() : seen_.front();
-  if (seen == meta::Revision{} || seen == noted_) return;
+  if (seen == meta::Revision{}) return;
+  // If this one dies, too, before it was asked again.
+  bool more_repeats = before_ != meta::Revision{} && MonotonicNs() < repeats_until_ns_;
+  if (more_repeats) seen = std::min(seen, before_);
+  if (seen == noted_) return;
   noted_ = seen;
   uint64_t* words = state_->header().log_seen;
   // In this order: who is killed between them has noted less than it saw.

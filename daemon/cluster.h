@@ -150,6 +150,7 @@ class Cluster {
   std::vector<Parked> parked_;
   std::list<meta::Revision> seen_;  // when changes under way were sent, the oldest first
   const meta::Revision before_;     // what the daemon before this one had noted
+  int64_t repeats_until_ns_;        // requests to the daemons before this one may come again
   meta::Revision noted_;
   bool publishing_ = false;      // changes of what is persisted wait until it is
   bool unpark_ = false;          // with the next tick

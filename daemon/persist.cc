@@ -270,6 +270,7 @@ void Cluster::Fail(const JobPtr& job, const Status& why) {
 
 void Cluster::OnServing(bool is_new_cluster) {
   if (is_new_cluster) {
+    repeats_until_ns_ = 0;  // its log says nothing of them
     PublishAgain();
   } else if (!publishing_) {
     Reconcile();

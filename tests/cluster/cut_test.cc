@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/cluster/fixture.h"
+#include "tests/support/raw_client.h"
 
 namespace vineyard::testing {
 namespace {
@@ -50,6 +51,37 @@ TEST_F(CutTest, WhatTheDeadDaemonMayHaveDoneIsUnknownWhileNobodyCanBeAsked) {
   ASSERT_TRUE(a_.member.daemon->WaitUntilReady());
   EXPECT_EQ(Named(a, "n"), VINEYARD_ID_INVALID);
   vineyard_client_release(hasty);
+}
+
+// Once the second looked into the log behind what the first had seen, and did it again: "exists".
+TEST_F(CutTest, WhatADaemonDidIsKnownToTheSecondBehindIt) {
+  vineyard_id id = Persisted(a, "x");
+  RawClient raw(folder_ / "a");
+  ASSERT_TRUE(raw.Hello(77).ok());
+  a_.proxy.Watch([](std::string_view request) {
+    return IsChange(request) ? Then::kPassAndDropReplies : Then::kPass;
+  });
+  wire::PutName put{"n", id, /*replace=*/false, /*expect=*/0};
+  std::string body;
+  put.Encode(&body);
+  ASSERT_TRUE(raw.SendFrame(wire::MessageType::kPutName, body, 1));
+  auto end = std::chrono::steady_clock::now() + kPatience;
+  while (Named(b, "n") != id) ASSERT_LT(std::chrono::steady_clock::now(), end);
+  a_.proxy.Refuse();
+  kill(a_.member.daemon->daemon(), SIGKILL);
+  a_.proxy.Watch({});
+  a_.proxy.Forward();
+  ASSERT_TRUE(a_.member.daemon->WaitUntilReady());
+  EXPECT_EQ(Named(a, "n"), id);  // which this one has seen, and noted
+  Persisted(a, "y");
+  kill(a_.member.daemon->daemon(), SIGKILL);
+  ASSERT_TRUE(a_.member.daemon->WaitUntilReady());
+  RawClient again(folder_ / "a");
+  auto welcome = again.Hello(77);
+  ASSERT_TRUE(welcome.ok() && welcome->resumed);
+  auto answer = again.Call(wire::MessageType::kPutName, put, 1).As<wire::MutationAnswer>();
+  ASSERT_TRUE(answer.ok()) << answer.status().ToString();
+  EXPECT_EQ(answer->id, id);
 }
 
 TEST_F(CutTest, WhatADeadDaemonHasInItsSocketIsFencedAndDoneByTheNext) {
