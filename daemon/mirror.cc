@@ -9,6 +9,12 @@
 #include "daemon/trees.h"
 
 namespace vineyard::daemon {
+namespace {
+
+// Tried again in one tick: the store may be full of names for long.
+constexpr size_t kNamesAtOnce = 100;
+
+}  // namespace
 
 void Mirror::OnEvent(const meta::Event& event) {
   using Kind = meta::Event::Kind;
@@ -146,7 +152,12 @@ std::vector<ObjectId> Mirror::Reconcile(const std::function<bool(ObjectId)>& is_
 }
 
 void Mirror::Tick() {
-  for (const std::string& name : std::exchange(names_left_, {})) ShowName(name);
+  for (size_t tries = std::min(names_left_.size(), kNamesAtOnce); tries > 0; --tries) {
+    auto next = names_left_.upper_bound(last_name_);
+    if (next == names_left_.end()) next = names_left_.begin();
+    last_name_ = std::move(names_left_.extract(next).value());
+    ShowName(last_name_);
+  }
   for (ObjectId home : std::exchange(homes_left_, {})) ShowLabels(home);
 }
 

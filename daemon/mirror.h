@@ -56,6 +56,7 @@ class Mirror {
   meta::Service* const service_;
   store::Request request_;
   std::set<std::string> names_left_;         // to be tried again
+  std::string last_name_;                    // of these: the last that was
   std::unordered_set<ObjectId> homes_left_;  // of which labels are to be tried again
 };
 
