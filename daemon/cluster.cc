@@ -218,6 +218,7 @@ Step Cluster::Delete(const Call& call, const wire::Delete& message, Done done) {
     }
   }
   if (homes.empty()) return store_->Delete(call.request, locals, message.force, message.deep);
+  RETURN_IF_ERROR(store_->CheckDeletable(locals));
   RETURN_IF_ERROR(CheckDelete(homes, locals, message));
   uint64_t count = once.size();
   auto answer = [this, call, locals, deep = message.deep,

@@ -168,6 +168,16 @@ std::string Store::Impl::FindReferrer(ObjectId id) const {
   return "another object";
 }
 
+Result<uint32_t> Store::Impl::FindDeletable(ObjectId id) const {
+  if (id == kEmptyBlobId) return Invalid("delete of the empty blob: it always exists");
+  if (leases_.count(id) != 0) {
+    return Status(Code::kInUse, "delete of blob " + PrintId(id) + ": it is being written");
+  }
+  auto slot = FindSealed(id);
+  if (!slot) return NoSuchObject(id);
+  return *slot;
+}
+
 Result<Mutation> Store::Impl::Delete(Request request, const std::vector<ObjectId>& ids, bool force,
                                      bool deep) {
   ASSIGN_OR_RETURN(std::optional<Mutation> repeated, Repeated(request));
@@ -176,14 +186,9 @@ Result<Mutation> Store::Impl::Delete(Request request, const std::vector<ObjectId
   std::vector<std::pair<ObjectId, uint32_t>> found;
   std::unordered_map<ObjectId, uint32_t> inner_links;  // from parents that go, too
   for (ObjectId id : ids) {
-    if (id == kEmptyBlobId) return Invalid("delete of the empty blob: it always exists");
     if (!wanted.insert(id).second) continue;
-    if (leases_.count(id) != 0) {
-      return Status(Code::kInUse, "delete of blob " + PrintId(id) + ": it is being written");
-    }
-    auto slot = FindSealed(id);
-    if (!slot) return NoSuchObject(id);
-    found.emplace_back(id, *slot);
+    ASSIGN_OR_RETURN(uint32_t slot, FindDeletable(id));
+    found.emplace_back(id, slot);
   }
   for (auto [id, slot] : found) {
     shm::SlotFields fields = slots_->Read(slot).fields;

@@ -81,6 +81,11 @@ std::vector<ObjectId> Store::WithFlags(uint8_t flags) const {
   return ids;
 }
 
+Status Store::CheckDeletable(const std::vector<ObjectId>& ids) const {
+  for (ObjectId id : ids) RETURN_IF_ERROR(impl_->FindDeletable(id).status());
+  return OkStatus();
+}
+
 Status Store::CheckUnlinked(const std::vector<ObjectId>& ids,
                             const std::vector<ObjectId>& parents) const {
   std::unordered_map<ObjectId, uint32_t> inner;

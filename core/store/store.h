@@ -187,6 +187,8 @@ class Store {
   Status MarkPersisted(const std::vector<ObjectId>& homes, const std::vector<ObjectId>& nodes);
   // It knows them no more: `nodes` (the homes among them) are objects of this instance alone.
   Status Unmark(const std::vector<ObjectId>& nodes);
+  // What Delete() says of these but for links: kNotFound, kInUse for what is being written, kInvalid.
+  Status CheckDeletable(const std::vector<ObjectId>& ids) const;
   // Whether all that links to these is among `parents`: else kInUse, which names another.
   Status CheckUnlinked(const std::vector<ObjectId>& ids,
                        const std::vector<ObjectId>& parents) const;

@@ -86,6 +86,8 @@ class Store::Impl {
   std::optional<uint32_t> FindSlot(ObjectId id) const;  // an object, not EMPTY, not CREATED
   std::optional<uint32_t> FindSealed(ObjectId id) const;
   Status NoSuchObject(ObjectId id) const;
+  // The slot of what may be deleted if nothing links to it.
+  Result<uint32_t> FindDeletable(ObjectId id) const;
 
   // ---- memory.cc ----
   char* At(uint64_t location) const;  // first byte of an extent; null when there is no such segment

@@ -182,6 +182,23 @@ TEST_F(ClusterTest, ADeleteFromAnywhereTakesTheBytesWhenTheLastReaderLetsGo) {
   EXPECT_TRUE(WaitForNumber(a, "memory_used", 0));
 }
 
+// Once what is the cluster's went, and then the store refused the rest.
+TEST_F(ClusterTest, ADeleteThatIsRefusedDeletesNothing) {
+  vineyard_id kept = Persisted(a, "kept"), there = Persisted(b, "there");
+  Sync(a);
+  vineyard_blob_writer* writing = nullptr;
+  ASSERT_OK(vineyard_blob_writer_create(a, 8, VINEYARD_BLOB_BUFFER, &writing));
+  vineyard_id open = vineyard_blob_writer_id(writing);
+  for (vineyard_id other :
+       {vineyard_id{0x8000000000001234}, vineyard_id{VINEYARD_ID_EMPTY_BLOB}, open}) {
+    vineyard_id all[] = {kept, there, other};
+    EXPECT_NE(vineyard_object_delete(a, all, 3, nullptr), VINEYARD_OK) << other;
+    EXPECT_EQ(Exists(a, kept), 1);
+    EXPECT_EQ(Exists(b, there), 1);
+  }
+  vineyard_blob_writer_release(writing);
+}
+
 TEST_F(ClusterTest, WhatOthersLinkToIsNotDeletedUnlessForced) {
   vineyard_id there = Persisted(b, "there");
   vineyard_id pair = PutObject(a, "pair", {{"second", there}});

@@ -377,6 +377,9 @@ void Follower::ReadHead(const Deadline& deadline, std::function<void(Result<Revi
     connection_->Exists(
         paths_->Generation(generation), deadline,
         guard_([this, generation, done](Result<Stat> stat) {
+          if (stat.status().code() == Code::kNotFound && generation == log_.generation) {
+            owner_.on_lost();
+          }
           if (!stat.ok()) return done(stat.status());
           // What was ever created there, which numbers the next one.
           auto made =

@@ -37,6 +37,8 @@ class Follower {
     std::function<void()> on_compacted;
     // What changed is not known: this build does not understand it (kVersion), or may not read it (kPermission).
     std::function<void(vineyard::Status)> on_read_only;
+    // The generation that is written is not there: somebody removed it.
+    std::function<void()> on_lost;
   };
 
   Follower(Catalog* catalog, const Paths* paths, Owner owner);

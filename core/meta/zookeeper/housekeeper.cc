@@ -16,6 +16,13 @@ uint64_t UnixSeconds() { return static_cast<uint64_t>(UnixMs() / 1000); }
 
 }  // namespace
 
+std::vector<Op> BeginGeneration(const Paths& paths, LogState* log, int32_t version, bool is_lost) {
+  log->generation = std::max(log->generation + 1, UnixSeconds());
+  if (is_lost) log->oldest = log->generation;  // who followed the lost one has missed something
+  return {Op::Create(paths.Generation(log->generation)),
+          Op::Set(paths.Log(), Encode(*log), version)};
+}
+
 Housekeeper::Housekeeper(const LogLimits& limits, Follower* follower, const Paths* paths)
     : limits_(limits), follower_(follower), paths_(paths) {}
 
@@ -49,14 +56,19 @@ void Housekeeper::OnWritten(uint64_t generation, uint64_t entry) {
   if ((entry + 1 - limits_.entries) % kTryAgainAfter == 0) Rotate();
 }
 
-void Housekeeper::Rotate() {
+void Housekeeper::ReplaceLost() { Rotate(/*is_lost=*/true); }
+
+void Housekeeper::Rotate(bool is_lost) {
   if (busy_ || connection_ == nullptr) return;
   busy_ = true;
   LogState log = follower_->log();
-  log.generation = std::max(log.generation + 1, UnixSeconds());
-  connection_->Multi({Op::Check(fence_), Op::Create(paths_->Generation(log.generation)),
-                      Op::Set(paths_->Log(), Encode(log), follower_->log_version())},
-                     Soon(), guard_([this](const MultiResult& made) {
+  if (is_lost) {
+    Log(LogLevel::kWarning, "metadata: %s was removed by somebody else; another begins",
+        paths_->Generation(log.generation).c_str());
+  }
+  std::vector<Op> ops = BeginGeneration(*paths_, &log, follower_->log_version(), is_lost);
+  ops.insert(ops.begin(), Op::Check(fence_));
+  connection_->Multi(std::move(ops), Soon(), guard_([this](const MultiResult& made) {
                        if (!made.status.ok())
                          Log(LogLevel::kDebug, "%s", made.status.text().c_str());
                        follower_->RefreshLog(guard_([this](const vineyard::Status& status) {

@@ -27,6 +27,9 @@ struct LogLimits {
   uint64_t keep_generations = 3;  // and until so many newer ones are there
 };
 
+// The changes that begin another generation behind `log`, and make it so. `version`: of /log.
+std::vector<Op> BeginGeneration(const Paths& paths, LogState* log, int32_t version, bool is_lost);
+
 class Housekeeper {
  public:
   Housekeeper(const LogLimits& limits, Follower* follower, const Paths* paths);
@@ -35,13 +38,15 @@ class Housekeeper {
   void Stop();
   // This instance wrote this entry of the generation.
   void OnWritten(uint64_t generation, uint64_t entry);
+  // The generation that was written is gone: another one begins, and all is read again.
+  void ReplaceLost();
   // A name was dropped in this generation.
   void OnDropped(uint64_t generation, std::string name);
   // All that are dropped and still have a node.
   void OnLoaded(std::vector<std::pair<uint64_t, std::string>> dropped);
 
  private:
-  void Rotate();
+  void Rotate(bool is_lost = false);
   void Trim();
   void Measure(std::vector<uint64_t> generations);
   void Choose(const std::map<uint64_t, uint64_t>& entries);

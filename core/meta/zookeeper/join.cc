@@ -5,11 +5,14 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/meta/zookeeper/housekeeper.h"
 
 namespace vineyard::meta::zookeeper {
 namespace {
 
 constexpr int kAttempts = 100;
+// Another may make the layout at the same time, once.
+constexpr int kHalfMade = 3;
 
 uint64_t RandomNumber() {
   std::random_device random;
@@ -29,6 +32,7 @@ Join::Join(Connection* connection, const Paths* paths, Instance self, std::strin
       paths_(paths),
       known_cluster_(std::move(cluster)),
       had_number_(self.number != 0),
+      was_member_(self.epoch != 0),
       may_change_number_(self.number == 0),
       done_(std::move(done)) {
   joined_.self = std::move(self);
@@ -43,7 +47,7 @@ void Join::ReadFormat() {
         if (!node.ok() && node.status().code() == Code::kNotFound) return MakePrefix(1);
         if (Failed(node)) return;
         auto format = DecodeFormat(node->data);
-        if (Failed(format)) return;
+        if (IsDamaged(format, paths_->Format())) return;
         if (format->layout != kLayout) {
           return End(vineyard::Status(
               Code::kVersion,
@@ -106,13 +110,21 @@ void Join::MakeLayout() {
     ops.push_back(Op::Create(paths_->NameBucket(bucket)));
   }
   ops.push_back(Op::Create(paths_->Format(), Encode(ClusterFormat{kLayout, NewUuid()})));
-  connection_->Multi(std::move(ops), Soon(), guard_([this](const MultiResult& made) {
-                       if (made.status.ok() || made.status.code() == Code::kExists ||
-                           made.status.code() == Code::kUnknown) {
-                         return Retry(made.status, &Join::ReadFormat);
-                       }
-                       End(made.status);
-                     }));
+  connection_->Multi(
+      std::move(ops), Soon(), guard_([this](const MultiResult& made) {
+        bool exists = made.status.code() == Code::kExists;
+        if (exists && ++half_made_ > kHalfMade) {
+          return End(Corrupt(paths_->Format() +
+                             " is missing and other nodes of the cluster are there: put it back, "
+                             "or remove what is below '" +
+                             paths_->prefix() +
+                             "'; then the daemons publish again what they have persisted"));
+        }
+        if (made.status.ok() || exists || made.status.code() == Code::kUnknown) {
+          return Retry(made.status, &Join::ReadFormat);
+        }
+        End(made.status);
+      }));
 }
 
 // ---- the number and the epoch --------------------------------------------------------------------
@@ -127,7 +139,7 @@ void Join::ReadPlace() {
         old_epoch_ = 0;
         if (node.ok()) {
           auto place = DecodeInstance(node->data);
-          if (Failed(place)) return;
+          if (IsDamaged(place, paths_->Place(self.number))) return;
           // One that had this number before and died on its way into the cluster left its place there.
           bool is_predecessors = had_number_ && !self.socket.empty() && place->host == self.host &&
                                  place->socket == self.socket;
@@ -135,7 +147,7 @@ void Join::ReadPlace() {
             self.number = 0;
             return Retry({Code::kExists, "the number is taken"}, &Join::ReadPlace);
           }
-          if (!may_change_number_ && self.epoch != 0 && place->boot != self.boot) {
+          if (!may_change_number_ && was_member_ && place->boot != self.boot) {
             return End(vineyard::Status(
                 Code::kConflict,
                 vineyard::Format("instance %llu: another daemon took its place in the cluster",
@@ -168,7 +180,7 @@ void Join::ReadLog(int32_t version, bool has_old_fence) {
   connection_->Get(paths_->Log(), Soon(), guard_([this, version, has_old_fence](Result<Node> node) {
                      if (Failed(node)) return;
                      auto log = DecodeLog(node->data);
-                     if (Failed(log)) return;
+                     if (IsDamaged(log, paths_->Log())) return;
                      TakeEpoch(version, has_old_fence, *log, node->stat.version);
                    }));
 }
@@ -184,15 +196,29 @@ void Join::TakeEpoch(int32_t version, bool has_old_fence, const LogState& log,
   }
   if (has_old_fence) ops.push_back(Op::Remove(paths_->Fence(self.number, old_epoch_)));
   ops.push_back(Op::Create(joined_.fence, {}, Op::kEphemeral));
-  Entry entry;
-  entry.traces.push_back({Trace::Kind::kInstanceChanged, true, self.number, {}, 0});
-  ops.push_back(Op::Create(paths_->NewEntry(log.generation), Encode(entry), Op::kSequential));
-  connection_->Multi(std::move(ops), Soon(), guard_([this](const MultiResult& taken) {
+  Entry joins;
+  joins.traces.push_back({Trace::Kind::kInstanceChanged, true, self.number, {}, 0});
+  ops.push_back(Op::Create(paths_->NewEntry(log.generation), Encode(joins), Op::kSequential));
+  size_t entry = ops.size() - 1;
+  connection_->Multi(std::move(ops), Soon(),
+                     guard_([this, log, log_version, entry](const MultiResult& taken) {
                        if (taken.status.ok()) return End(std::move(joined_));
                        if (taken.status.code() == Code::kUnknown) return CheckFence();
+                       if (taken.failed == entry && taken.status.code() == Code::kNotFound) {
+                         return ReplaceLost(log, log_version);
+                       }
                        if (taken.failed != kNoOp) return Retry(taken.status, &Join::ReadPlace);
                        End(taken.status);
                      }));
+}
+
+// The generation that is written is not there. Of two that begin another, one does.
+void Join::ReplaceLost(LogState log, int32_t version) {
+  Log(LogLevel::kWarning, "metadata: %s was removed by somebody else; another begins",
+      paths_->Generation(log.generation).c_str());
+  connection_->Multi(
+      BeginGeneration(*paths_, &log, version, /*is_lost=*/true), Soon(),
+      guard_([this](const MultiResult& made) { Retry(made.status, &Join::ReadPlace); }));
 }
 
 // Whether the epoch is ours, though nobody said so.

@@ -36,6 +36,7 @@ class Join {
   void ReadFences(int32_t version);
   void ReadLog(int32_t version, bool has_old_fence);
   void TakeEpoch(int32_t version, bool has_old_fence, const LogState& log, int32_t log_version);
+  void ReplaceLost(LogState log, int32_t version);
   void CheckFence();
   void Retry(const vineyard::Status& why, void (Join::*step)());
   void End(Result<Joined> result);
@@ -47,14 +48,24 @@ class Join {
     return true;
   }
 
+  // Likewise of the node's body.
+  template <typename Value>
+  bool IsDamaged(const Result<Value>& body, const std::string& path) {
+    if (body.ok()) return false;
+    End(vineyard::Status(body.status().code(), path + ": " + body.status().text()));
+    return true;
+  }
+
   Connection* const connection_;
   const Paths* const paths_;
   const std::string known_cluster_;
   Joined joined_;
   uint64_t old_epoch_ = 0;
   const bool had_number_;
+  const bool was_member_;  // in this life
   bool may_change_number_;
   int attempts_ = 0;
+  int half_made_ = 0;
   Done done_;
   Guard guard_;
 };

@@ -49,6 +49,13 @@ void Loader::Next() {
     ++under_way_;
     connection_->GetChildren(folder, Soon(), guard_([this, folder](Result<Children> children) {
                                --under_way_;
+                               bool is_missing = children.status().code() == Code::kNotFound;
+                               if (is_missing && what_ != What::kPlaces) {
+                                 Log(LogLevel::kWarning,
+                                     "%s: it is missing and made again; what was in it is lost",
+                                     folder.c_str());
+                                 return Make(folder);
+                               }
                                if (!children.ok()) return Fail(children.status());
                                for (const std::string& name : children->names)
                                  nodes_.push_back(folder + "/" + name);
@@ -61,6 +68,21 @@ void Loader::Next() {
   guard_.Renew();
   auto done = std::move(done_);
   done(OkStatus());  // this may be gone
+}
+
+// With what it lies in, which may be missing, too.
+void Loader::Make(const std::string& folder) {
+  ++under_way_;
+  std::string parent = folder.substr(0, folder.size() - BaseOf(folder).size() - 1);
+  connection_->Multi({Op::Create(parent)}, Soon(), guard_([this, folder](const MultiResult&) {
+                       connection_->Multi(
+                           {Op::Create(folder)}, Soon(), guard_([this](const MultiResult& made) {
+                             --under_way_;
+                             if (!made.status.ok() && made.status.code() != Code::kExists)
+                               return Fail(made.status);
+                             Next();
+                           }));
+                     }));
 }
 
 void Loader::Read(const std::string& path) {

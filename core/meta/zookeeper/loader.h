@@ -30,6 +30,7 @@ class Loader {
   enum class What { kPlaces, kTrees, kNames };
   void List(What what);
   void Next();
+  void Make(const std::string& folder);
   void Read(const std::string& path);
   void Keep(const std::string& path, Node node);
   void Fail(const vineyard::Status& status);

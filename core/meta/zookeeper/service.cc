@@ -47,7 +47,8 @@ ZookeeperService::ZookeeperService(ServiceOptions options, Post post, Ready read
                      Load();
                    }));
                  },
-                 [this](vineyard::Status why) { OnReadOnly(std::move(why)); }}),
+                 [this](vineyard::Status why) { OnReadOnly(std::move(why)); },
+                 [this] { housekeeper_.ReplaceLost(); }}),
       housekeeper_(options_.log, &follower_, &paths_),
       writer_(&catalog_, &follower_, &paths_,
               {[this](const Deadline& deadline, Synced done) { Sync(deadline, std::move(done)); },

@@ -293,6 +293,10 @@ void Writer::OnRead(const PendingPtr& pending, const vineyard::Status& status) {
   if (--pending->reads != 0 || pending->finished || pending->state != Pending::State::kBusy) return;
   if (pending->read_error.ok()) return Read(pending);  // what that makes necessary
   if (pending->read_error.code() == Code::kNotFound) return Refuse(pending, pending->read_error);
+  if (IsFinal(pending->read_error.code())) {
+    return Finish(pending,
+                  IsUnderWay(*pending) ? Unknown(pending->read_error.text()) : pending->read_error);
+  }
   Requeue(pending);
 }
 

@@ -192,6 +192,80 @@ TEST_F(FaultTest, ATreeOfFullLengthFitsIntoAMultiThatHasLongPaths) {
 
 // ---- later builds --------------------------------------------------------------------------------
 
+// ---- what somebody removed -----------------------------------------------------------------------
+
+// Once every change waited for its deadline, and status said that all is well.
+TEST_F(FaultTest, ALogThatSomebodyRemovedIsBegunAnew) {
+  Join(7);
+  Join(8);
+  PersistArray(7, 1);
+  ASSERT_TRUE(Sync(8).ok());
+  auto remove = [&] {
+    Revision last = on(7).applied();
+    std::vector<Op> ops;
+    for (uint64_t i = 0; i < last.entries; ++i) {
+      ops.push_back(Op::Remove(paths_.Entry(last.generation, i)));
+    }
+    ops.push_back(Op::Remove(paths_.Generation(last.generation)));
+    ASSERT_TRUE(Meddle(std::move(ops)).ok());
+  };
+  remove();
+  PersistArray(7, 3);
+  ASSERT_TRUE(Sync(8).ok() && Sync(7).ok());
+  for (uint64_t number : {7, 8}) EXPECT_EQ(on(number).catalog().trees(), 2u);
+  ASSERT_TRUE(Commit(8, Delete{{Id(7, 1)}}).ok());
+  ASSERT_TRUE(Sync(7).ok());
+  // With nobody there, by the one who comes; which may look at its place twice.
+  remove();
+  services_.clear();
+  ServiceOptions options = cluster_.OptionsOf(7);
+  TakeOver(7, options);
+  EXPECT_EQ(on(7).catalog().trees(), 1u);
+  PersistArray(7, 5);
+}
+
+TEST_F(FaultTest, AFolderThatSomebodyRemovedIsMadeAgainByTheNextWhoReadsAll) {
+  Join(7);
+  std::vector<Op> ops;
+  for (int bucket = 0; bucket < kBuckets; ++bucket) {
+    ops.push_back(Op::Remove(paths_.NameBucket(bucket)));
+  }
+  ops.push_back(Op::Remove(paths_.Names()));
+  ops.push_back(Op::Remove(paths_.ObjectBucket(0)));
+  ASSERT_TRUE(Meddle(std::move(ops)).ok());
+  Join(8);
+  EXPECT_TRUE(HasNode(paths_.ObjectBucket(0)));
+  PersistArray(7, 1);
+  ASSERT_TRUE(Commit(7, PutName{"n", Id(7, 1)}).ok());
+}
+
+TEST_F(FaultTest, WhatIsMissingOrDamagedInFrontOfTheJoinIsNamed) {
+  Join(7);
+  auto why = [&](const std::string& text) {
+    bool is_ready = false;
+    auto service = cluster_.Begin(cluster_.OptionsOf(8), &loop_,
+                                  [&](const vineyard::Status&) { is_ready = true; });
+    loop_.RunUntil([&] {
+      service->Tick(MonotonicNs());
+      return is_ready || service->health().text.find(text) != std::string::npos;
+    });
+    return service->health().text;
+  };
+  ASSERT_TRUE(Meddle({Op::Set(paths_.Format(), "\x01nonsense")}).ok());
+  EXPECT_THAT(why(paths_.Format() + ": "), HasSubstr(paths_.Format() + ": "));
+  ASSERT_TRUE(Meddle({Op::Remove(paths_.Format())}).ok());
+  EXPECT_THAT(why("missing"), HasSubstr(paths_.Format() + " is missing"));
+}
+
+TEST_F(FaultTest, AChangeThatNeedsWhatItMayNotReadIsRefusedAtOnce) {
+  Join(7);
+  PersistArray(7, 1);
+  ASSERT_TRUE(Meddle({Op::Remove(paths_.Tree(Id(7, 1)))}).ok());
+  ASSERT_TRUE(Meddle({Op::Create(paths_.Tree(Id(7, 1)), ArrayTree(7, 1))}, "some:body").ok());
+  auto refused = Commit(7, SetLabels{Id(7, 1), {{"k", "v"}}});
+  EXPECT_EQ(refused.status().code(), Code::kPermission) << refused.status().ToString();
+}
+
 TEST_F(FaultTest, AClusterOfALaterLayoutIsNotJoined) {
   Join(7);
   ClusterFormat later;
