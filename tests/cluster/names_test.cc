@@ -118,7 +118,7 @@ class NameClient {
         return End(*op);
       case VINEYARD_E_CONFLICT:
         // It was tried for a long time, and nothing is said about the name.
-        if (why.find("others changed the same") != std::string::npos) return Failed(*op, status);
+        if (why.find("others change the same") != std::string::npos) return Failed(*op, status);
         [[fallthrough]];
       case VINEYARD_E_EXISTS:
         op->outcome = Outcome::kRefused;

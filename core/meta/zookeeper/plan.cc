@@ -126,7 +126,7 @@ class Maker {
       for (const std::string& name : piece.names) {
         const KnownName& known = known_.names.at(name);
         if (known.node.home == home) Drop(name, known);
-        plan_.ops.push_back(Op::Remove(paths_.NameOf(home, name)));
+        if (!piece.is_gone) plan_.ops.push_back(Op::Remove(paths_.NameOf(home, name)));
       }
       for (const std::string& node : piece.nodes) {
         plan_.ops.push_back(Op::Remove(paths_.Tree(home) + "/" + node));
@@ -135,7 +135,7 @@ class Maker {
       for (ObjectId link : piece.links) {
         plan_.ops.push_back(Op::Remove(paths_.LinkOf(link, home)));
       }
-      plan_.ops.push_back(Op::Remove(paths_.Tree(home)));
+      if (!piece.is_gone) plan_.ops.push_back(Op::Remove(paths_.Tree(home)));
       plan_.traces.push_back({Trace::Kind::kTreeDeleted, true, home, {}, 0});
       plan_.value += catalog_.ObjectsOf(home);
     }
@@ -172,10 +172,12 @@ uint64_t HomeKey(ObjectId home) { return (home * 0x9e3779b97f4a7c15u) & ~uint64_
 uint64_t PlaceKey(uint64_t instance) { return HomeKey(~instance); }
 
 // What goes, if the change is a delete.
-std::optional<Removing> RemovingOf(const Change& change, const Catalog& catalog) {
-  if (auto* remove = std::get_if<Delete>(&change)) return Removing{remove->ids, remove->force};
+std::optional<Removing> RemovingOf(const Change& change, const Catalog& catalog, bool gone_too) {
+  if (auto* remove = std::get_if<Delete>(&change)) {
+    return Removing{remove->ids, remove->force, gone_too};
+  }
   if (auto* forget = std::get_if<ForgetInstance>(&change)) {
-    return Removing{catalog.TreesOf(forget->number), /*force=*/true};
+    return Removing{catalog.TreesOf(forget->number), /*force=*/true, gone_too};
   }
   return std::nullopt;
 }
@@ -197,7 +199,7 @@ Result<ToRead> ToReadFor(const Change& change, const Catalog& catalog, const Pat
   if (auto* forget = std::get_if<ForgetInstance>(&change)) {
     if (!known->places.contains(forget->number)) read.places.push_back(forget->number);
   }
-  std::optional<Removing> removing = RemovingOf(change, catalog);
+  std::optional<Removing> removing = RemovingOf(change, catalog, known->gone_too);
   if (!removing) return read;
   if (!known->removal) {
     std::optional<Removal> removal;

@@ -28,6 +28,7 @@ struct Known {
   std::map<uint64_t, zookeeper::Node> places;
   // Of a delete: whether the catalog is not enough, and then what else was read.
   bool is_exact = false;
+  bool gone_too = false;  // Removing::gone_too
   Found found;
   std::optional<Removal> removal;
 };

@@ -37,7 +37,7 @@ std::optional<Removal> RemovalOf(const Removing& removing, const Catalog& catalo
   Room room;
   std::set<ObjectId> going;
   for (ObjectId home : removing.homes) {
-    Removal::Piece piece{home, catalog.NamesOf(home), {}, {}, true};
+    Removal::Piece piece{home, catalog.NamesOf(home), {}, {}, true, false};
     bool fits = true;
     for (size_t i = 0; fits && i < piece.names.size(); ++i) fits = TakeName(piece.names[i], &room);
     std::vector<ObjectId> referrers = catalog.ReferrersOf(home);
@@ -79,9 +79,10 @@ Result<Removal> RemovalOf(const Removing& removing, const Catalog& catalog, cons
       removal.children.push_back(home);
       continue;
     }
-    if (!listed->second || is_full) continue;
-    Removal::Piece piece{home, {}, {}, {}, false};
-    for (const std::string& child : *listed->second) {
+    if (is_full || (!listed->second && !removing.gone_too)) continue;
+    Removal::Piece piece{home, {}, {}, {}, false, !listed->second};
+    if (piece.is_gone) piece.names = catalog.NamesOf(home);
+    for (const std::string& child : listed->second.value_or(std::vector<std::string>())) {
       std::optional<std::string> name;
       if (child.rfind("n-", 0) == 0) name = UnescapeName(std::string_view(child).substr(2));
       std::optional<ObjectId> referrer;

@@ -34,6 +34,7 @@ struct Removal {
     std::vector<std::string> nodes;  // other nodes under it, by their last component
     std::vector<ObjectId> links;     // where it left one
     bool is_whole = false;           // the tree goes, too
+    bool is_gone = false;            // it did: somebody removed it by hand
   };
   std::vector<Piece> pieces;
   bool is_all = false;  // nothing is left behind it
@@ -48,6 +49,8 @@ struct Removal {
 struct Removing {
   std::vector<ObjectId> homes;
   bool force = false;
+  // What the catalog has and ZooKeeper has not was removed by hand, since no change did it: all are told.
+  bool gone_too = false;
 };
 // From the catalog: whole trees; nothing when the first is too much for a multi.
 std::optional<Removal> RemovalOf(const Removing& removing, const Catalog& catalog);

@@ -207,6 +207,7 @@ void Writer::Look(const PendingPtr& pending) {
   if (!status.ok()) return Refuse(pending, std::move(status));
   pending->known = {};
   pending->known.is_exact = pending->attempts > 0;
+  pending->known.gone_too = pending->saw_gone;  // and the catalog, which is newer, has it
   pending->log_version = follower_->log_version();
   Read(pending);
 }
@@ -304,7 +305,8 @@ void Writer::MakePlan(const PendingPtr& pending) {
   auto plan =
       PlanOf(pending->change, *catalog_, pending->known, *paths_, follower_->log().generation);
   if (!plan.ok()) return Refuse(pending, plan.status());
-  if (plan->ops.empty() && !pending->is_begun) {
+  if (plan->traces.empty() && plan->ops.empty() && !pending->is_begun) {
+    if (!std::exchange(pending->saw_gone, true)) return Sync(pending);
     return Refuse(pending, NotFound("metadata: what was to be deleted is gone already"));
   }
   size_t size = SizeOfPlan(*plan);
@@ -429,9 +431,11 @@ void Writer::OnMulti(Batch& batch, const MultiResult& result) {
     if (i == culprit && pending->attempts > kAttempts) {
       pending->state = Pending::State::kBusy;
       Finish(pending,
-             vineyard::Status(Code::kConflict,
-                              "metadata: others changed the same each time that it was tried: " +
-                                  result.status.text()));
+             vineyard::Status(
+                 Code::kConflict,
+                 "metadata: it was refused each time that it was tried, because others change the "
+                 "same or because something was removed by hand: " +
+                     result.status.text()));
       continue;
     }
     if (unknown) pending->maybe_done = true;

@@ -81,6 +81,7 @@ class Writer {
     bool finished = false;
     int attempts = 0;
     bool alone = false;     // in its multi
+    bool saw_gone = false;  // what it deletes was not there
     bool is_begun = false;  // some parts of it are done
     uint64_t value = 0;     // by those
     Revision since = {};    // it is in the log from here on, if at all

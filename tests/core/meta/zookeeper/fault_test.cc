@@ -224,6 +224,27 @@ TEST_F(FaultTest, ALogThatSomebodyRemovedIsBegunAnew) {
   PersistArray(7, 5);
 }
 
+// Once it could not be deleted, and was listed for ever.
+TEST_F(FaultTest, ATreeThatSomebodyRemovedCanBeDeleted) {
+  Join(7);
+  Join(8);
+  PersistArray(7, 1);
+  PersistArray(7, 3);
+  ASSERT_TRUE(Commit(7, PutName{"n", Id(7, 1)}).ok());
+  ASSERT_TRUE(Sync(8).ok());
+  ASSERT_TRUE(
+      Meddle({Op::Remove(paths_.NameOf(Id(7, 1), "n")), Op::Remove(paths_.Tree(Id(7, 1)))}).ok());
+  auto deleted = Commit(8, Delete{{Id(7, 1)}});
+  ASSERT_TRUE(deleted.ok()) << deleted.status().ToString();
+  EXPECT_EQ(Commit(8, Delete{{Id(7, 1)}}).status().code(), Code::kNotFound);
+  ASSERT_TRUE(Sync(7).ok());
+  for (uint64_t number : {7, 8}) {
+    EXPECT_EQ(on(number).catalog().trees(), 1u);
+    EXPECT_FALSE(on(number).catalog().FindName("n"));
+  }
+  EXPECT_TRUE(Commit(7, PutName{"n", Id(7, 3)}).ok());
+}
+
 TEST_F(FaultTest, AFolderThatSomebodyRemovedIsMadeAgainByTheNextWhoReadsAll) {
   Join(7);
   std::vector<Op> ops;
