@@ -16,14 +16,15 @@
 #include <utility>
 
 #include "core/base/log.h"
+#include "core/meta/zookeeper/port_owner.h"
 #include "core/shm/os.h"
 #include "daemon/duration.h"
-#include "daemon/port_owner.h"
 #include "daemon/size.h"
 
 namespace vineyard::daemon {
 namespace {
 
+using meta::zookeeper::OwnerOfPort;
 using meta::zookeeper::Probe;
 
 constexpr int64_t kPauseMs = 20;

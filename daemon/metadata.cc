@@ -48,6 +48,7 @@ std::unique_ptr<meta::Service> StartZookeeper(const Options& options, const meta
   wanted.connection.servers = options.meta.servers;
   wanted.connection.session_timeout_ms = options.meta.session_timeout_ms;
   wanted.connection.digest_auth = options.meta.auth;
+  if (options.meta.shares_server) wanted.connection.own_port = options.meta.port;
   wanted.prefix = options.meta.prefix;
   wanted.self = self;
   shm::StateHeader& header = state->header();

@@ -14,6 +14,7 @@
 
 #include "core/base/log.h"
 #include "core/meta/zookeeper/errors.h"
+#include "core/meta/zookeeper/guarded_connect.h"
 
 namespace vineyard::meta::zookeeper {
 namespace {
@@ -177,6 +178,7 @@ bool Link::JoinShut(const Deadline& deadline) {
 }
 
 bool Link::OpenHandle() {
+  if (options_.own_port != 0) GuardPort(options_.own_port);
   // Too long for the library's int is as good as for ever.
   int timeout_ms = static_cast<int>(std::min<uint32_t>(options_.session_timeout_ms, INT32_MAX));
   _zhandle* handle = zookeeper_init2(options_.servers.c_str(), FromLibrary::Session, timeout_ms,

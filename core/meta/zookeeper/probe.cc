@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/meta/zookeeper/errors.h"
+#include "core/meta/zookeeper/guarded_connect.h"
 
 namespace vineyard::meta::zookeeper {
 namespace {
@@ -101,6 +102,10 @@ Result<Fd> Connect(uint16_t port, const std::string& server, const Deadline& dea
 Result<Probe> Probe::Open(uint16_t port, const std::string& digest_auth, const Deadline& deadline) {
   std::string server = Format("127.0.0.1:%u", port);
   ASSIGN_OR_RETURN(Fd fd, Connect(port, server, deadline));
+  if (!digest_auth.empty() && !IsOwnPeer(fd.get())) {
+    return Status(Code::kPermission,
+                  server + ": another user listens there, who is not told the secret");
+  }
   Probe probe(std::move(fd), server);
   Frame hello;
   hello.Int(0).Long(0).Int(kSessionMs).Long(0).Text(std::string(16, '\0')).Bool(false);

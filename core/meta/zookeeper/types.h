@@ -22,6 +22,7 @@ struct Options {
   std::string servers;              // host:port,host:port; numbers rather than names, see link.h
   uint32_t session_timeout_ms = 0;  // asked for; the server may choose another
   std::string digest_auth = {};     // user:secret; what is created is then for this user only
+  uint16_t own_port = 0;  // of 127.0.0.1; there only this process's user is told the secret
 };
 
 enum class State {

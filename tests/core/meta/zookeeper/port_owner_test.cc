@@ -1,4 +1,4 @@
-#include "daemon/port_owner.h"
+#include "core/meta/zookeeper/port_owner.h"
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -11,7 +11,7 @@
 #include "core/base/fd.h"
 #include "tests/support/process.h"
 
-namespace vineyard::daemon {
+namespace vineyard::meta::zookeeper {
 namespace {
 
 uint16_t Bind(const Fd& fd, int family) {
@@ -54,4 +54,4 @@ TEST(PortOwner, OtherAddressesAndStatesAreNotIt) {
 }
 
 }  // namespace
-}  // namespace vineyard::daemon
+}  // namespace vineyard::meta::zookeeper
