@@ -96,6 +96,9 @@ void Events::Watch(const std::shared_ptr<Session>& session, const wire::FrameHea
           .at_ns()};
   if (waiting.after == meta::Revision{}) waiting.after = service_->applied();
   std::optional<wire::WatchAnswer> answer = Behind(waiting.after, waiting.limit);
+  if (Status hearing = CheckHearing(); !answer && !hearing.ok()) {
+    return session->Answer(request, wire::EncodeError(hearing));
+  }
   if (!answer && watch.timeout_ms == 0) {
     answer.emplace();
     answer->position = PositionOf(service_->applied());
@@ -125,8 +128,15 @@ void Events::Wake() {
   }
 }
 
+Status Events::CheckHearing() const {
+  meta::Health health = service_->health();
+  if (health.stale_since_ms == 0) return OkStatus();
+  return {Code::kUnavailable, "watch: the daemon hears of no changes: " + health.text};
+}
+
 void Events::Tick(int64_t now_ns) {
   Wake();
+  if (Status hearing = CheckHearing(); !hearing.ok()) FailAll(hearing);
   std::list<Waiting> late;
   for (auto one = waiting_.begin(); one != waiting_.end();) {
     auto next = std::next(one);

@@ -47,6 +47,8 @@ class Events {
     int64_t until_ns = 0;
   };
   std::optional<wire::WatchAnswer> Behind(meta::Revision after, uint64_t limit) const;
+  // Not ok: this daemon hears of no changes.
+  Status CheckHearing() const;
 
   meta::Service* const service_;
   std::deque<Past> past_;

@@ -15,6 +15,13 @@ namespace {
 // Objects of which the labels are looked at for one page.
 constexpr uint64_t kLabelSteps = 20'000;
 
+void TakeLabels(const meta::Tree& tree, ObjectId id, wire::RemoteObject* remote) {
+  for (const auto& [labelled, labels] : tree.labels) {
+    if (labelled != id) continue;
+    for (const auto& [key, value] : labels) remote->labels.emplace_back(key, value);
+  }
+}
+
 // Of a page that may end before all is looked at: up to where it is whole.
 template <typename Key>
 void Lower(std::optional<Key>* end, std::optional<Key> other) {
@@ -30,10 +37,14 @@ std::optional<Result<std::string>> Lookup::Find(uint64_t session, const wire::Fi
   if (!find.name.empty()) return FindName(session, find, synced);
   if (find.id == kInvalidId) return Invalid("find: neither an object nor a name is given");
   Result<store::Found> object = store_->Find(find.id);
-  if (object.ok()) {
-    return AnswerSlot(session, find.labels ? store_->FindLabels(find.id) : object);
-  }
   std::optional<ObjectId> home = service_->catalog().HomeOf(find.id);
+  if (object.ok() && !find.labels) return AnswerSlot(session, object);
+  if (object.ok()) {
+    Result<store::Found> labels = store_->FindLabels(find.id);
+    // Of what is persisted they may have found no memory here.
+    if (labels.ok() || !home) return AnswerSlot(session, labels);
+    return AnswerLabels(find.id, *home);
+  }
   if (home) return AnswerRemote(find.id, *home);
   if (!synced) return std::nullopt;
   return object.status();
@@ -102,10 +113,23 @@ Result<std::string> Lookup::AnswerRemote(ObjectId id, ObjectId home) const {
     ASSIGN_OR_RETURN(Record record, DecodeRecord(node.record));
     for (const Member& member : record.members) wanted.push_back(member.id);
   }
-  for (const auto& [labelled, labels] : tree.labels) {
-    if (labelled != id) continue;
-    for (const auto& [key, value] : labels) remote.labels.emplace_back(key, value);
+  TakeLabels(tree, id, &remote);
+  std::string body;
+  answer.Encode(&body);
+  return body;
+}
+
+// As of an object that lives elsewhere: labels are all that is asked for.
+Result<std::string> Lookup::AnswerLabels(ObjectId id, ObjectId home) const {
+  ASSIGN_OR_RETURN(meta::Tree tree, meta::DecodeTree(service_->catalog().TreeOf(home)));
+  wire::FindAnswer answer;
+  answer.kind = wire::FindAnswer::Kind::kRemote;
+  answer.remote.instance = tree.owner;
+  for (const meta::Node& node : tree.nodes) {
+    if (node.id != id) continue;
+    answer.remote.nodes.push_back({node.id, node.kind, node.value_size, node.record});
   }
+  TakeLabels(tree, id, &answer.remote);
   std::string body;
   answer.Encode(&body);
   return body;
@@ -124,9 +148,11 @@ Result<store::Page> Lookup::ListHere(const wire::List& list) {
     steps += page.objects.size();
     for (auto& [type, id] : page.objects) {
       Labels labels = store_->LabelsOf(id);
-      bool has = std::any_of(labels.begin(), labels.end(), [&](const auto& label) {
-        return label.first == list.label && (list.value.empty() || label.second == list.value);
-      });
+      bool has =
+          service_->catalog().HasLabel(id, list.label, list.value) ||
+          std::any_of(labels.begin(), labels.end(), [&](const auto& label) {
+            return label.first == list.label && (list.value.empty() || label.second == list.value);
+          });
       if (!has) continue;
       labelled.objects.emplace_back(type, id);
       if (labelled.objects.size() < list.limit) continue;

@@ -30,6 +30,7 @@ class Lookup {
   std::optional<Result<std::string>> FindName(uint64_t session, const wire::Find& find,
                                               bool synced);
   Result<std::string> AnswerSlot(uint64_t session, const Result<store::Found>& found);
+  Result<std::string> AnswerLabels(ObjectId id, ObjectId home) const;
   Result<std::string> AnswerRemote(ObjectId id, ObjectId home) const;
   Result<store::Page> ListHere(const wire::List& list);
 

@@ -117,7 +117,10 @@ void Mirror::ShowLabels(ObjectId home) {
       if (id == node.id) labels = of;
     }
     if (!store_->Look(node.id) || labels == store_->LabelsOf(node.id)) continue;
-    if (!store_->MirrorLabels(TakeRequest(), node.id, labels).ok()) homes_left_.insert(home);
+    if (store_->MirrorLabels(TakeRequest(), node.id, labels).ok()) continue;
+    homes_left_.insert(home);
+    // Old ones would be read; who finds none asks, and is answered from the catalog.
+    (void)store_->MirrorLabels({}, node.id, {});
   }
 }
 

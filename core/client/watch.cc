@@ -69,6 +69,7 @@ Result<const Watch::Event*> Watch::Next(int64_t timeout_ms) {
     if (!status.ok() && !IsOutage(status)) return status;
     if (next_ < events_.size()) break;
     if (patience.deadline.passed() || !ThreadMayWait()) {
+      if (status.ok()) status = Outage();
       if (!status.ok() && patience.deadline.passed()) return status;
       return Status(Code::kTimeout, "watch: nothing happened" + patience.Within());
     }
@@ -76,6 +77,12 @@ Result<const Watch::Event*> Watch::Next(int64_t timeout_ms) {
     if (woken != Woken::kReady) RETURN_IF_ERROR(patience.Ask(woken == Woken::kSignal));
   }
   return &events_[next_++];
+}
+
+// A daemon that hears of no changes says so at once, and is asked again: one that lets a question wait hears.
+Status Watch::Outage() {
+  if (MonotonicNs() - asked_ns_ >= kRetryMs * 1'000'000) outage_ = OkStatus();
+  return outage_;
 }
 
 // Whatever can be done without waiting.
@@ -118,6 +125,7 @@ Status Watch::Ask() {
   request.WriteHeader(++correlation_, /*number=*/0);
   RETURN_IF_ERROR(SendAll(request.frame));
   state_ = State::kAsked;
+  asked_ns_ = MonotonicNs();
   return OkStatus();
 }
 
@@ -166,7 +174,8 @@ Status Watch::TakeAnswer(Frame frame) {
   state_ = State::kIdle;
   Arena arena;
   ASSIGN_OR_RETURN(wire::Answer answer, wire::DecodeAnswer(frame.body, &arena));
-  if (answer.code != Code::kOk) return answer.ToStatus();
+  outage_ = answer.ToStatus();
+  if (!outage_.ok()) return outage_;
   ASSIGN_OR_RETURN(wire::WatchAnswer news, wire::WatchAnswer::Decode(answer));
   before_ = after_;
   after_ = news.position;

@@ -59,6 +59,7 @@ class Watch {
   Status Read();
   Status TakeWelcome(Frame frame);
   Status TakeAnswer(Frame frame);
+  Status Outage();
   void CutOff();
   void ComeBackLater();
 
@@ -68,6 +69,8 @@ class Watch {
   State state_ = State::kCutOff;
   std::optional<Socket> socket_;  // while not cut off
   uint64_t correlation_ = 0;
+  Status outage_;         // what the daemon answered last instead of news
+  int64_t asked_ns_ = 0;  // when it was asked again
 
   wire::LogPosition before_, after_;  // of the events
   std::vector<Event> events_;         // of the last answer

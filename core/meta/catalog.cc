@@ -211,6 +211,13 @@ void Catalog::Remove(ObjectId home) {
   free_.push_back(index);
 }
 
+bool Catalog::HasLabel(ObjectId id, std::string_view key, std::string_view value) const {
+  const Place* place = places_.Find(id);
+  if (place == nullptr) return false;
+  auto index = by_label_.find({std::string(key), std::string(value)});
+  return index != by_label_.end() && index->second.contains({place->type, id});
+}
+
 void Catalog::IndexLabels(const Tree& tree, bool add) {
   for (const auto& [id, labels] : tree.labels) {
     const Place* place = places_.Find(id);

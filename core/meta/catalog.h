@@ -99,6 +99,8 @@ class Catalog {
     std::string cursor;  // empty: that was all
     std::vector<ObjectId> ids() const;
   };
+  // Whether this object has this label; an empty value: whatever it has.
+  bool HasLabel(ObjectId id, std::string_view key, std::string_view value) const;
   // By type name and then by id. A page may be shorter than was asked for without being the last.
   Result<Page> List(const Filter& filter, std::string_view after, uint64_t limit) const;
   // How many objects there are of each type that are not of this instance.

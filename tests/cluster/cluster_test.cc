@@ -248,6 +248,34 @@ TEST_F(ClusterTest, LabelsAreTheClusters) {
   }
 }
 
+// Once the owner did not read what the others did.
+TEST_F(ClusterTest, LabelsThatFindNoMemoryAtTheOwnerAreStillItsOwn) {
+  vineyard_id id = Persisted(a, "x");
+  ASSERT_OK(vineyard_label_set(a, id, "old", "1"));
+  for (uint64_t size = 16 << 20; size >= 16; size /= 4) {
+    const std::string bytes(size, 'x');
+    vineyard_id filler = VINEYARD_ID_INVALID;
+    while (vineyard_blob_put(a, bytes.data(), size, VINEYARD_BLOB_BUFFER, &filler) == VINEYARD_OK) {
+    }
+  }
+  ASSERT_OK(vineyard_label_set(b, id, "long", std::string(60'000, 'v').c_str()));
+  Sync(a);
+  for (vineyard_client* client : {a, b}) {
+    vineyard_labels* labels = nullptr;
+    ASSERT_OK(vineyard_labels_get(client, id, &labels));
+    EXPECT_EQ(vineyard_labels_count(labels), 2u);
+    vineyard_labels_release(labels);
+    vineyard_list_options options = VINEYARD_LIST_OPTIONS_INIT;
+    options.label = "long";
+    vineyard_list* list = nullptr;
+    ASSERT_OK(vineyard_list_open_with(client, "*", &options, &list));
+    vineyard_id found = VINEYARD_ID_INVALID;
+    EXPECT_OK(vineyard_list_next(list, &found));
+    EXPECT_EQ(found, id);
+    vineyard_list_release(list);
+  }
+}
+
 TEST_F(ClusterTest, ListsHoldThisInstancesObjectsAndWhatTheClusterKnowsEachOnce) {
   std::vector<vineyard_id> all;
   for (int i = 0; i < 5; ++i) {

@@ -11,6 +11,8 @@ using ::testing::HasSubstr;
 TEST_F(ClusterTest, WhileTheServerIsAwayOwnObjectsGoOnAndTheRestSaysSo) {
   vineyard_id shared = Persisted(b, "shared");
   Sync(a);
+  vineyard_watch* watch = nullptr;
+  ASSERT_OK(vineyard_watch_open(a, nullptr, &watch));
   server_.Kill();
   vineyard_client* hasty = a_->Another(1500);
   vineyard_id id = Put(a, "local");
@@ -25,12 +27,21 @@ TEST_F(ClusterTest, WhileTheServerIsAwayOwnObjectsGoOnAndTheRestSaysSo) {
   ASSERT_OK(vineyard_object_get(a, shared, &object));
   EXPECT_GT(vineyard_object_stale_since_ms(object), 0u);
   vineyard_object_release(object);
+  vineyard_event event = VINEYARD_EVENT_INIT;
+  EXPECT_EQ(NameOf(vineyard_watch_next(watch, 500, &event)), "unavailable")
+      << "not: nothing happened";
+  EXPECT_THAT(vineyard_error_text(), HasSubstr("hears of no changes"));
 
   server_.Restart();
   EXPECT_TRUE(WaitForNumber(a, "meta_stale_since_ms", 0));
   EXPECT_TRUE(WaitForNumber(b, "meta_stale_since_ms", 0));
   ASSERT_OK(Persist(a, id));
   EXPECT_EQ(Exists(b, id), 1);
+  do {
+    ASSERT_OK(vineyard_watch_next(watch, 60'000, &event));  // it goes on
+  } while (event.kind != VINEYARD_EVENT_CREATED);
+  EXPECT_EQ(event.id, id);
+  vineyard_watch_release(watch);
   vineyard_client_release(hasty);
 }
 
