@@ -35,7 +35,8 @@ def as_id(value: Any) -> ObjectID:
 
 
 def _ids(value: Any) -> list[ObjectID]:
-    if isinstance(value, (int, str, Object, ObjectMeta)) or not hasattr(value, "__iter__"):
+    single = (int, str, bytes, bytearray, memoryview, Object, ObjectMeta)
+    if isinstance(value, single) or not hasattr(value, "__iter__"):
         return [as_id(value)]
     return [as_id(each) for each in value]
 
@@ -208,6 +209,7 @@ class Catalog(Names):
         check_limit(limit)
         if limit is None:
             return self.objects(pattern, regex, label=label, instance=instance)
+        limit = min(limit, (1 << 63) - 1)  # more there can not be
         found: list[ObjectID] = []
         for each in self._type_patterns(pattern, regex):
             if len(found) >= limit:

@@ -193,7 +193,7 @@ class Client(Catalog, Cluster):
                     if type(value) is not _Record:
                         return value
                     return Resolving(self, context, False, keywords, self._remote).record(value)
-            return self._get_slow(object_id, resolver, copy, remote or self._remote, keywords)
+            return self._get_slow(object_id, resolver, copy, self._remote if remote is None else remote, keywords)
         except ObjectNotFound:
             if default is _MISSING:
                 raise

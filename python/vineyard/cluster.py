@@ -31,6 +31,13 @@ else:
     # Without importing typing, which costs 15 ms.
     Position = namedtuple("Position", "generation entries", module=__name__)
     Event = namedtuple("Event", "kind id instance name position", module=__name__)
+    Position.__doc__ = "So many changes of the cluster: a token by which one client waits for what another has seen."
+    Event.__doc__ = """A change, as :class:`Watch` tells it.
+
+    ``id``: the object; None of an instance. ``instance``: the owner of an object that was made or deleted, or the
+    instance that joined, was lost or forgotten; else None. ``name``: of ``named`` and ``dropped``. ``position``: where
+    a later watch would go on: that of several changes is the same when they came together.
+    """
 
 _KINDS = {
     1: "created", 2: "deleted", 3: "named", 4: "dropped", 5: "joined", 6: "lost", 7: "forgotten", 8: "labelled",

@@ -276,6 +276,24 @@ def test_delete(client: vineyard.Client, other: vineyard.Client) -> None:
     assert client.clear() >= 8 and client.status.objects == client.status.blobs == 0
 
 
+def test_bytes_are_no_list_of_ids(client: vineyard.Client) -> None:
+    for call in (client.delete, client.persist):
+        for value in (b"x", bytearray(b"x"), memoryview(b"x")):
+            with pytest.raises(vineyard.TypeMismatch):
+                call(value)
+
+
+def test_a_limit_may_be_larger_than_any_list(client: vineyard.Client) -> None:
+    found = client.put([1])
+    for limit in (1 << 40, 1 << 63, 1 << 70):
+        assert found in [each.id for each in client.list_objects("vineyard::List", limit=limit)]
+
+
+def test_a_policy_without_a_name_is_refused(client: vineyard.Client) -> None:
+    with pytest.raises(vineyard.InvalidArgument, match="none, error, fetch"):
+        client.get(client.put(1), remote="")
+
+
 def test_the_rest(client: vineyard.Client) -> None:
     number = client.put([b"x" * 100])
     client.persist(number)
