@@ -24,7 +24,7 @@ constexpr Meaning kRefusals[] = {
     {ZNODEEXISTS, Code::kExists, "the node exists"},
     {ZBADVERSION, Code::kConflict, "the node has another version"},
     {ZNOTEMPTY, Code::kInUse, "the node has children"},
-    {ZNOAUTH, Code::kPermission, "the node belongs to another user"},
+    {ZNOAUTH, Code::kPermission, "it is for those who know another secret"},
     {ZNOCHILDRENFOREPHEMERALS, Code::kInvalid, "its parent is ephemeral"},
     {ZBADARGUMENTS, Code::kInvalid, "the server finds it invalid"},
     {ZINVALIDACL, Code::kInvalid, "the server finds its access list invalid"},

@@ -18,7 +18,7 @@ namespace vineyard::meta::zookeeper {
 class Loader {
  public:
   // Fills the catalog, which is empty. What can not be read is left out and logged; `done` gets the status of
-  // the connection. `on_unreadable` is told of what belongs to another user.
+  // the connection. `on_unreadable` is told of what is for those who know another secret.
   Loader(Connection* connection, const Paths* paths, Catalog* catalog,
          std::function<void(vineyard::Status)> on_unreadable,
          std::function<void(vineyard::Status)> done);

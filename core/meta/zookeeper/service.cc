@@ -28,6 +28,14 @@ bool IsFinal(const vineyard::Status& status) {
          status.code() == Code::kInvalid;
 }
 
+vineyard::Status WithAdvice(const vineyard::Status& status) {
+  bool has_advice = status.text().find("--meta-auth") != std::string::npos;
+  if (status.code() != Code::kPermission || has_advice) return status;
+  return {
+      Code::kPermission,
+      status.text() + "; give the --meta-auth FILE that it was made with, or choose another path"};
+}
+
 }  // namespace
 
 ZookeeperService::ZookeeperService(ServiceOptions options, Post post, Ready ready)
@@ -163,7 +171,11 @@ void ZookeeperService::JoinCluster() {
 
 void ZookeeperService::OnJoined(Result<Joined> joined) {
   if (!joined.ok()) {
-    if (ready_ && IsFinal(joined.status())) std::exchange(ready_, {})(joined.status());
+    if (ready_ && IsFinal(joined.status())) {
+      last_error_ = WithAdvice(joined.status());  // said once, by who waits for it
+      std::exchange(ready_, {})(last_error_);
+      return Restart(vineyard::Status(last_error_));
+    }
     if (joined.status().code() == Code::kConflict && self_.epoch != 0) {
       Log(LogLevel::kError, "metadata: %s", joined.status().text().c_str());
       last_error_ = joined.status();
