@@ -129,7 +129,10 @@ Status Daemon::AwaitService() {
   return OkStatus();
 }
 
+// A timer that fired in the same turn as the signal is not cancelled any more: its handler is queued.
+// So what arms a timer looks whether the daemon stops; with a timer armed the loop would never end.
 void Daemon::LookAfterService() {
+  if (stopping_) return;
   watchdog_.Tick(MonotonicNs(), service_->health().stale_since_ms == 0);
   watchdog_timer_.expires_after(kWatchdogTick);
   watchdog_timer_.async_wait([this](const ErrorCode& error) {
@@ -205,6 +208,7 @@ void Daemon::WatchSignals() {
 }
 
 void Daemon::WatchKeeper() {
+  if (stopping_) return;
   int pidfd = static_cast<int>(syscall(SYS_pidfd_open, inheritance_.keeper, 0));
   bool is_dead = getppid() != inheritance_.keeper;
   if (pidfd < 0 && !is_dead) {  // no descriptor for it: look again and again
@@ -229,6 +233,7 @@ void Daemon::WatchKeeper() {
 // Runs between two turns of the loop, so the state is whole; the clients' sockets end with this
 // image and they reconnect.
 void Daemon::BecomeKeeper() {
+  if (stopping_) return;
   Log(LogLevel::kWarning, "keeper %d died: pid %d becomes the keeper", inheritance_.keeper,
       getpid());
   Status failed = ExecKeeper(*inheritance_.options, *state_, inheritance_.executable);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -80,6 +81,24 @@ TEST(StartStop, SigtermOfTheDaemonItselfEndsBoth) {
   kill(daemon.daemon(), SIGTERM);
   EXPECT_EQ(daemon.WaitForEnd(), 0);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+// Whatever timer is due in the turn of the loop that takes the signal: none of them keeps the daemon.
+TEST(StartStop, SigtermEndsItThoughEveryTimerIsDueAtTheSameMoment) {
+  TempFolder folder;
+  Vineyardd daemon(folder / "v.sock");
+  ASSERT_TRUE(daemon.WaitUntilReady());
+  kill(daemon.daemon(), SIGSTOP);
+  Fd past_every_tick(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+  itimerspec once{};
+  once.it_value.tv_sec = 1;
+  ASSERT_EQ(timerfd_settime(past_every_tick.get(), 0, &once, nullptr), 0);
+  uint64_t times;
+  ASSERT_EQ(read(past_every_tick.get(), &times, sizeof times), ssize_t{sizeof times});
+  kill(daemon.keeper(), SIGTERM);
+  kill(daemon.daemon(), SIGTERM);
+  kill(daemon.daemon(), SIGCONT);
+  EXPECT_EQ(daemon.WaitForEnd(), 0);
 }
 
 TEST(StartStop, SigintAtTheStartEndsIt) {
