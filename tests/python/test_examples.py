@@ -1,0 +1,122 @@
+"""examples/python: each runs, and what it prints is true."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+import vineyard
+from vineyard.launch import Daemon
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture()
+def temporary(client: vineyard.Client) -> Iterator[Path]:
+    """Where an example makes its folders; of which, as of objects, it leaves none."""
+    with tempfile.TemporaryDirectory(prefix="vy-") as folder:
+        yield Path(folder)
+        assert os.listdir(folder) == []
+    assert client.list_names(limit=None) == {}
+    assert list(client.objects()) == []
+
+
+def run(temporary: Path, script: str | Path, *arguments: object, fails: bool = False) -> str:
+    """What an example prints; where it has to fail, what it says then."""
+    done = subprocess.run(
+        [sys.executable, "-B", str(EXAMPLES / script), *map(str, arguments)],
+        env={**os.environ, "TMPDIR": str(temporary)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode != 0) == fails, done.stderr
+    assert fails or done.stderr == ""
+    return done.stderr if fails else done.stdout
+
+
+def without_numpy(temporary: Path, script: str) -> str:
+    """What it says where numpy is not installed."""
+    (temporary / "numpy.py").write_text("raise ImportError")
+    try:
+        with vineyard.envvars("PYTHONPATH", str(temporary)):
+            return run(temporary, script, fails=True)
+    finally:
+        (temporary / "numpy.py").unlink()
+
+
+@pytest.fixture(params=["a daemon of its own", "a running daemon"])
+def socket(request: Any, daemon: Daemon) -> list[str]:
+    """The argument that an example takes."""
+    return [] if request.param == "a daemon of its own" else [daemon.socket]
+
+
+# ---- python
+
+
+def test_a_shared_model_costs_its_workers_no_memory(temporary: Path, socket: list[str]) -> None:
+    said = run(temporary, "python/shared_model.py", *socket, "--mib", 32, "--workers", 3)
+    rows = re.findall(r"^(by name|as a pickle), .* ([\d.]+) MiB +([\d.]+) MiB +[\d.]+ s$", said, re.MULTILINE)
+    assert [row[0] for row in rows] == ["by name", "as a pickle"], said
+    (shared, of_all), (pickled, of_all_pickled) = [(float(most), float(total)) for _, most, total in rows]
+    size = float(re.findall(r"^A model of ([\d.]+) MiB, 3 worker processes$", said, re.MULTILINE)[0])
+    assert 31 < size <= 32
+    assert shared < size / 8 and of_all < 3 * size / 8
+    assert pickled > size * 7 / 8 and of_all_pickled > 3 * size * 7 / 8
+    assert "Every worker computed the same from it." in said
+
+
+def test_private_memory_is_what_the_process_alone_has() -> None:
+    model = runpy.run_path(str(EXAMPLES / "python" / "shared_model.py"))
+    before = model["private_memory"]()
+    block = b"x" * (64 << 20)
+    assert model["private_memory"]() - before > len(block) * 7 / 8
+
+
+@pytest.mark.parametrize("script", ["python/shared_model.py"])
+def test_an_example_that_needs_numpy_says_so(temporary: Path, script: str) -> None:
+    said = without_numpy(temporary, script)
+    assert "pip install numpy" in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("consumers, in_flight", [(3, 4), (2, 1), (1, 50)])
+def test_consumers_take_each_item_once(
+    temporary: Path, socket: list[str], consumers: int, in_flight: int
+) -> None:
+    flags = ["--items", 20, "--consumers", consumers, "--in-flight", in_flight]
+    said = run(temporary, "python/producer_consumers.py", *socket, *flags)
+    taken = re.findall(r"^consumer (\d+): (\d+) items:((?: \d+)*)$", said, re.MULTILINE)
+    assert sorted(int(who) for who, _, _ in taken) == list(range(consumers))
+    assert sorted(int(item) for _, _, items in taken for item in items.split()) == list(range(20))
+    assert all(int(count) == len(items.split()) for _, count, items in taken)
+    most = re.findall(r"^producer: 20 items of 256 KiB, at most (\d+) of them in memory at once$", said, re.MULTILINE)
+    assert len(most) == 1 and 1 <= int(most[0]) <= in_flight
+    assert said.endswith("left when all had ended: next\n")
+
+
+def test_a_process_that_fails_ends_the_others() -> None:
+    example = runpy.run_path(str(EXAMPLES / "python" / "producer_consumers.py"))
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=signal.pause), context.Process(target=os._exit, args=(3,))]
+    assert example["run"](processes) is False
+    assert [process.exitcode for process in processes] == [-signal.SIGTERM, 3]
+
+
+def test_workers_of_every_start_method_reopen_what_they_get(temporary: Path, socket: list[str]) -> None:
+    said = run(temporary, "python/start_methods.py", *socket)
+    parent = re.findall(r"^parent, process (\d+): put (o[0-9a-f]{16})$", said, re.MULTILINE)
+    workers = re.findall(r"^(\w+), process (\d+)$((?:\n    .*)+)", said, re.MULTILINE)
+    assert len(parent) == 1 and [method for method, _, _ in workers] == ["fork", "spawn", "forkserver"]
+    assert len({parent[0][0], *(process for _, process, _ in workers)}) == 4
+    for method, process, lines in workers:
+        assert f"{parent[0][1]}: 'the same bytes for everybody'" in lines
+        assert "vineyard::Blob of 28 bytes, read in place: True" in lines
+        assert ("as they are: True" if method == "fork" else "it is a new interpreter") in lines
+        assert re.search(rf"which the parent reads: \[{process}, 'from', '\w+PoolWorker-\d+'\]$", lines), lines
