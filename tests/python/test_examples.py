@@ -1,4 +1,4 @@
-"""examples/python: each runs, and what it prints is true."""
+"""examples/python, examples/tutorial: each runs, and what it prints is true."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_private_memory_is_what_the_process_alone_has() -> None:
     assert model["private_memory"]() - before > len(block) * 7 / 8
 
 
-@pytest.mark.parametrize("script", ["python/shared_model.py"])
+@pytest.mark.parametrize("script", ["python/shared_model.py", "tutorial/run.py"])
 def test_an_example_that_needs_numpy_says_so(temporary: Path, script: str) -> None:
     said = without_numpy(temporary, script)
     assert "pip install numpy" in said and "Traceback" not in said
@@ -120,3 +120,37 @@ def test_workers_of_every_start_method_reopen_what_they_get(temporary: Path, soc
         assert "vineyard::Blob of 28 bytes, read in place: True" in lines
         assert ("as they are: True" if method == "fork" else "it is a new interpreter") in lines
         assert re.search(rf"which the parent reads: \[{process}, 'from', '\w+PoolWorker-\d+'\]$", lines), lines
+
+
+# ---- tutorial
+
+
+def test_the_tutorial_is_shown_with_what_it_prints(temporary: Path) -> None:
+    said = run(temporary, "tutorial/run.py")
+    assert re.search(r"^\$ python3 -m vineyard --socket \S+/vineyard\.sock1$", said, re.MULTILINE)
+    assert re.search(
+        r"^>>> print\(blob\.typename, blob\.size, blob\)\n"
+        r'vineyard::Blob 28 Object <"o[0-9a-f]{16}": vineyard::Blob>$', said, re.MULTILINE,
+    )  # fmt: skip
+    assert re.search(r"^>>> print\(value_pair\)\n\(None, .*1.*\)$", said, re.MULTILINE)
+    assert "Everything was printed as the text says" in said
+
+
+@pytest.mark.parametrize(
+    "flag, said", [("--meta local", "run.py: 1 of its outputs"), ("--size nonsense", "it did not start: ")]
+)
+def test_the_tutorial_tells_what_is_not_as_the_text_says(
+    temporary: Path, tmp_path: Path, flag: str, said: str
+) -> None:
+    text = tmp_path / "text.rst"
+    text.write_text(
+        f".. code:: console\n\n    $ python3 -m vineyard {flag} --socket /var/run/vineyard.sock1\n\n"
+        ".. code:: python\n\n    >>> print(client.get(client.put(1)))\n\n.. code:: console\n\n    2\n"
+    )
+    script = tmp_path / "other_text.py"
+    script.write_text(
+        f"import pathlib, runpy, sys\nsys.path.insert(0, {str(EXAMPLES / 'tutorial')!r})\nimport tutorial\n"
+        f"tutorial.TEXT = pathlib.Path({str(text)!r})\nrunpy.run_module('run', run_name='__main__')\n"
+    )
+    told = run(temporary, script, fails=True)
+    assert said in told and "Traceback" not in told
