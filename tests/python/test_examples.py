@@ -1,4 +1,4 @@
-"""examples/python, examples/tutorial: each runs, and what it prints is true."""
+"""examples/python, examples/tutorial and examples/mixed: each runs, and what it prints is true."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ import pytest
 import vineyard
 from vineyard.launch import Daemon
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
 
 
 @pytest.fixture()
@@ -154,3 +155,102 @@ def test_the_tutorial_tells_what_is_not_as_the_text_says(
     )
     told = run(temporary, script, fails=True)
     assert said in told and "Traceback" not in told
+
+
+# ---- mixed
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Iterator[Path]:
+    """The compiled stages, built as the README says against an installed Vineyard."""
+    daemon = os.environ.get("VINEYARDD")
+    build = Path(daemon).parents[1] if daemon else ROOT / "build" / "release"
+    with tempfile.TemporaryDirectory(prefix="vy-mixed-") as folder:
+        for words in (
+            ["--install", build, "--prefix", f"{folder}/prefix"],
+            ["-S", EXAMPLES / "mixed", "-B", f"{folder}/build", f"-DCMAKE_PREFIX_PATH={folder}/prefix",
+             "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror"],
+            ["--build", f"{folder}/build"],
+        ):  # fmt: skip
+            done = subprocess.run(["cmake", *words], capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+        yield Path(folder, "build")
+
+
+@pytest.fixture()
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module examples/mixed/run.py."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("mixed_run", EXAMPLES / "mixed" / "run.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "mixed_run", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_pipeline_of_several_languages_copies_nothing(
+    temporary: Path, socket: list[str], compiled: Path, pipeline: Any
+) -> None:
+    said = run(temporary, "mixed/run.py", *socket, "--mib", 40, "--build", compiled)
+    assert said.startswith(f"An array of {5 << 20:,} float64, 40.0 MiB, through {len(pipeline.STAGES)} programs\n")
+    rows = re.findall(r"^(\S+) .*? [\d.]+ s +([\d,]+)$", said, re.MULTILINE)
+    assert rows == [(name, "0") for name in (*(stage.language for stage in pipeline.STAGES), "together")], said
+    assert "The last stage found what it had to: " in said
+
+
+def test_what_the_last_stage_has_to_find_is_right(pipeline: Any) -> None:
+    odd = pipeline.Stage("Other", "2 x + 1", [], lambda x: 2 * x + 1)
+    assert pipeline.expected([odd], 5) == {"count": 5, "first": 1, "last": 9, "sum": 1 + 3 + 5 + 7 + 9}
+
+
+ADDS = """
+import sys, vineyard
+socket, source, target = sys.argv[1:]
+client = vineyard.connect(socket)
+client.put(client.get(name=source) + 1, name=target)
+print("copied", client.copied_payload_bytes)
+print("worked 0")
+"""
+
+
+@pytest.fixture()
+def add(tmp_path: Path) -> Path:
+    """A stage that puts a copy: x + 1."""
+    (tmp_path / "add.py").write_text(ADDS)
+    return tmp_path / "add.py"
+
+
+def test_a_stage_that_copies_is_seen(
+    client: vineyard.Client, compiled: Path, pipeline: Any, add: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, last = pipeline.STAGES[0], pipeline.STAGES[-1]
+    adds = pipeline.Stage("Other", "x + 1", [sys.executable, str(add)], lambda x: x + 1)
+    copied = pipeline.run([first, adds, last], client.ipc_socket, 100_000, compiled)
+    assert copied == 800_000
+    assert re.search(r"^together .* 800,000$", capsys.readouterr().out, re.MULTILINE)
+    assert client.list_names(limit=None) == {} and list(client.objects()) == []
+
+
+def test_a_stage_that_computes_something_else_is_seen(
+    client: vineyard.Client, compiled: Path, pipeline: Any, add: Path
+) -> None:
+    first, last = pipeline.STAGES[0], pipeline.STAGES[-1]
+    doubles = pipeline.Stage("Other", "2 x", [sys.executable, str(add)], lambda x: 2 * x)
+    with pytest.raises(SystemExit, match="the last stage found"):
+        pipeline.run([first, doubles, last], client.ipc_socket, 100_000, compiled)
+
+
+def test_a_stage_that_fails_ends_the_pipeline_and_leaves_nothing(
+    client: vineyard.Client, compiled: Path, pipeline: Any
+) -> None:
+    first, last = pipeline.STAGES[0], pipeline.STAGES[-1]
+    fails = pipeline.Stage("Other", "nothing", [sys.executable, "-c", "exit(7)"], lambda x: x)
+    with pytest.raises(SystemExit, match="exit status 7"):
+        pipeline.run([first, fails, last], client.ipc_socket, 100_000, compiled)
+    assert client.list_names(limit=None) == {} and list(client.objects()) == []
+
+
+def test_the_pipeline_says_how_to_build_what_is_missing(temporary: Path, tmp_path: Path) -> None:
+    assert "README.md" in run(temporary, "mixed/run.py", "--build", tmp_path, fails=True)
