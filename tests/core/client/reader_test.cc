@@ -1,7 +1,9 @@
 #include "core/client/reader.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include "core/base/bytes.h"
 #include "core/object/record.h"
 #include "tests/core/client/fake_memory.h"
 
@@ -32,6 +34,43 @@ TEST_F(Reader, FindsASealedObjectAndPinsIt) {
             "bytes");
   session_->Unpin(3);
   EXPECT_EQ(memory_.pins(3), 0u);
+}
+
+TEST_F(Reader, FindsBytesBeyondFourGibibytesOfASegment) {
+  constexpr uint64_t kSize = 7 * kGiB, kOffset = 5 * kGiB + 64, kLength = kGiB + 64;
+  // Sparse: two of its pages exist.
+  Result<Fd> fd = shm::CreateMemory("large", kSize);
+  ASSERT_TRUE(fd.ok()) << fd.status().ToString();
+  ASSERT_EQ(pwrite(fd->get(), "first", 5, kOffset), 5);
+  ASSERT_EQ(pwrite(fd->get(), "last", 4, kOffset + kLength - 4), 4);
+  ASSERT_TRUE(session_->AddSegment(2, *fd, kSize, /*writable=*/false).ok());
+  memory_.AddObject(3, kId, "");
+  memory_.slot(3).fields[1].store(shm::MakeLocation(2, kOffset));
+  memory_.slot(3).fields[2].store(kLength);
+  ASSERT_EQ(FindObject(session_, kId, &slot_), Found::kYes);
+  EXPECT_EQ(slot_.size, kLength);
+  const char* bytes = session_->At(slot_.location, slot_.skip(), slot_.size);
+  ASSERT_NE(bytes, nullptr);
+  EXPECT_EQ(std::string_view(bytes, 5), "first");
+  EXPECT_EQ(std::string_view(bytes + kLength - 4, 4), "last");
+  EXPECT_EQ(session_->At(slot_.location, 0, kSize - kOffset + 1), nullptr);
+  session_->Unpin(3);
+}
+
+TEST_F(Reader, FindsABlobOfMoreThanFourGibibytes) {
+  constexpr uint64_t kSize = 5 * kGiB, kLength = kSize - 64;
+  Result<Fd> fd = shm::CreateMemory("large", kSize);
+  ASSERT_TRUE(fd.ok()) << fd.status().ToString();
+  ASSERT_EQ(pwrite(fd->get(), "beyond", 6, 64 + (uint64_t{1} << 32)), 6);
+  ASSERT_TRUE(session_->AddSegment(2, *fd, kSize, /*writable=*/false).ok());
+  memory_.AddObject(3, kId, "");
+  memory_.slot(3).fields[1].store(shm::MakeLocation(2, 64));
+  memory_.slot(3).fields[2].store(kLength);
+  ASSERT_EQ(FindObject(session_, kId, &slot_), Found::kYes);
+  const char* bytes = session_->At(slot_.location, slot_.skip(), slot_.size);
+  ASSERT_NE(bytes, nullptr);
+  EXPECT_EQ(std::string_view(bytes + (uint64_t{1} << 32), 6), "beyond");
+  session_->Unpin(3);
 }
 
 TEST_F(Reader, MissesWhatIsNotThere) { EXPECT_EQ(FindObject(session_, kId, &slot_), Found::kMiss); }

@@ -40,6 +40,20 @@ TEST(Extents, WholeRangeCanBeAllocatedAndNotAByteMore) {
   extents.CheckInvariants();
 }
 
+TEST(Extents, OffsetsAndSizesGoBeyondFourGibibytes) {
+  Extents extents;
+  extents.AddRange(At(kMiB), 16 * kGiB);
+  auto first = extents.Allocate(5 * kGiB);
+  auto second = extents.Allocate(6 * kGiB);
+  ASSERT_TRUE(first && second);
+  EXPECT_NE(OffsetOf(*first) + 5 * kGiB <= OffsetOf(*second),
+            OffsetOf(*second) + 6 * kGiB <= OffsetOf(*first))
+      << "they overlap";
+  EXPECT_EQ(extents.allocated(), 11 * kGiB);
+  EXPECT_EQ(extents.free(), 5 * kGiB);
+  extents.CheckInvariants();
+}
+
 TEST(Extents, ExhaustionLeavesTheBooksAsTheyWere) {
   Extents extents;
   extents.AddRange(At(0), kMiB);

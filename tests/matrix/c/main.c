@@ -3,6 +3,7 @@
  *   matrix_c write SOCKET            puts every case, named c/<case>
  *   matrix_c read SOCKET WRITER      prints every object that is named <WRITER>/<case>
  *   matrix_c refuse SOCKET WRITER    asks for what an object is not, prints the errors
+ *   matrix_c write-large SOCKET BYTES, matrix_c large SOCKET WRITER: see large.py
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@ void check(int32_t status, const char* what) {
   exit(1);
 }
 
-static uint64_t copied(const vineyard_client* client) {
+uint64_t copied(const vineyard_client* client) {
   vineyard_client_statistics statistics = VINEYARD_CLIENT_STATISTICS_INIT;
   check(vineyard_client_get_statistics(client, &statistics), "statistics");
   return statistics.copied_payload_bytes;
@@ -102,8 +103,12 @@ int main(int argc, char** argv) {
     read_cases(client, argv[3]);
   } else if (strcmp(command, "refuse") == 0 && argc == 4) {
     refuse(client, argv[3]);
+  } else if (strcmp(command, "write-large") == 0 && argc == 4) {
+    write_large(client, strtoull(argv[3], NULL, 10));
+  } else if (strcmp(command, "large") == 0 && argc == 4) {
+    read_large(client, argv[3]);
   } else {
-    fprintf(stderr, "usage: matrix_c write SOCKET | read SOCKET WRITER | refuse SOCKET WRITER\n");
+    fprintf(stderr, "usage: matrix_c write | read | refuse | write-large | large, see main.c\n");
     return 2;
   }
   vineyard_client_release(client);

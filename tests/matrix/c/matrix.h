@@ -64,4 +64,12 @@ void set_scalar(vineyard_meta* meta, const char* name, vineyard_value value, con
 /* A builder of text, which has to live until the put. */
 vineyard_meta* make_text(const char* text, uint64_t size);
 
+/* ---- main.c, large.c ---- */
+
+/* Payload bytes that this client copied so far. */
+uint64_t copied(const vineyard_client* client);
+
+void write_large(vineyard_client* client, uint64_t size);
+void read_large(vineyard_client* client, const char* writer);
+
 #endif /* TESTS_MATRIX_C_MATRIX_H_ */

@@ -3,6 +3,7 @@
 //   matrix_cpp write SOCKET            puts every case, named cpp/<case>
 //   matrix_cpp read SOCKET WRITER      prints every object that is named <WRITER>/<case>
 //   matrix_cpp refuse SOCKET WRITER    asks for what an object is not, prints the errors
+//   matrix_cpp large SOCKET WRITER     see large.py
 #include <iostream>
 
 #include "tests/matrix/cpp/value.h"
@@ -14,6 +15,12 @@ uint64_t Copied(const vineyard_client* client) {
   vineyard_client_statistics statistics = VINEYARD_CLIENT_STATISTICS_INIT;
   Check(vineyard_client_get_statistics(client, &statistics));
   return statistics.copied_payload_bytes;
+}
+
+vineyard_id IdOf(vineyard_client* client, const std::string& name) {
+  vineyard_id id;
+  Check(vineyard_name_get(client, name.c_str(), 0, &id, nullptr));
+  return id;
 }
 
 void Read(vineyard_client* client, const std::string& writer) {
@@ -43,6 +50,28 @@ void Read(vineyard_client* client, const std::string& writer) {
   }
 }
 
+// A blob beyond 4 GiB, and an array that begins there: see large.py.
+void ReadLarge(vineyard_client* client, const std::string& writer) {
+  uint64_t copied = Copied(client);
+  {
+    auto blob = Make<Blob>(vineyard_blob_get, client, IdOf(client, writer + "/large"));
+    const auto* stored = static_cast<const char*>(vineyard_blob_stored_data(blob.get()));
+    std::string_view all(stored, vineyard_blob_stored_size(blob.get()));
+    const auto* data = static_cast<const char*>(vineyard_blob_data(blob.get()));
+    std::string_view value(data, vineyard_blob_length(blob.get()));
+    size_t before = static_cast<size_t>(data - stored);
+    std::cout << "length " << value.size() << "\nbefore " << Data(all.substr(0, before))
+              << "\nbehind " << Data(all.substr(before + value.size())) << "\n";
+    constexpr size_t kTwo = size_t{1} << 31, kFour = size_t{1} << 32;
+    for (size_t at : {size_t{0}, kTwo - 8, kTwo, kFour - 8, kFour, kFour + 8, value.size() - 8}) {
+      std::cout << "at " << at << " " << Data(value.substr(at, 8)) << "\n";
+    }
+  }
+  auto part = Make<Object>(vineyard_object_get, client, IdOf(client, writer + "/large_part"));
+  PrintValue(Decode(part.get()));
+  std::cout << "copied " << Copied(client) - copied << "\n";
+}
+
 template <typename Function>
 void Refused(const char* what, Function function) {
   try {
@@ -51,12 +80,6 @@ void Refused(const char* what, Function function) {
   } catch (const Error& error) {
     std::cout << "refused " << what << ": " << error.status << " " << error.what() << "\n";
   }
-}
-
-vineyard_id IdOf(vineyard_client* client, const std::string& name) {
-  vineyard_id id;
-  Check(vineyard_name_get(client, name.c_str(), 0, &id, nullptr));
-  return id;
 }
 
 void Refuse(vineyard_client* client, const std::string& writer) {
@@ -90,6 +113,8 @@ int Main(const std::vector<std::string>& words) {
     Read(client.get(), words.at(2));
   } else if (words[0] == "refuse") {
     Refuse(client.get(), words.at(2));
+  } else if (words[0] == "large") {
+    ReadLarge(client.get(), words.at(2));
   } else {
     throw std::runtime_error("no such command: " + words[0]);
   }

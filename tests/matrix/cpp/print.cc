@@ -32,13 +32,6 @@ uint64_t HashOf(std::string_view bytes) {
   return hash;
 }
 
-std::string Data(std::string_view bytes) {
-  std::string size = "[" + std::to_string(bytes.size()) + "]";
-  if (bytes.empty()) return size;
-  if (bytes.size() > kMaxShown) return size + " fnv " + Hex(HashOf(bytes), 16);
-  return size + " " + HexOf(bytes);
-}
-
 // UTF-8 as UTF-16.
 std::u16string Units(std::string_view text) {
   std::u16string units;
@@ -242,6 +235,13 @@ void Printer::operator()(const Numpy& numpy) const {
 }
 
 }  // namespace
+
+std::string Data(std::string_view bytes) {
+  std::string size = "[" + std::to_string(bytes.size()) + "]";
+  if (bytes.empty()) return size;
+  if (bytes.size() > kMaxShown) return size + " fnv " + Hex(HashOf(bytes), 16);
+  return size + " " + HexOf(bytes);
+}
 
 void PrintValue(const Value& value, int depth) { std::visit(Printer{depth}, value.is); }
 

@@ -137,6 +137,8 @@ Value Decode(vineyard_object* object);
 
 // ---- print.cc ----
 
+// "[3] 616263": a size and the bytes, or of many a hash.
+std::string Data(std::string_view bytes);
 void PrintValue(const Value& value, int depth = 0);
 void PrintObject(vineyard_object* object);
 

@@ -4,12 +4,14 @@
     matrix.py write SOCKET            puts every case, named python/<case>
     matrix.py read SOCKET WRITER      prints every object that is named <WRITER>/<case>
     matrix.py refuse SOCKET WRITER    asks for what an object is not, prints the errors
+    matrix.py large SOCKET WRITER     see ../large.py
 
 README.md describes what it prints.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Callable
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from model import data_text  # noqa: E402
 from reading import dump_lines, value_lines  # noqa: E402
 from writing import meta, values  # noqa: E402
 
@@ -65,10 +68,26 @@ def refuse(client: vineyard.Client, writer: str) -> None:
             print(f"refused {what}: {error.status} {error}")
 
 
+def large(client: vineyard.Client, writer: str) -> None:
+    """A blob beyond 4 GiB, and an array that begins there: see ../large.py."""
+    copied = client.copied_payload_bytes
+    with client.get_blob(client.get_name(f"{writer}/large")) as blob, blob.buffer as value:
+        before = blob.field("value_offset_")
+        print(f"length {len(value)}")
+        print(f"before {data_text(ctypes.string_at(blob.address - before, before))}")
+        behind = blob.size - before - len(value)
+        print(f"behind {data_text(ctypes.string_at(blob.address + len(value), behind))}")
+        two, four = 1 << 31, 1 << 32
+        for at in (0, two - 8, two, four - 8, four, four + 8, len(value) - 8):
+            print(f"at {at} {data_text(value[at : at + 8])}")
+    print(*value_lines(client.get(name=f"{writer}/large_part")), sep="\n")
+    print(f"copied {client.copied_payload_bytes - copied}")
+
+
 def main() -> None:
     command, socket, *rest = sys.argv[1:]
     with vineyard.connect(socket) as client:
-        {"write": write, "read": read, "refuse": refuse}[command](client, *rest)
+        {"write": write, "read": read, "refuse": refuse, "large": large}[command](client, *rest)
 
 
 if __name__ == "__main__":
