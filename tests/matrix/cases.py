@@ -138,6 +138,9 @@ def containers() -> None:
     case("sequence", "metadata built by hand as a Sequence is a tuple", ByHand(
         "vineyard::Sequence", [("__elements_-size", 2), ("__elements_-0", 7)], [("__elements_-1", b"seven")],
         (7, b"seven")))  # fmt: skip
+    case("list_leaf_members", "leaves that are objects of their own are read like fields", ByHand(
+        "vineyard::List", [("__elements_-size", 2)], [("__elements_-0", 7), ("__elements_-1", "seven")],
+        [7, "seven"]))  # fmt: skip
 
 
 def arrays() -> None:
@@ -172,6 +175,9 @@ def arrays() -> None:
         [("value_type_", "int32"), ("shape_", [2, 3]), ("order_", "C"), ("value_type_meta_", "<i4"),
          ("partition_index_", [])],
         [("buffer_", memoryview(six))], Array("int32", [2, 3], six)))  # fmt: skip
+    case("array_least_fields", "what may be absent is, and a field that nobody knows is there", ByHand(
+        "vineyard::Array", [("value_type_", "int32"), ("shape_", [6]), ("my_note_", "ignore me")],
+        [("buffer_", memoryview(six))], Array("int32", [6], six)))  # fmt: skip
     whole = Array("int64", [20], struct.pack("<20q", *range(20)))
     part = Array("int64", [5], bytes(40), inside=whole, offset=48)
     case("array_part", "elements 6 to 10 of an array that was there: the same blob", part)

@@ -7,6 +7,7 @@ import collections
 import copy
 import datetime
 import pickle
+import re
 import subprocess
 import sys
 import tempfile
@@ -146,6 +147,28 @@ class Golden(unittest.TestCase):
             self.assertEqual(self.run_golden("--folder", folder), 0)
             (Path(folder) / "of_yesterday.txt").write_text("")
             self.assertEqual(self.run_golden("--check", "--folder", folder), 1)
+
+
+class Documentation(unittest.TestCase):
+    text = (HERE.parents[1] / "docs" / "types.md").read_text()
+
+    def test_every_registered_type_has_its_line_and_an_example_of_it(self) -> None:
+        source = (HERE.parents[1] / "core" / "object" / "types.cc").read_text()
+        table = source.partition("kTypes[] = {")[2].partition("};")[0]
+        names = ["vineyard::Blob", *re.findall(r'\{"(vineyard::\w+)"', table)]
+        self.assertEqual(len(names), 11)
+        for number, name in enumerate(names, 1):
+            line = re.search(rf"^\| {number} \| \[`{name}`\].*/golden/(\w+)\.txt", self.text, re.MULTILINE)
+            self.assertIsNotNone(line, name)
+            self.assertEqual(golden(line[1]).type_name(), name)
+
+    def test_every_example_exists_and_is_called_what_it_is(self) -> None:
+        links = re.findall(r"\[([^]`]+)\]\(\.\./tests/golden/(\w+)\.txt\)", self.text)
+        self.assertGreater(len(links), 50)
+        self.assertEqual(len(links), self.text.count("../tests/golden/"))
+        for label, case in links:
+            self.assertTrue((FOLDER / f"{case}.txt").exists(), case)
+            self.assertTrue(case == label or case.endswith(f"_{label}"), f"{label} is {case}")
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ static void write_shapes(vineyard_client* client) {
   array empty = {"uint8", "|u1", "C", 3, {2, 0, 3}};
   array eight = {"uint8", "|u1", "C", 8, {1, 2, 1, 2, 1, 2, 1, 2}};
   double numbers[24];
+  vineyard_value size = int_value(6);
   vineyard_meta* meta;
   for (int i = 0; i < 24; ++i) numbers[i] = i;
   put(client, "tensor_c", make_array(&c, six, sizeof six));
@@ -111,6 +112,12 @@ static void write_shapes(vineyard_client* client) {
   set_fields(meta, &c);
   check(vineyard_meta_add_bytes(meta, "buffer_", six, sizeof six, VINEYARD_BLOB_BUFFER), "buffer_");
   put(client, "tensor_parameters", meta);
+  meta = make("vineyard::Array");
+  set(meta, "value_type_", text_value("int32"));
+  set(meta, "shape_", list_value(&size, 1));
+  set(meta, "my_note_", text_value("ignore me"));
+  check(vineyard_meta_add_bytes(meta, "buffer_", six, sizeof six, VINEYARD_BLOB_BUFFER), "buffer_");
+  put(client, "array_least_fields", meta);
 }
 
 /* Elements 6 to 10 of an array of 20: a link to its blob. */

@@ -76,6 +76,16 @@ static void write_sequences(vineyard_client* client) {
   add_bytes(meta, ELEMENT(1), "seven", VINEYARD_BLOB_BYTES);
   put(client, "sequence", meta);
 
+  /* Leaves that are objects of their own. */
+  meta = make_sequence("vineyard::List", 2);
+  inner = make("vineyard::Scalar");
+  set(inner, "value_", int_value(7));
+  set(inner, "value_type_", text_value("int"));
+  set(inner, "scalar_kind_", text_value("python"));
+  add(meta, ELEMENT(0), inner);
+  add(meta, ELEMENT(1), make_text("seven", 5));
+  put(client, "list_leaf_members", meta);
+
   put(client, "list_empty", make_sequence("vineyard::List", 0));
   some[1] = int_value(2);
   put(client, "list_of_two", make_sequence_of("vineyard::List", some, 2));

@@ -243,7 +243,22 @@ void PutRegistered(vineyard_client* client) {
   AddBytes(sequence, "__elements_-1", "seven");
   Put(client, "sequence", sequence);
 
+  Meta list = MetaOf("vineyard::List");
+  SetValue(list.get(), "__elements_-size", Field(int64_t{2}));
+  Meta number = Encode(7), text = Encode("seven");
+  Check(vineyard_meta_add_meta(list.get(), "__elements_-0", number.get()));
+  Check(vineyard_meta_add_meta(list.get(), "__elements_-1", text.get()));
+  Put(client, "list_leaf_members", list);
+
   std::string six = Raw(Range<int32_t>(6));
+  const std::vector<vineyard_value> shape = {Field(int64_t{6})};
+  Meta array = MetaOf("vineyard::Array");
+  SetValue(array.get(), "value_type_", Field(std::string_view("int32")));
+  SetValue(array.get(), "shape_", Field(shape));
+  SetValue(array.get(), "my_note_", Field(std::string_view("ignore me")));
+  AddBytes(array, "buffer_", six, VINEYARD_BLOB_BUFFER);
+  Put(client, "array_least_fields", array);
+
   Meta tensor = MetaOf("vineyard::Tensor<int32>");
   SetArrayFields(tensor.get(), Array{"int32", {2, 3}, ""});
   AddBytes(tensor, "buffer_", six, VINEYARD_BLOB_BUFFER);

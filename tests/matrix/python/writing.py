@@ -157,6 +157,10 @@ def by_hand(client: vineyard.Client) -> dict[str, Any]:
     sequence = {"__elements_-size": 2, "__elements_-0": 7}
     return {
         "sequence": meta("vineyard::Sequence", sequence, {"__elements_-1": client.put(b"seven")}),
+        "list_leaf_members": meta("vineyard::List", {"__elements_-size": 2},
+                                  {"__elements_-0": client.put(7), "__elements_-1": client.put("seven")}),
+        "array_least_fields": meta("vineyard::Array", {"value_type_": "int32", "shape_": [6], "my_note_": "ignore me"},
+                                   {"buffer_": client.put(six)}),
         "tensor_parameters": meta("vineyard::Tensor<int32>", tensor, {"buffer_": client.put(six)}),
         "meta_every_value": meta("my::Every", every),
         "meta_empty": meta("my::Nothing", {}),
