@@ -90,6 +90,25 @@ void vineyard_blob_release(vineyard_blob* blob) {
   }
 }
 
+struct vineyard_mapping {
+  std::shared_ptr<const void> memory;  // null: the bytes are not in a segment (a blob of no bytes)
+};
+
+int32_t vineyard_blob_hold_mapping(const vineyard_blob* blob, vineyard_mapping** mapping) {
+  if (mapping != nullptr) *mapping = nullptr;
+  return Guarded([&]() -> Status {
+    RETURN_IF_NULL(blob);
+    RETURN_IF_NULL(mapping);
+    const client::View* view = Of(blob);
+    auto made = std::make_unique<vineyard_mapping>();
+    if (view->session != nullptr) made->memory = view->session->HoldMapping(view->data);
+    *mapping = made.release();
+    return OkStatus();
+  });
+}
+
+void vineyard_mapping_release(vineyard_mapping* mapping) { delete mapping; }
+
 // ---- writing -------------------------------------------------------------------------------------
 
 int32_t vineyard_blob_put(vineyard_client* client, const void* data, uint64_t size, int32_t kind,

@@ -49,7 +49,7 @@ class Sessions final : public ForkListener {
   // nor unmapped.
   void AfterForkInChild() override {
     for (Session* session : all_) {
-      for (Session::Segment* segment : session->segments_) {
+      for (const auto& segment : session->segments_) {
         if (segment->writable.data() == nullptr) continue;
         RemoveRange(segment->writable);
         new shm::Mapping(std::move(segment->writable));
@@ -125,7 +125,7 @@ bool Session::AnyPinLeft() {
 }
 
 void Session::FreeMemory() {
-  for (Segment* segment : segments_) Unmap(segment);
+  for (const std::shared_ptr<Segment>& segment : segments_) Unmap(segment);
   segments_.clear();
   for (auto& cell : leaves_) delete cell.exchange(nullptr, std::memory_order_relaxed);
   for (auto& bits : granted_) bits.store(0, std::memory_order_relaxed);
@@ -135,10 +135,20 @@ void Session::FreeMemory() {
   in_use_ = false;
 }
 
-void Session::Unmap(Segment* segment) {
+// The readable map goes with the last who holds it.
+void Session::Unmap(const std::shared_ptr<Segment>& segment) {
   Sessions::Get().RemoveRange(segment->readable);
   Sessions::Get().RemoveRange(segment->writable);
-  delete segment;
+  segment->writable.Reset();
+}
+
+std::shared_ptr<const void> Session::HoldMapping(const void* data) const {
+  std::lock_guard lock(ProcessMutex());
+  for (const std::shared_ptr<Segment>& segment : segments_) {
+    uintptr_t base = reinterpret_cast<uintptr_t>(segment->readable.data());
+    if (reinterpret_cast<uintptr_t>(data) - base < segment->size) return segment;
+  }
+  return nullptr;
 }
 
 Session::Segment* Session::Find(uint32_t number) const {
@@ -182,12 +192,12 @@ Status Session::AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool wr
   std::lock_guard lock(ProcessMutex());
   Segment* segment = Find(number);
   if (segment == nullptr) {
-    segment = new Segment;
+    segments_.push_back(std::make_shared<Segment>());
+    segment = segments_.back().get();
     segment->number = number;
     segment->size = size;
     segment->readable = std::move(readable);
     Sessions::Get().AddRange(segment->readable);
-    segments_.push_back(segment);
     // release: who finds the segment sees where it is mapped.
     Cell(number).store(segment, std::memory_order_release);
   }
@@ -215,7 +225,7 @@ void Session::DropOldSegments() {
   std::lock_guard lock(ProcessMutex());
   if (!in_use_ || oldest <= oldest_segment_.load(std::memory_order_relaxed)) return;
   oldest_segment_.store(oldest, std::memory_order_relaxed);
-  auto old = [&](Segment* segment) {
+  auto old = [&](const std::shared_ptr<Segment>& segment) {
     if (segment->number >= oldest) return false;
     Cell(segment->number)
         .store(nullptr, std::memory_order_relaxed);  // nobody looks for it any more

@@ -82,7 +82,10 @@ class Session {
   Status AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool writable);
   // The same as At() in the writable map. Null: there is none.
   char* WritableAt(uint64_t location, uint64_t size) const;
-  // Unmaps segments that nobody uses any more (invariant 4).
+  // Keeps the segment mapped that holds `data`, whatever becomes of pins and session: its bytes may be
+  // anybody's by then, but reading them is no fault. Null: no segment of this session holds it.
+  std::shared_ptr<const void> HoldMapping(const void* data) const;
+  // Unmaps segments that nobody uses any more (invariant 4), unless their mapping is held.
   void DropOldSegments();
   // A writer has a lease of this session, or has it no longer.
   void AddWriter();
@@ -109,7 +112,7 @@ class Session {
   void FreeIfUnused();
   bool AnyPinLeft();
   void FreeMemory();
-  void Unmap(Segment* segment);
+  static void Unmap(const std::shared_ptr<Segment>& segment);
 
   const shm::Superblock* superblock_ = nullptr;
   const shm::Slot* slots_ = nullptr;
@@ -127,7 +130,7 @@ class Session {
   std::atomic<uint64_t> oldest_segment_{0};  // written under the lock
   uint64_t scanned_ = 0;  // of an orphan: slots below have no pin left (invariant 3)
   shm::Mapping index_map_, directory_map_, pins_map_;
-  std::vector<Segment*> segments_;
+  std::vector<std::shared_ptr<Segment>> segments_;  // shared with HoldMapping()
 };
 
 // Whether the whole range lies in a segment that some session of this process maps.

@@ -13,4 +13,5 @@
 %include "builder_type.i"
 %include "lists.i"
 %include "cluster.i"
+%include "hidden.i"
 %include "../common/vineyard.i"

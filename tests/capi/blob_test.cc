@@ -130,6 +130,56 @@ TEST_F(Blob, AViewOutlivesDeletionClientAndDaemon) {
   vineyard_blob_release(shared);
 }
 
+// Languages without destructors read late; what they read is anything, and no fault.
+TEST_F(Blob, AHeldMappingIsReadBehindTheRelease) {
+  constexpr uint64_t kSize = 4 << 20;
+  vineyard_client* other = Connect();
+  vineyard_id id = Put(client_, std::string(kSize, 'x'));
+  vineyard_blob* blob = nullptr;
+  vineyard_mapping* mapping = nullptr;
+  ASSERT_OK(vineyard_blob_get(other, id, &blob));
+  const auto* data = static_cast<const volatile char*>(vineyard_blob_data(blob));
+  ASSERT_OK(vineyard_blob_hold_mapping(blob, &mapping));
+  vineyard_blob_release(blob);
+  ASSERT_OK(Delete(client_, id));
+  ASSERT_TRUE(WaitForNumber(client_, "deferred", 0));
+  uint64_t bytes = 0;
+  ASSERT_OK(vineyard_client_trim(client_, &bytes));
+  EXPECT_GT(bytes, kSize);
+  Number(other, "blobs");  // it notices here which segments are old
+  EXPECT_EQ(vineyard_memory_is_shared(const_cast<const char*>(data), 1), 0);
+  vineyard_client_release(other);
+  for (uint64_t at = 0; at < kSize; at += 4096) EXPECT_TRUE(data[at] == 'x' || data[at] == 0);
+
+  EXPECT_NE(MappingOf(const_cast<const char*>(data)), "");
+  vineyard_mapping_release(mapping);
+  EXPECT_EQ(MappingOf(const_cast<const char*>(data)), "");
+  vineyard_mapping_release(nullptr);
+}
+
+TEST_F(Blob, AHeldMappingKeepsNeitherBytesNorSession) {
+  uint64_t used = Number(client_, "memory_used"), sessions = Number(client_, "sessions");
+  vineyard_client* other = Connect();
+  vineyard_id id = Put(client_, std::string(1 << 20, 'x'));
+  vineyard_blob* blob = nullptr;
+  vineyard_mapping* mapping = nullptr;
+  ASSERT_OK(vineyard_blob_get(other, id, &blob));
+  ASSERT_OK(vineyard_blob_hold_mapping(blob, &mapping));
+  vineyard_blob_release(blob);
+  ASSERT_OK(Delete(client_, id));
+  EXPECT_TRUE(WaitForNumber(client_, "memory_used", used));
+  vineyard_client_release(other);
+  EXPECT_TRUE(WaitForNumber(client_, "sessions", sessions));
+  vineyard_mapping_release(mapping);
+
+  ASSERT_OK(vineyard_blob_get(client_, VINEYARD_ID_EMPTY_BLOB, &blob));
+  EXPECT_OK(vineyard_blob_hold_mapping(blob, &mapping));
+  vineyard_mapping_release(mapping);
+  vineyard_blob_release(blob);
+  EXPECT_EQ(vineyard_blob_hold_mapping(nullptr, &mapping), VINEYARD_E_INVALID);
+  EXPECT_EQ(mapping, nullptr);
+}
+
 TEST_F(Blob, MemoryOfADeletedOneComesBackWithTheLastView) {
   uint64_t used = Number(client_, "memory_used");
   vineyard_id id = Put(client_, std::string(1 << 20, 'x'));

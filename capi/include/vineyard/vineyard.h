@@ -244,6 +244,14 @@ VINEYARD_API vineyard_id vineyard_blob_id(const vineyard_blob* blob);
 VINEYARD_API int32_t vineyard_blob_share(vineyard_blob* blob, vineyard_blob** shared);
 VINEYARD_API void vineyard_blob_release(vineyard_blob* blob);
 
+/* Keeps the memory mapped that a blob lies in, without keeping its bytes: who reads there after the blob's
+ * release reads anything, but reads. For languages that can not take a view back from its holder. Thread-safe. */
+typedef struct vineyard_mapping vineyard_mapping;
+/* Given back with vineyard_mapping_release, before or after the blob, also after the client is released. */
+VINEYARD_API int32_t vineyard_blob_hold_mapping(const vineyard_blob* blob,
+                                                vineyard_mapping** mapping);
+VINEYARD_API void vineyard_mapping_release(vineyard_mapping* mapping);
+
 /* ---- blobs: writing ---- */
 
 /* Stores a copy of `size` bytes as a sealed blob. `kind`: VINEYARD_BLOB_*. `data` may be NULL when size
