@@ -15,6 +15,7 @@ endif()
 option(VINEYARD_BUILD_TESTS "Build the tests" ${_for_developers})
 option(VINEYARD_BUILD_BENCH "Build the benchmarks" ${_for_developers})
 option(VINEYARD_BUILD_PYTHON "Build the Python extension module" ${_for_python})
+option(VINEYARD_BUILD_JAVA "Build the library that the Java classes load (Maven does)" OFF)
 option(VINEYARD_WERROR "Turn warnings into errors (presets but release do, and CI by the environment)"
        $ENV{WERROR})
 option(VINEYARD_COVERAGE "Instrument for gcov" OFF)

@@ -1,0 +1,165 @@
+package io.vineyard;
+
+import io.vineyard.internal.Native;
+import io.vineyard.internal.Pin;
+import java.nio.ByteBuffer;
+import java.util.Objects;
+
+/**
+ * The bytes of a sealed blob, in shared memory, read in place. They never change. Thread-safe.
+ *
+ * <p>While a blob is open its bytes stay, whoever deletes it and whatever process ends, also after the client is
+ * closed. {@link #close()} gives them back at once; without a close, the collector does, once neither the blob nor any
+ * buffer or typed array of it can be reached.
+ */
+public final class Blob implements AutoCloseable {
+  private static final int LARGEST_ROOT = 1 << 30;
+
+  private final ObjectId id;
+  private final Pin pin;
+  private final Pin.Root root;  // of the first GiB: what keeps the pin
+
+  Blob(Pin pin) {
+    this.id = new ObjectId(Native.vineyard_blob_id(pin.blob()));
+    this.pin = pin;
+    this.root = pin.newRoot(0, (int) Math.min(pin.size(), LARGEST_ROOT));
+  }
+
+  /**
+   * Its id.
+   *
+   * @return a blob's id
+   */
+  public ObjectId id() {
+    return id;
+  }
+
+  /**
+   * The size of its value.
+   *
+   * @return bytes
+   */
+  public long size() {
+    return pin.size();
+  }
+
+  /**
+   * The size of its stored form: that of the value and of what Python puts around {@code bytes}.
+   *
+   * @return bytes, 28 for the bytes "Hello, World!"
+   */
+  public long storedSize() {
+    return Native.vineyard_blob_stored_size(pin.blob());
+  }
+
+  /**
+   * How it is stored.
+   *
+   * @return never null
+   */
+  public BlobKind kind() {
+    return BlobKind.of(Native.vineyard_blob_kind(pin.blob()));
+  }
+
+  /**
+   * The value, in place: read-only, little-endian, at position 0, independent of earlier ones.
+   *
+   * @return a direct buffer over all of it
+   * @throws IllegalStateException it is closed, or larger than a buffer can be: see {@link #slice}
+   */
+  public ByteBuffer buffer() {
+    if (size() > Integer.MAX_VALUE) {
+      throw new IllegalStateException(
+          "blob " + id + ": " + size() + " bytes, more than a buffer can have; use slice(offset, length)");
+    }
+    return slice(0, size());
+  }
+
+  /**
+   * A part of the value, in place: read-only, little-endian, at position 0.
+   *
+   * @param offset of its first byte
+   * @param length bytes, at most {@link Integer#MAX_VALUE}
+   * @return a direct buffer
+   * @throws IndexOutOfBoundsException the part is not all inside
+   * @throws IllegalArgumentException longer than a buffer can be
+   * @throws IllegalStateException it is closed
+   */
+  public ByteBuffer slice(long offset, long length) {
+    Objects.checkFromIndexSize(offset, length, size());
+    if (length > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException("blob " + id + ": a slice of " + length + " bytes, more than a buffer can have");
+    }
+    if (offset + length > root.buffer().capacity()) {
+      return pin.hand(pin.newRoot(offset, (int) length));
+    }
+    ByteBuffer whole = pin.hand(root);
+    if (offset == 0 && length == whole.capacity()) {
+      return whole;
+    }
+    return whole.slice((int) offset, (int) length).order(whole.order());
+  }
+
+  /**
+   * The value as a view of the wanted class, in place: a {@link ByteBuffer}, or a {@link TypedArray} such as
+   * {@link Float64Array} over as many whole elements as there are.
+   *
+   * @param <T> what is wanted
+   * @param type its class
+   * @return a view
+   * @throws UnsupportedOperationException this Java has no such view, or nobody has
+   * @throws IllegalArgumentException the size is no multiple of the element's
+   * @throws IllegalStateException it is closed
+   */
+  public <T> T as(Class<T> type) {
+    if (type == ByteBuffer.class) {
+      return type.cast(buffer());
+    }
+    ElementType element = TypedArray.elementOf(type);
+    if (element == null) {
+      throw new UnsupportedOperationException("blob: no view as " + type.getName() + " here");
+    }
+    return type.cast(array(element, 0, size()));
+  }
+
+  TypedArray array(ElementType element, long offset, long length) {
+    return TypedArray.of(element, new Elements((from, count) -> slice(offset + from, count), length));
+  }
+
+  Pin pin() {
+    return pin;
+  }
+
+  /**
+   * A copy of the value.
+   *
+   * @return all bytes
+   * @throws IllegalStateException it is closed, or larger than an array can be
+   */
+  public byte[] toByteArray() {
+    ByteBuffer buffer = buffer();
+    byte[] bytes = new byte[buffer.remaining()];
+    buffer.get(bytes);
+    return bytes;
+  }
+
+  /** Gives the bytes back: nobody reads on in buffers and arrays of this blob. Closing twice is allowed. */
+  @Override
+  public void close() {
+    pin.close(root);
+  }
+
+  /**
+   * Whether it was closed.
+   *
+   * @return true after {@link #close()}
+   */
+  public boolean isClosed() {
+    return pin.isClosed();
+  }
+
+  @Override
+  public String toString() {
+    return "Blob[" + id + ", " + size() + " bytes" + (isClosed() ? ", closed]" : "]");
+  }
+}

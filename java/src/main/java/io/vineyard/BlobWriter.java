@@ -1,0 +1,159 @@
+package io.vineyard;
+
+import io.vineyard.internal.Handle;
+import io.vineyard.internal.Native;
+import java.lang.ref.Cleaner;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Objects;
+import java.util.function.LongConsumer;
+
+/**
+ * A blob being written, directly in shared memory. {@link #seal()} makes it immutable and visible; a close without it
+ * gives the memory back. For one thread at a time.
+ *
+ * <p>Do not write into buffers of it once it is sealed or closed: a buffer can not be taken back, and its memory may
+ * belong to another object by then.
+ */
+public final class BlobWriter implements AutoCloseable {
+  private final Handle handle;
+  private final Cleaner.Cleanable cleanable;
+  private final ObjectId id;
+  private final long size;
+
+  BlobWriter(long writer, Handle client) {
+    this.id = new ObjectId(Native.vineyard_blob_writer_id(writer));
+    this.size = Native.vineyard_blob_writer_size(writer);
+    this.handle = new Handle("blob writer " + id, writer, BlobWriter::abortUnsealed,
+        Native::vineyard_blob_writer_release, client);
+    this.cleanable = Handle.CLEANER.register(this, handle);
+  }
+
+  /**
+   * The id that the blob will have. Others can wait for it already.
+   *
+   * @return a blob's id
+   */
+  public ObjectId id() {
+    return id;
+  }
+
+  /**
+   * The size asked for.
+   *
+   * @return bytes
+   */
+  public long size() {
+    return size;
+  }
+
+  /**
+   * All of its memory: writable, little-endian, at position 0.
+   *
+   * @return a direct buffer
+   * @throws IllegalStateException it is sealed or closed, or larger than a buffer can be: see {@link #slice}
+   */
+  public ByteBuffer buffer() {
+    if (size > Integer.MAX_VALUE) {
+      throw new IllegalStateException(
+          "blob writer: " + size + " bytes, more than a buffer can have; use slice(offset, length)");
+    }
+    return slice(0, size);
+  }
+
+  /**
+   * A part of its memory: writable, little-endian, at position 0.
+   *
+   * @param offset of its first byte
+   * @param length bytes, at most {@link Integer#MAX_VALUE}
+   * @return a direct buffer
+   * @throws IndexOutOfBoundsException the part is not all inside
+   * @throws IllegalArgumentException longer than a buffer can be
+   * @throws IllegalStateException it is sealed or closed
+   */
+  public ByteBuffer slice(long offset, long length) {
+    Objects.checkFromIndexSize(offset, length, size);
+    if (length > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException("blob writer: a slice of " + length + " bytes, more than a buffer can have");
+    }
+    long writer = handle.enter();
+    try {
+      long data = Native.vineyard_blob_writer_data(writer);
+      if (data == 0) {
+        throw new IllegalStateException("blob writer " + id + ": it is sealed, or its client is closed");
+      }
+      ByteBuffer buffer = Native.vy_buffer(data + offset, length);
+      // While somebody may write there, the native writer is not released, and its memory stays mapped.
+      handle.enter();
+      Handle.CLEANER.register(buffer, handle::leave);
+      return buffer.slice().order(ByteOrder.LITTLE_ENDIAN);
+    } finally {
+      handle.leave();
+    }
+  }
+
+  /**
+   * Keeps the first bytes; the rest goes back when it is sealed.
+   *
+   * @param newSize bytes
+   * @throws VineyardException larger than it is, or sealed
+   */
+  public void shrink(long newSize) {
+    if (newSize < 0) {
+      throw new IllegalArgumentException("blob writer: " + newSize + " bytes; a size is not negative");
+    }
+    use(writer -> Native.vineyard_blob_writer_shrink(writer, newSize));
+  }
+
+  /**
+   * Makes it immutable and visible.
+   *
+   * @return the blob's id
+   * @throws VineyardException it is sealed already
+   */
+  public ObjectId seal() {
+    use(Native::vineyard_blob_writer_seal);
+    return id;
+  }
+
+  /**
+   * Gives the memory back. Aborting twice is allowed.
+   *
+   * @throws VineyardException it is sealed
+   */
+  public void abort() {
+    use(Native::vineyard_blob_writer_abort);
+  }
+
+  Handle handle() {
+    return handle;
+  }
+
+  private static void abortUnsealed(long writer) {
+    try {
+      Native.vineyard_blob_writer_abort(writer);
+    } catch (VineyardException ignored) {
+      // It is sealed, or the daemon is away: then what was written is gone with the session.
+    }
+  }
+
+  private void use(LongConsumer call) {
+    long writer = handle.enter();
+    try {
+      call.accept(writer);
+    } finally {
+      handle.leave();
+    }
+  }
+
+  /** Aborts what was not sealed. Closing twice is allowed. */
+  @Override
+  public void close() {
+    cleanable.clean();
+  }
+
+  @Override
+  public String toString() {
+    return "BlobWriter[" + id + ", " + size + " bytes" + (handle.isClosed() ? ", closed]" : "]");
+  }
+}

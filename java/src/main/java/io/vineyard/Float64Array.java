@@ -1,0 +1,97 @@
+package io.vineyard;
+
+import java.nio.DoubleBuffer;
+import java.util.stream.DoubleStream;
+
+/**
+ * A view of {@code float64} elements in shared memory. Order, ownership and errors are those of
+ * {@link TypedArray}.
+ */
+public final class Float64Array extends TypedArray {
+  Float64Array(Elements memory) {
+    super(ElementType.FLOAT64, memory);
+  }
+
+  /**
+   * The element at an index.
+   *
+   * @param i index, from 0 to {@code size() - 1}
+   * @return the element
+   * @throws IndexOutOfBoundsException for any other index
+   */
+  public double get(long i) {
+    return memory.float64(checked(i) * Double.BYTES);
+  }
+
+  /**
+   * The bits of the element at an index, those of a NaN too.
+   *
+   * @param i index, from 0 to {@code size() - 1}
+   * @return IEEE 754 binary64
+   * @throws IndexOutOfBoundsException for any other index
+   */
+  public long getBits(long i) {
+    return memory.int64(checked(i) * Double.BYTES);
+  }
+
+  /**
+   * Copies all elements.
+   *
+   * @return a new array
+   * @throws UnsupportedOperationException for more elements than a Java array has; parts can be
+   *     copied with {@link #toArray(long, int)}
+   */
+  public double[] toArray() {
+    return toArray(0, count());
+  }
+
+  /**
+   * Copies some elements.
+   *
+   * @param from index of the first
+   * @param count how many
+   * @return a new array
+   * @throws IndexOutOfBoundsException when one of them is not in the array
+   */
+  public double[] toArray(long from, int count) {
+    double[] array = new double[arrayLength(from, count)];
+    copy(
+        from,
+        count,
+        (part, at) -> part.asDoubleBuffer().get(array, at, part.remaining() / Double.BYTES));
+    return array;
+  }
+
+  /**
+   * Shows all elements.
+   *
+   * @return a new read-only buffer over the same memory
+   * @throws UnsupportedOperationException when the elements have more than {@link
+   *     Integer#MAX_VALUE} bytes; parts can be had with {@link #asBuffer(long, int)}
+   */
+  public DoubleBuffer asBuffer() {
+    return bytes(0, size()).asDoubleBuffer();
+  }
+
+  /**
+   * Shows some elements.
+   *
+   * @param from index of the first
+   * @param count how many
+   * @return a new read-only buffer over the same memory
+   * @throws IndexOutOfBoundsException when one of them is not in the array
+   * @throws UnsupportedOperationException when they have more than {@link Integer#MAX_VALUE} bytes
+   */
+  public DoubleBuffer asBuffer(long from, int count) {
+    return bytes(from, count).asDoubleBuffer();
+  }
+
+  /**
+   * The elements in order.
+   *
+   * @return a new stream that reads the memory as it goes
+   */
+  public DoubleStream stream() {
+    return indices().mapToDouble(this::get);
+  }
+}

@@ -1,0 +1,60 @@
+package io.vineyard;
+
+import io.vineyard.internal.Handle;
+import java.lang.ref.Cleaner;
+import java.util.Iterator;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.Spliterator;
+import java.util.Spliterators;
+import java.util.function.LongFunction;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+
+/** A list of the daemon, page by page, as a lazy stream that gives its handle back at the end or when it is closed. */
+final class Pages<T> implements Iterator<T> {
+  private final Handle handle;
+  private final Cleaner.Cleanable cleanable;
+  private final LongFunction<List<T>> next;
+  private Iterator<T> page = List.<T>of().iterator();
+  private boolean done;
+
+  private Pages(Handle handle, LongFunction<List<T>> next) {
+    this.handle = handle;
+    this.next = next;
+    this.cleanable = Handle.CLEANER.register(this, handle);
+  }
+
+  /** `next` answers the next page, an empty one at the end. */
+  static <T> Stream<T> stream(Handle handle, LongFunction<List<T>> next) {
+    Pages<T> pages = new Pages<>(handle, next);
+    int traits = Spliterator.ORDERED | Spliterator.NONNULL;
+    return StreamSupport.stream(Spliterators.spliteratorUnknownSize(pages, traits), false)
+        .onClose(pages.cleanable::clean);
+  }
+
+  @Override
+  public boolean hasNext() {
+    if (!page.hasNext() && !done) {
+      long list = handle.enter();
+      try {
+        page = next.apply(list).iterator();
+      } finally {
+        handle.leave();
+      }
+      done = !page.hasNext();
+      if (done) {
+        cleanable.clean();
+      }
+    }
+    return page.hasNext();
+  }
+
+  @Override
+  public T next() {
+    if (!hasNext()) {
+      throw new NoSuchElementException();
+    }
+    return page.next();
+  }
+}

@@ -1,0 +1,151 @@
+package io.vineyard;
+
+import io.vineyard.internal.Pin;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * An array in shared memory ({@code vineyard::Array}, {@code vineyard::Tensor}), read in place: element type, shape,
+ * order, and its elements through {@link #as}. Thread-safe. Its bytes stay while it is open, as a {@link Blob}'s.
+ */
+public final class Tensor implements AutoCloseable {
+  private final ObjectId id;
+  private final Blob blob;
+  private final ElementType elementType;
+  private final boolean fortran;
+  private final long offset, byteSize;
+  private final long[] shape;
+
+  /**
+   * Takes over what vy_object_tensor has answered: handle of the buffer's blob, element, fortran, address, bytes,
+   * sizes.
+   */
+  Tensor(ObjectId id, long[] answer) {
+    Pin pin = new Pin(answer[0]);
+    this.id = id;
+    this.blob = new Blob(pin);
+    this.elementType = ElementType.of((int) answer[1]);
+    this.fortran = answer[2] != 0;
+    this.byteSize = answer[4];
+    this.offset = byteSize == 0 ? 0 : answer[3] - pin.address();
+    this.shape = Arrays.copyOfRange(answer, 5, answer.length);
+  }
+
+  /**
+   * The id of the array.
+   *
+   * @return an object's id
+   */
+  public ObjectId id() {
+    return id;
+  }
+
+  /**
+   * The type of its elements.
+   *
+   * @return {@link ElementType#OTHER} for one that only Python knows
+   */
+  public ElementType elementType() {
+    return elementType;
+  }
+
+  /**
+   * Its size in each dimension.
+   *
+   * @return elements; empty for an array of no dimensions, which has one element
+   */
+  public long[] shape() {
+    return shape.clone();
+  }
+
+  /**
+   * The number of its dimensions.
+   *
+   * @return 0 or more
+   */
+  public int dimensions() {
+    return shape.length;
+  }
+
+  /**
+   * Whether the first index varies fastest in memory.
+   *
+   * @return true: Fortran's order; false: C's, the last index varies fastest
+   */
+  public boolean isFortran() {
+    return fortran;
+  }
+
+  /**
+   * The number of its elements.
+   *
+   * @return the product of its shape
+   */
+  public long size() {
+    long size = 1;
+    for (long each : shape) {
+      size *= each;
+    }
+    return size;
+  }
+
+  /**
+   * The bytes of its elements.
+   *
+   * @return bytes
+   */
+  public long byteSize() {
+    return byteSize;
+  }
+
+  /**
+   * The blob that its elements lie in.
+   *
+   * @return open as long as this is
+   */
+  public Blob blob() {
+    return blob;
+  }
+
+  /**
+   * Its elements in the order of memory, in place.
+   *
+   * @param <T> what is wanted
+   * @param type the class for its element type, such as {@link Float64Array}, {@link TypedArray} for whichever that is,
+   *     or {@link ByteBuffer}
+   * @return a view
+   * @throws VineyardException.TypeMismatch its elements are of another type
+   * @throws UnsupportedOperationException this Java has no such view, or nobody has
+   * @throws IllegalStateException it is closed, or larger than a buffer can be
+   */
+  public <T> T as(Class<T> type) {
+    if (type == ByteBuffer.class) {
+      return type.cast(blob.slice(offset, byteSize));
+    }
+    if (type != TypedArray.class) {
+      ElementType wanted = TypedArray.elementOf(type);
+      if (wanted == null) {
+        throw new UnsupportedOperationException("array: no view as " + type.getName() + " here");
+      }
+      if (wanted != elementType) {
+        throw VineyardException.of(Status.TYPE,
+            "array " + id + ": its elements are " + elementType.spelling() + ", not " + wanted.spelling());
+      }
+    } else if (elementType == ElementType.OTHER) {
+      throw VineyardException.of(Status.TYPE,
+          "array " + id + ": its elements are of a type that only Python knows; see the field value_type_meta_");
+    }
+    return type.cast(blob.array(elementType, offset, byteSize));
+  }
+
+  /** Gives the bytes back: nobody reads on in views of this array. Closing twice is allowed. */
+  @Override
+  public void close() {
+    blob.close();
+  }
+
+  @Override
+  public String toString() {
+    return "Tensor[" + id + ", " + elementType.spelling() + Arrays.toString(shape) + (blob.isClosed() ? ", closed]" : "]");
+  }
+}

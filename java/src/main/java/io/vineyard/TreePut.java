@@ -1,0 +1,123 @@
+package io.vineyard;
+
+import io.vineyard.internal.Handle;
+import io.vineyard.internal.Native;
+import io.vineyard.internal.Utf8;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One put of a tree: makes the native builders of its metadata, keeps what they borrow until the put has returned, and
+ * gives all of it back. Payload goes to where the daemon has it by one copy: small ones with the message, large ones
+ * straight into shared memory.
+ */
+final class TreePut implements AutoCloseable {
+  /** Up to here bytes travel in the message. */
+  private static final int INLINE = 64 * 1024;
+  private static final int MAX_DEPTH = 64;  // levels that the store takes
+
+  private final Client client;
+  private final Map<ObjectMeta, Long> builders = new IdentityHashMap<>();
+  private final List<Object> borrowed = new ArrayList<>();
+  private final List<BlobWriter> writers = new ArrayList<>();
+  private final List<Handle> entered = new ArrayList<>();
+
+  TreePut(Client client) {
+    this.client = client;
+  }
+
+  /** The native builder of this metadata and all below it. */
+  long build(ObjectMeta meta) {
+    return build(meta, 1);
+  }
+
+  private long build(ObjectMeta meta, int depth) {
+    if (depth > MAX_DEPTH) {
+      throw VineyardException.of(Status.LIMIT, "put: a tree of more than " + MAX_DEPTH + " levels");
+    }
+    Long known = builders.get(meta);
+    if (known != null) {
+      if (known == 0) {
+        throw new IllegalArgumentException("metadata of " + meta.typeName + ": it is a member of itself");
+      }
+      return known;
+    }
+    builders.put(meta, 0L);
+    long built = Native.vineyard_meta_create(Utf8.name("type name", meta.typeName));
+    try {
+      for (ObjectMeta.Part part : meta.parts) {
+        add(built, part, depth);
+      }
+    } catch (RuntimeException | Error error) {
+      Native.vineyard_meta_release(built);
+      throw error;
+    }
+    builders.put(meta, built);
+    return built;
+  }
+
+  private void add(long built, ObjectMeta.Part part, int depth) {
+    byte[] name = Utf8.name("name of a field or member", part.name());
+    if (part.field() != null) {
+      Native.vy_meta_set(built, name, part.field());
+    } else if (part.id() != null) {
+      Native.vineyard_meta_add_id(built, name, part.id().number());
+    } else if (part.meta() != null) {
+      Native.vineyard_meta_add_meta(built, name, build(part.meta(), depth + 1));
+    } else if (part.writer() != null) {
+      addWriter(built, name, part.writer());
+    } else {
+      addPayload(built, name, part.payload());
+    }
+  }
+
+  private void addWriter(long built, byte[] name, BlobWriter writer) {
+    long handle = writer.handle().enter();
+    entered.add(writer.handle());
+    Native.vineyard_meta_add_writer(built, name, handle);
+  }
+
+  private void addPayload(long built, byte[] name, ObjectMeta.Payload payload) {
+    if (payload.direct() == null && payload.size() > INLINE) {
+      BlobWriter writer = client.createBlob(payload.size(), payload.kind());
+      writers.add(writer);
+      payload.fill().accept(writer.buffer());
+      client.addCopied(payload.size());
+      addWriter(built, name, writer);
+      return;
+    }
+    ByteBuffer bytes = payload.direct();
+    if (bytes == null) {
+      bytes = ByteBuffer.allocateDirect(payload.size()).order(ByteOrder.LITTLE_ENDIAN);
+      payload.fill().accept(bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN));
+    }
+    borrowed.add(bytes);
+    Native.vineyard_meta_add_bytes(built, name, address(bytes), payload.size(), payload.kind().number());
+  }
+
+  /** Where what remains of a direct buffer begins. */
+  static long address(ByteBuffer direct) {
+    return Native.vy_address(direct) + direct.position();
+  }
+
+  @Override
+  public void close() {
+    for (Handle handle : entered) {
+      handle.leave();
+    }
+    for (BlobWriter writer : writers) {
+      writer.close();
+    }
+    for (long built : builders.values()) {
+      if (built != 0) {
+        Native.vineyard_meta_release(built);
+      }
+    }
+    Reference.reachabilityFence(borrowed);
+  }
+}

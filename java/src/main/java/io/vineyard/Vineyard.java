@@ -1,0 +1,55 @@
+package io.vineyard;
+
+import io.vineyard.internal.NativeLibrary;
+
+/** Where everything begins: {@code try (var client = Vineyard.connect()) { ... }}. */
+public final class Vineyard {
+  private Vineyard() {}
+
+  /**
+   * Connects to the daemon of this host: to the socket that the environment variable {@code VINEYARD_IPC_SOCKET}
+   * names, else to the default socket ({@code /var/run/vineyard.sock} for root, for others
+   * {@code $XDG_RUNTIME_DIR/vineyard.sock}, or where that is not set {@code /tmp/vineyard-UID/vineyard.sock}).
+   *
+   * @return a client, to be closed
+   * @throws VineyardException nobody listens there, or not for this user, or with another protocol
+   * @throws UnsatisfiedLinkError the native library can not be loaded
+   */
+  public static Client connect() {
+    return connect(ClientOptions.DEFAULT);
+  }
+
+  /**
+   * Connects to the daemon at a socket of this host.
+   *
+   * @param socket path of the daemon's socket
+   * @return a client, to be closed
+   * @throws VineyardException nobody listens there, or not for this user, or with another protocol
+   * @throws UnsatisfiedLinkError the native library can not be loaded
+   */
+  public static Client connect(String socket) {
+    return connect(ClientOptions.builder().socket(socket).build());
+  }
+
+  /**
+   * Connects as the options say.
+   *
+   * @param options socket, time-out, name, what payloads elsewhere are
+   * @return a client, to be closed
+   * @throws VineyardException nobody listens there, or not for this user, or with another protocol
+   * @throws UnsatisfiedLinkError the native library can not be loaded
+   */
+  public static Client connect(ClientOptions options) {
+    NativeLibrary.load();
+    return Client.open(options);
+  }
+
+  /**
+   * The version of this library.
+   *
+   * @return "0.1.0" or later
+   */
+  public static String version() {
+    return NativeLibrary.version();
+  }
+}

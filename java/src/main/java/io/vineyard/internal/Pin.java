@@ -1,0 +1,116 @@
+package io.vineyard.internal;
+
+import java.lang.ref.Cleaner;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * The hold on one blob's bytes: of the first buffer made here (the root), which whoever has the blob holds, and of
+ * further ones where a blob is larger than a buffer can be. Thread-safe.
+ *
+ * <ul>
+ *   <li>While a root can be reached and {@link #close()} was not called, the bytes stay.
+ *   <li>After {@link #close()} they are the store's again; while a root can be reached that somebody may read, the
+ *       memory stays mapped, so that a late read is a wrong value and no fault.
+ * </ul>
+ *
+ * Every slice and view of a root keeps the root itself reachable, and nothing else of this package does: hence the
+ * cleaner watches roots.
+ */
+public final class Pin {
+  private final long address, size;
+  private long blob;        // 0: given back
+  private long mapping;     // not 0: closed, and somebody may still read
+  private int roots;        // that can be reached
+  private boolean handed;   // a buffer went to somebody
+
+  /** Takes over the native handle of a blob. */
+  public Pin(long blob) {
+    this(blob, Native.vineyard_blob_data(blob), Native.vineyard_blob_length(blob));
+  }
+
+  /** The same where it is known where the value lies. */
+  public Pin(long blob, long address, long size) {
+    this.blob = blob;
+    this.address = address;
+    this.size = size;
+  }
+
+  public long size() {
+    return size;
+  }
+
+  public long address() {
+    return address;
+  }
+
+  /** One root over a part, at most 2 GiB - 1: a buffer that keeps the bytes. Not read-only. */
+  public synchronized Root newRoot(long offset, int length) {
+    if (blob == 0) {
+      throw closed();
+    }
+    ByteBuffer buffer = Native.vy_buffer(address + offset, length);
+    ++roots;
+    return new Root(buffer, Handle.CLEANER.register(buffer, this::drop));
+  }
+
+  /** A buffer of a root for somebody to read: read-only, little-endian. */
+  public synchronized ByteBuffer hand(Root root) {
+    if (blob == 0) {
+      throw closed();
+    }
+    handed = true;
+    return root.buffer.asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /** The native handle, for a call that ends before this pin is closed: the caller holds its lock. */
+  public synchronized long blob() {
+    if (blob == 0) {
+      throw closed();
+    }
+    return blob;
+  }
+
+  public synchronized boolean isClosed() {
+    return blob == 0;
+  }
+
+  /** Gives the bytes back at once; twice is allowed. `root`: the one that is not needed any more if nobody reads. */
+  public void close(Root root) {
+    synchronized (this) {
+      if (blob == 0) {
+        return;
+      }
+      if (handed) {
+        mapping = Native.vineyard_blob_hold_mapping(blob);
+      }
+      Native.vineyard_blob_release(blob);
+      blob = 0;
+      if (handed) {
+        return;
+      }
+    }
+    root.cleanable.clean();
+  }
+
+  private synchronized void drop() {
+    if (--roots > 0) {
+      return;
+    }
+    if (blob != 0) {
+      Native.vineyard_blob_release(blob);
+      blob = 0;
+    }
+    if (mapping != 0) {
+      Native.vineyard_mapping_release(mapping);
+      mapping = 0;
+    }
+  }
+
+  private static IllegalStateException closed() {
+    return new IllegalStateException("blob: it is closed, get it again");
+  }
+
+  /** A buffer that the cleaner watches. */
+  public record Root(ByteBuffer buffer, Cleaner.Cleanable cleanable) {}
+}
