@@ -1,5 +1,5 @@
 # The few words people type; CMake, ctest and pip do the work. Everything made lies in build/.
-.PHONY: deps build library package demo test bench clean
+.PHONY: deps build library package java demo test bench clean
 .NOTPARALLEL:
 VENV := build/venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -26,5 +26,8 @@ test: build package
 bench: build package
 	$(VENV)/python bench/run.py --build build/release
 
+java: deps  # the Java library: java/target/vineyard-VERSION.jar
+	mvn -B -q -f java/pom.xml package -DskipTests
+
 clean:
-	rm -rf build
+	rm -rf build java/target
