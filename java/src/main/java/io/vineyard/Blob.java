@@ -101,6 +101,20 @@ public final class Blob implements AutoCloseable {
   }
 
   /**
+   * The stored form, in place: of {@code bytes} their pickle, in which the value is a window. Read-only, little-endian.
+   *
+   * @return a direct buffer of {@link #storedSize()} bytes
+   * @throws IllegalStateException it is closed, or larger than a buffer can be
+   */
+  public ByteBuffer storedBuffer() {
+    long size = storedSize();
+    if (size > Integer.MAX_VALUE) {
+      throw new IllegalStateException("blob " + id + ": " + size + " bytes stored, more than a buffer can have");
+    }
+    return pin.hand(pin.newRoot(Native.vineyard_blob_stored_data(pin.blob()) - pin.address(), (int) size));
+  }
+
+  /**
    * The value as a view of the wanted class, in place: a {@link ByteBuffer}, or a {@link TypedArray} such as
    * {@link Float64Array} over as many whole elements as there are.
    *
