@@ -149,7 +149,7 @@ public final class BlobWriter implements AutoCloseable {
   /** Aborts what was not sealed. Closing twice is allowed. */
   @Override
   public void close() {
-    cleanable.clean();
+    handle.close(cleanable);
   }
 
   @Override

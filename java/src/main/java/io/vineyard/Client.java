@@ -676,7 +676,7 @@ public final class Client implements AutoCloseable {
    */
   @Override
   public void close() {
-    cleanable.clean();
+    handle.close(cleanable);
   }
 
   @Override

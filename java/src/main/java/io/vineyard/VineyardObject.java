@@ -330,7 +330,7 @@ public final class VineyardObject implements AutoCloseable {
   /** Lets go of it; members, blobs and arrays that were taken of it stay. Closing twice is allowed. */
   @Override
   public void close() {
-    cleanable.clean();
+    handle.close(cleanable);
   }
 
   @Override

@@ -115,6 +115,6 @@ public final class Watch implements Iterator<Event>, AutoCloseable {
   /** Ends it. Closing twice is allowed. */
   @Override
   public void close() {
-    cleanable.clean();
+    handle.close(cleanable);
   }
 }

@@ -32,12 +32,14 @@ public final class Handle implements Runnable {
   private final LongConsumer end, free;
   private final Handle parent;
   private volatile long uses;
+  private boolean asked;  // somebody closes it, not the collector
 
   /**
    * Takes over a handle.
    *
    * @param what names it in errors: "client /run/v.sock"
-   * @param end called at the close, before other calls have returned; null: nothing
+   * @param end called at the close, before other calls have returned, of what holds more than memory, so that nobody should
+   *     leave it to the collector; null: nothing
    * @param free called when nobody uses it any more
    * @param parent is not freed before this one; null: none. It is in use by the caller.
    */
@@ -81,9 +83,18 @@ public final class Handle implements Runnable {
     }
   }
 
-  /** Closes; twice is allowed. */
+  /** Closes for somebody: twice is allowed. `cleanable` is what calls {@link #run}. */
+  public void close(Cleaner.Cleanable cleanable) {
+    asked = true;
+    cleanable.clean();
+  }
+
+  /** Closes, at most once: for {@link #close}, or when the collector has found what nobody closed. */
   @Override
   public void run() {
+    if (!asked && end != null) {
+      Log.neverClosed(what);
+    }
     for (;;) {
       long now = uses;
       if (now >= CLOSED) {
