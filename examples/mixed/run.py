@@ -21,6 +21,7 @@ import vineyard
 from vineyard.deploy.local import start_vineyardd
 
 HERE = Path(__file__).resolve().parent
+JAR = HERE.parents[1] / "java" / "target" / f"vineyard-{vineyard.__version__}.jar"
 
 
 class Stage(NamedTuple):
@@ -38,6 +39,7 @@ class Report(NamedTuple):
 
 STAGES = [
     Stage("Python", "writes 0, 1, 2, ...", [sys.executable, str(HERE / "generate.py")], lambda x: x),
+    Stage("Java", "x / 2", ["java", "-cp", str(JAR), str(HERE / "Halve.java")], lambda x: x / 2),
     Stage("C++", "2 x + 1", ["{build}/scale"], lambda x: 2 * x + 1),
     Stage("Python", "adds them up", [sys.executable, str(HERE / "summarize.py")], lambda x: x),
 ]
@@ -100,8 +102,9 @@ def main() -> None:
     count = int(options.mib * 2**20) // 8
     if count < 1:
         parser.error("the array needs a size")
-    if not (options.build / "scale").exists():
-        sys.exit(f"run.py: {options.build / 'scale'} is missing; README.md says how to build it")
+    for needed in (options.build / "scale", JAR):
+        if not needed.exists():
+            sys.exit(f"run.py: {needed} is missing; README.md says how to build it")
 
     with contextlib.ExitStack() as last:
         # A stage reads one array while it writes the next.
