@@ -1,17 +1,20 @@
-"""Runs examples/java as its README says: what one language puts, the other reads.
+"""Runs examples/java as its README says, what one language puts, the other reads; and the tour in Java of the README.
 
     examples.py JAVA JAR
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from vineyard.deploy.local import start_vineyardd
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "java"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples" / "java"
 
 
 def run(*command: str | Path) -> str:
@@ -28,6 +31,14 @@ def expect(said: str, *texts: str) -> None:
             sys.exit(f"{text!r} was expected")
 
 
+def tour(socket: str) -> str:
+    """The program in the README, with this socket."""
+    blocks = re.findall(r"^```java\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    if len(blocks) != 1:
+        sys.exit(f"README.md: expected one block of Java, found {len(blocks)}")
+    return blocks[0].replace("/tmp/vineyard.sock", socket)
+
+
 def main() -> None:
     java, jar = sys.argv[1:]
     with start_vineyardd(size="256Mi") as (_, socket):
@@ -40,6 +51,10 @@ def main() -> None:
         said = run(sys.executable, EXAMPLES / "read_from_java.py", socket)
         expect(said, "squares 📈: int64[1000000], the last is 999998000001, read-only: True\n", "(2, 3), sum 21.0\n",
                "copied payload bytes: 0\n")  # fmt: skip
+        with tempfile.TemporaryDirectory(prefix="vy-") as folder:
+            source = Path(folder) / "Tour.java"
+            source.write_text(tour(socket))
+            expect(run(java, "-cp", jar, source), "3.0\n", "list=[1, 2.5, text]", "values=Tensor[", "float64[3]")
 
 
 if __name__ == "__main__":
