@@ -1,0 +1,127 @@
+package io.vineyard;
+
+import io.vineyard.internal.Handle;
+import io.vineyard.internal.Native;
+import io.vineyard.internal.Utf8;
+import io.vineyard.internal.Values;
+import java.lang.ref.Cleaner;
+import java.time.Duration;
+import java.util.Map;
+import java.util.function.LongConsumer;
+import java.util.function.LongFunction;
+import java.util.function.LongUnaryOperator;
+
+/**
+ * A session with the daemon, as far as it is about itself: how calls are made, what it is, how it ends. The rest is in
+ * {@link Catalog} and {@link Client}. Thread-safe.
+ */
+abstract class Connection implements AutoCloseable {
+  private static final long LONGEST_MS = Long.MAX_VALUE / 2_000_000;  // no overflow in nanoseconds
+
+  final Handle handle;
+  private final Cleaner.Cleanable cleanable;
+  private final String socket;
+
+  /** Takes over a client of the native library. */
+  Connection(long client) {
+    this.socket = Utf8.text(Native.vineyard_client_socket(client));
+    // Calls that wait end at once; the connection is freed behind the last of them.
+    this.handle = new Handle("client of " + socket, client, Native::vy_client_close, Native::vy_client_release, null);
+    this.cleanable = Handle.CLEANER.register(this, handle);
+  }
+
+  /**
+   * What the daemon reports of itself, in an order for people.
+   *
+   * @return names and numbers (Long) or texts
+   */
+  public Map<String, Object> status() {
+    return Values.decodeMap(call(Native::vy_client_info));
+  }
+
+  /**
+   * What this client has done so far.
+   *
+   * @return counters
+   */
+  public Statistics statistics() {
+    long[] counters = call(Native::vy_client_counters);
+    return new Statistics(counters[0], counters[1], counters[2]);
+  }
+
+  /**
+   * The path connected to.
+   *
+   * @return of the daemon's socket
+   */
+  public String socket() {
+    return socket;
+  }
+
+  /**
+   * Whether it is open and the last exchange with the daemon worked.
+   *
+   * @return true: it is
+   */
+  public boolean isConnected() {
+    return !handle.isClosed() && answer(client -> (long) Native.vineyard_client_is_connected(client)) != 0;
+  }
+
+  /**
+   * Ends the session; calls of other threads that wait fail. What was got stays valid. Closing twice is allowed.
+   */
+  @Override
+  public void close() {
+    handle.close(cleanable);
+  }
+
+  @Override
+  public String toString() {
+    return "Client[" + socket + (handle.isClosed() ? ", closed]" : "]");
+  }
+
+  final void addCopied(long bytes) {
+    run(client -> Native.vineyard_client_add_copied(client, bytes));
+  }
+
+  // ---- calls
+
+  final <T> T call(LongFunction<T> function) {
+    long client = handle.enter();
+    try {
+      return function.apply(client);
+    } finally {
+      handle.leave();
+    }
+  }
+
+  final long answer(LongUnaryOperator function) {
+    long client = handle.enter();
+    try {
+      return function.applyAsLong(client);
+    } finally {
+      handle.leave();
+    }
+  }
+
+  final void run(LongConsumer function) {
+    long client = handle.enter();
+    try {
+      function.accept(client);
+    } finally {
+      handle.leave();
+    }
+  }
+
+  /** A time-out as the C interface takes it: rounded up, at least one for what is more than nothing. */
+  static long milliseconds(Duration duration) {
+    if (duration.isNegative()) {
+      throw new IllegalArgumentException("time-out " + duration + ": it is not negative");
+    }
+    try {
+      return Math.min(duration.plusNanos(999_999).toMillis(), LONGEST_MS);
+    } catch (ArithmeticException error) {
+      return LONGEST_MS;
+    }
+  }
+}
