@@ -79,6 +79,14 @@ public class ClientBenchmark {
     }
   }
 
+  /** Get of an array and release, unread. */
+  @Benchmark
+  public long getArrayUnread() {
+    try (Tensor got = client.getTensor(array)) {
+      return got.size();
+    }
+  }
+
   /** Put of 1 KiB and its delete: two exchanges. */
   @Benchmark
   public void putAndDelete() {
