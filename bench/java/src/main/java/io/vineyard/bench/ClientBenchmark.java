@@ -8,6 +8,7 @@ import io.vineyard.ObjectId;
 import io.vineyard.Tensor;
 import io.vineyard.Vineyard;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -35,6 +36,7 @@ public class ClientBenchmark {
   private Client client;
   private ObjectId blob;
   private ObjectId array;
+  private ObjectId arrayBlob;
   private double[] plain;
   private Tensor tensor;
   private Float64Array view;
@@ -52,6 +54,7 @@ public class ClientBenchmark {
     }
     array = client.putValue(plain);
     tensor = client.getTensor(array);
+    arrayBlob = tensor.blob().id();
     view = tensor.as(Float64Array.class);
   }
 
@@ -87,16 +90,25 @@ public class ClientBenchmark {
     }
   }
 
-  /** Put of 1 KiB and its delete: two exchanges. */
+  /** Put of 1 KiB from Java's heap. */
   @Benchmark
-  public void putAndDelete() {
-    client.delete(client.put(kilobyte));
+  public ObjectId put() {
+    return client.put(kilobyte);
   }
 
-  /** The same from memory outside of Java's heap. */
+  /** The same from memory outside of it. */
   @Benchmark
-  public void putDirectAndDelete() {
-    client.delete(client.put(direct, BlobKind.BUFFER));
+  public ObjectId putDirect() {
+    return client.put(direct, BlobKind.BUFFER);
+  }
+
+  /** What was put goes behind every second of it, but what is read. */
+  @TearDown(Level.Iteration)
+  public void deleteWhatWasPut() {
+    List<ObjectId> put = client.list("vineyard::Blob").filter(id -> !id.equals(blob) && !id.equals(arrayBlob)).toList();
+    for (int i = 0; i < put.size(); i += 1000) {
+      client.delete(put.subList(i, Math.min(put.size(), i + 1000)), false, false);
+    }
   }
 
   /** An exchange with the daemon that does nothing there. */
