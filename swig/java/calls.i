@@ -173,11 +173,13 @@ static jbyteArray vy_object_record(JNIEnv* env, vineyard_object* object) {
   return vy_take(env, &out);
 }
 
-// {handle of the buffer's blob, element, fortran, address of the first element, bytes, sizes ...}
+// {handle of the buffer's blob, its id, address and size, element, fortran, offset of the first element in the blob, bytes,
+// sizes ...}
 static jlongArray vy_object_tensor(JNIEnv* env, vineyard_object* object) {
   vineyard_tensor tensor = VINEYARD_TENSOR_INIT;
   vineyard_blob* blob = NULL;
-  jlong few[5 + 8], *numbers = few;
+  enum { kHeader = 8, kFew = 8 };
+  jlong few[kHeader + kFew], *numbers = few;
   jlongArray made = NULL;
   int32_t i, status = vineyard_object_tensor(object, &tensor);
   if (status == VINEYARD_OK) status = vineyard_object_member_blob(object, "buffer_", &blob);
@@ -185,17 +187,22 @@ static jlongArray vy_object_tensor(JNIEnv* env, vineyard_object* object) {
     vy_throw(env, status);
     return NULL;
   }
-  if (tensor.dimensions > 8) numbers = (jlong*)malloc((5 + (size_t)tensor.dimensions) * sizeof *numbers);
+  if (tensor.dimensions > kFew) {
+    numbers = (jlong*)malloc((kHeader + (size_t)tensor.dimensions) * sizeof *numbers);
+  }
   if (numbers == NULL) {
     vy_throw_text(env, VINEYARD_E_HOST_MEMORY, "array: no memory for its shape");
   } else {
     numbers[0] = (jlong)(intptr_t)blob;
-    numbers[1] = tensor.element;
-    numbers[2] = tensor.is_fortran;
-    numbers[3] = (jlong)(intptr_t)tensor.data;
-    numbers[4] = (jlong)tensor.data_size;
-    for (i = 0; i < tensor.dimensions; ++i) numbers[5 + i] = tensor.shape[i];
-    made = vy_longs(env, numbers, 5 + tensor.dimensions);
+    numbers[1] = (jlong)vineyard_blob_id(blob);
+    numbers[2] = (jlong)(intptr_t)vineyard_blob_data(blob);
+    numbers[3] = (jlong)vineyard_blob_length(blob);
+    numbers[4] = tensor.element;
+    numbers[5] = tensor.is_fortran;
+    numbers[6] = tensor.data_size == 0 ? 0 : (jlong)(intptr_t)tensor.data - numbers[2];
+    numbers[7] = (jlong)tensor.data_size;
+    for (i = 0; i < tensor.dimensions; ++i) numbers[kHeader + i] = tensor.shape[i];
+    made = vy_longs(env, numbers, kHeader + tensor.dimensions);
   }
   if (numbers != few) free(numbers);
   if (made == NULL) vineyard_blob_release(blob);

@@ -20,7 +20,11 @@ public final class Blob implements AutoCloseable {
   private final Pin.Root root;  // of the first GiB: what keeps the pin
 
   Blob(Pin pin) {
-    this.id = new ObjectId(Native.vineyard_blob_id(pin.blob()));
+    this(new ObjectId(Native.vineyard_blob_id(pin.blob())), pin);
+  }
+
+  Blob(ObjectId id, Pin pin) {
+    this.id = id;
     this.pin = pin;
     this.root = pin.newRoot(0, (int) Math.min(pin.size(), LARGEST_ROOT));
   }

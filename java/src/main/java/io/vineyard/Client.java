@@ -202,7 +202,7 @@ public final class Client extends Catalog {
    * @throws VineyardException there is none, it is no blob, or its payload is not here
    */
   public Blob getBlob(ObjectId id) {
-    return new Blob(new Pin(answer(client -> Native.vineyard_blob_get(client, id.number()))));
+    return new Blob(id, new Pin(answer(client -> Native.vineyard_blob_get(client, id.number()))));
   }
 
   /**

@@ -17,18 +17,17 @@ public final class Tensor implements AutoCloseable {
   private final long[] shape;
 
   /**
-   * Takes over what vy_object_tensor has answered: handle of the buffer's blob, element, fortran, address, bytes,
-   * sizes.
+   * Takes over what vy_object_tensor has answered: handle of the buffer's blob, its id, address and size, element, fortran,
+   * offset, bytes, sizes.
    */
   Tensor(ObjectId id, long[] answer) {
-    Pin pin = new Pin(answer[0]);
     this.id = id;
-    this.blob = new Blob(pin);
-    this.elementType = ElementType.of((int) answer[1]);
-    this.fortran = answer[2] != 0;
-    this.byteSize = answer[4];
-    this.offset = byteSize == 0 ? 0 : answer[3] - pin.address();
-    this.shape = Arrays.copyOfRange(answer, 5, answer.length);
+    this.blob = new Blob(new ObjectId(answer[1]), new Pin(answer[0], answer[2], answer[3]));
+    this.elementType = ElementType.of((int) answer[4]);
+    this.fortran = answer[5] != 0;
+    this.offset = answer[6];
+    this.byteSize = answer[7];
+    this.shape = Arrays.copyOfRange(answer, 8, answer.length);
   }
 
   /**

@@ -27,12 +27,17 @@ final class Daemon implements AutoCloseable {
   }
 
   Daemon(String size) {
+    this(size, "--meta", "local");
+  }
+
+  Daemon(String size, String... meta) {
     String program = System.getenv("VINEYARDD");
     assertNotNull(program, "VINEYARDD names no daemon; mvn verify builds one");
     try {
       folder = Files.createTempDirectory("vy-");
-      process = new ProcessBuilder(program, "--socket", socket(), "--size", size, "--meta", "local")
-          .redirectErrorStream(true).start();
+      List<String> command = new ArrayList<>(List.of(program, "--socket", socket(), "--size", size));
+      Collections.addAll(command, meta);
+      process = new ProcessBuilder(command).redirectErrorStream(true).start();
       BufferedReader output = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
       for (String line = output.readLine(); ; line = output.readLine()) {
         lines.add(String.valueOf(line));
