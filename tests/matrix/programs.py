@@ -9,7 +9,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-SECONDS = 300  # of one program; only so that nothing waits for ever
+SECONDS = 900  # of one program; only so that nothing waits for ever
 
 
 class Daemon:
