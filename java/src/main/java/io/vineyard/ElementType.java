@@ -2,6 +2,7 @@ package io.vineyard;
 
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -104,6 +105,6 @@ public enum ElementType {
    * @return the type; {@link #OTHER} for a spelling that is none
    */
   public static ElementType of(String spelling) {
-    return BY_SPELLING.getOrDefault(spelling, OTHER);
+    return BY_SPELLING.getOrDefault(Objects.requireNonNull(spelling, "spelling"), OTHER);
   }
 }

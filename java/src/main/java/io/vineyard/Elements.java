@@ -8,8 +8,9 @@ import java.nio.MappedByteBuffer;
  * The memory of an array, addressed by {@code long} byte offsets; the only place that knows that a
  * {@link ByteBuffer} ends at 2 GiB. Immutable, so safe for use by many threads.
  *
- * <p>Memory of less than two chunks is one buffer, longer memory is a row of chunks. An element never
- * straddles two of them: offsets are multiples of the element's size, chunks are of every element's.
+ * <p>Memory of less than two chunks is one buffer, longer memory is a row of chunks. An element
+ * never straddles two of them: offsets are multiples of the element's size, chunks are of every
+ * element's.
  *
  * <p>The buffers keep the memory: whoever holds an {@code Elements} holds the pin behind them.
  */
@@ -18,7 +19,7 @@ final class Elements {
   @FunctionalInterface
   interface Slices {
     /**
-     * A new read-only buffer over a part of the memory, which it keeps reachable.
+     * A new read-only direct buffer over a part of the memory, which it keeps reachable.
      *
      * @param offset first byte
      * @param length bytes, 0 or more
@@ -40,16 +41,17 @@ final class Elements {
 
   private static final int CHUNK_BYTES = 1 << 30;
 
-  // The memory when it is one direct buffer, else null. Each read goes through ByteBuffer.getX(int)
-  // on this type, which is what the compiler makes the most of: MappedByteBuffer has one
-  // implementation in the JDK, so the call needs no profile to be inlined, and that implementation
-  // passes the constant null for a heap array. Sum of 8 Mi doubles as a share of the speed of the same
-  // loop over a double[], JDK 17 and 25: 99 % this way, whatever else the program did before. A
-  // VarHandle of byteBufferViewVarHandle: 99 %, but 50 to 67 % as soon as any code of the program used
-  // one on heap buffers, whose profile it shares. A field of type ByteBuffer or a DoubleBuffer: 99 %,
-  // but 13 to 25 % once the same accessor saw buffers of three classes.
+  // The memory when it is one buffer, else null. Each read goes through ByteBuffer.getX(int) on the
+  // type MappedByteBuffer, which every direct buffer has and whose getX has one implementation in
+  // the JDK: the call is inlined without a profile, and that implementation passes the constant
+  // null for a heap array. A sum of 8 Mi doubles runs at 99 to 100 % of the speed of the same loop
+  // over a double[] (JDK 17 and 25), whatever else the program did before. A VarHandle of
+  // byteBufferViewVarHandle does too, but at 50 to 67 % as soon as any code of the program used one
+  // on heap buffers: all share one profile. A field of type ByteBuffer or DoubleBuffer does too,
+  // but at 13 to 25 % once buffers of three classes came by. Memory in chunks is read at about half
+  // the speed.
   private final MappedByteBuffer whole;
-  private final ByteBuffer[] chunks; // null when `whole` is not
+  private final MappedByteBuffer[] chunks; // null when `whole` is not
   private final Slices slices;
   private final long byteSize;
   private final int chunkShift;
@@ -73,18 +75,16 @@ final class Elements {
     this.slices = slices;
     this.byteSize = byteSize;
     this.chunkShift = Integer.numberOfTrailingZeros(chunkBytes);
-    if (byteSize < 2L * chunkBytes
-        && littleEndian(slices.slice(0, (int) byteSize)) instanceof MappedByteBuffer direct) {
-      whole = direct;
+    if (byteSize < 2L * chunkBytes) {
+      whole = direct(slices.slice(0, (int) byteSize));
       chunks = null;
       return;
     }
     whole = null;
-    chunks = new ByteBuffer[Math.toIntExact((byteSize + chunkBytes - 1) >>> chunkShift)];
+    chunks = new MappedByteBuffer[Math.toIntExact((byteSize + chunkBytes - 1) >>> chunkShift)];
     for (int k = 0; k < chunks.length; k++) {
       long offset = (long) k << chunkShift;
-      int length = (int) Math.min(chunkBytes, byteSize - offset);
-      chunks[k] = littleEndian(slices.slice(offset, length));
+      chunks[k] = direct(slices.slice(offset, (int) Math.min(chunkBytes, byteSize - offset)));
     }
   }
 
@@ -117,8 +117,8 @@ final class Elements {
   }
 
   /**
-   * A new read-only little-endian buffer over any part, across chunks too: of memory in chunks a new
-   * slice of the source.
+   * A new read-only little-endian buffer over any part, across chunks too: of memory in chunks a
+   * new slice of the source.
    */
   ByteBuffer slice(long offset, int length) {
     return littleEndian(
@@ -132,7 +132,7 @@ final class Elements {
       return;
     }
     for (long done = 0; done < length; ) {
-      ByteBuffer chunk = chunk(offset + done);
+      MappedByteBuffer chunk = chunk(offset + done);
       int start = within(offset + done);
       int bytes = (int) Math.min(length - done, chunk.limit() - start);
       consumer.accept(littleEndian(chunk.slice(start, bytes)), done);
@@ -140,12 +140,19 @@ final class Elements {
     }
   }
 
-  private ByteBuffer chunk(long offset) {
+  private MappedByteBuffer chunk(long offset) {
     return chunks[(int) (offset >>> chunkShift)];
   }
 
   private int within(long offset) {
     return (int) (offset & ((1L << chunkShift) - 1));
+  }
+
+  private static MappedByteBuffer direct(ByteBuffer buffer) {
+    if (littleEndian(buffer) instanceof MappedByteBuffer direct) {
+      return direct;
+    }
+    throw new IllegalArgumentException("elements are read from direct buffers only");
   }
 
   // A slice or a duplicate forgets its parent's byte order.

@@ -13,18 +13,19 @@ import java.util.stream.LongStream;
  * than 2 GiB. In every subclass
  *
  * <ul>
- *   <li>{@code get(i)} reads one element as the Java type that holds all its values: {@code uint8} and
- *       {@code uint16} are {@code int}, {@code uint32} is {@code long}, {@code float16} is {@code
- *       float}. A complex element has {@code real(i)} and {@code imag(i)} instead;
+ *   <li>{@code get(i)} reads one element as the Java type that holds all its values: {@code uint8}
+ *       and {@code uint16} are {@code int}, {@code uint32} is {@code long}, {@code float16} is
+ *       {@code float}; {@code uint64} is {@code long} of the same bits. A complex element has
+ *       {@code real(i)} and {@code imag(i)} instead;
  *   <li>{@code stream()} gives the same values, where Java has such a stream;
- *   <li>{@code asBuffer()} and {@code toArray()} show and copy many elements at their own width, bit for
- *       bit: {@code uint8} are {@code byte}, {@code uint32} are {@code int}, {@code float16} are {@code
- *       short}; complex elements are pairs, real part first.
+ *   <li>{@code asBuffer()} and {@code toArray()} show and copy many elements at their own width,
+ *       bit for bit: {@code uint8} are {@code byte}, {@code uint32} are {@code int}, {@code
+ *       float16} are {@code short}; complex elements are pairs, real part first.
  * </ul>
  *
  * <p>A view and its buffers are valid as long as the blob is open; see {@link Blob}. They keep the
- * memory: while one of them is reachable, a blob that nobody closed stays pinned. Safe for use by many
- * threads. Two views are equal when they are the same view.
+ * memory: while one of them is reachable, a blob that nobody closed stays pinned. Safe for use by
+ * many threads. Two views are equal when they are the same view.
  */
 public abstract sealed class TypedArray
     permits BoolArray,
@@ -102,10 +103,11 @@ public abstract sealed class TypedArray
   }
 
   /**
-   * The view for an element type as the class that the caller knows it by. `TypedArray.class` takes any.
+   * The view for an element type as the class that the caller knows it by. `TypedArray.class` takes
+   * any.
    *
-   * @throws IllegalArgumentException as above, or when the class is that of another element type: who
-   *     can be handed one asks {@link #elementOf} first
+   * @throws IllegalArgumentException as above, or when the class is that of another element type:
+   *     who can be handed one asks {@link #elementOf} first
    */
   static <T extends TypedArray> T of(Class<T> type, ElementType elementType, Elements memory) {
     TypedArray array = of(elementType, memory);
@@ -178,7 +180,7 @@ public abstract sealed class TypedArray
     return memory.slice(from * elementType.size(), (int) length);
   }
 
-  /** The size of an array that is to hold all elements, before their number is doubled for pairs. */
+  /** The size, when it is one that a Java array could have. */
   final int count() {
     if (size > Integer.MAX_VALUE) {
       throw tooLong(size, "an array", "elements", "toArray");
@@ -195,7 +197,7 @@ public abstract sealed class TypedArray
     return count * slots();
   }
 
-  /** Takes contiguous elements of a part; `at` is the index in the Java array of the first of them. */
+  /** Takes contiguous elements of a part; the first of them belongs at index `at` of the array. */
   @FunctionalInterface
   interface Copier {
     void copy(ByteBuffer elements, int at);
@@ -219,7 +221,7 @@ public abstract sealed class TypedArray
   private UnsupportedOperationException tooLong(
       long count, String target, String unit, String method) {
     return new UnsupportedOperationException(
-        "%s: %d elements do not fit in %s of Java, which has at most %d %s; use %s(from, count) for parts"
+        "%s: %d elements do not fit in %s of Java, which has at most %d %s; parts: %s(from, count)"
             .formatted(this, count, target, Integer.MAX_VALUE, unit, method));
   }
 }
