@@ -35,7 +35,11 @@ FROZEN = {
 
 C_DIALECTS = ["c90", "c99", "c11", "c17"]
 CXX_DIALECTS = ["c++98", "c++11", "c++14", "c++17", "c++20"]
+HPP_DIALECTS = ["c++17", "c++20"]
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+# What programs are compiled with that include the C++ header: their warnings are about it, too.
+HPP_STRICT = [*STRICT, "-Wconversion", "-Wsign-conversion", "-Wshadow", "-Wold-style-cast",
+              "-Wnon-virtual-dtor", "-Woverloaded-virtual", "-Wdouble-promotion"]
 # What the kernel and the loader add by themselves, libc and libm; the library also those of C++.
 DAEMON_MAY_NEED = re.compile(r"^\s*(/\S*/)?(linux-vdso|linux-gate|ld-linux[\w-]*|libc|libm)\.so")
 LIBRARY_MAY_NEED = re.compile(
@@ -53,7 +57,7 @@ def run(*command: object, **keywords: object) -> str:
 
 
 def dialects(cc: str, cxx: str) -> None:
-    """The header alone is enough, in every dialect, without a warning."""
+    """A header alone is enough, in every dialect that it is for, without a warning."""
     source = "#include <vineyard/vineyard.h>\n" + "".join(
         f"{macro[:-5].lower()} make_{number}(void);\n"
         f"{macro[:-5].lower()} make_{number}(void) {{ {macro[:-5].lower()} it = {macro}; return it; }}\n"
@@ -65,6 +69,36 @@ def dialects(cc: str, cxx: str) -> None:
             path.write_text(source)
             for name in names:
                 run(compiler, f"-std={name}", *STRICT, "-I", INCLUDE, "-fsyntax-only", path)
+        for name in HPP_DIALECTS:
+            # Each part alone, too, in the dialect that has less.
+            for header in ("vineyard.hpp", *(hpp_parts() if name == HPP_DIALECTS[0] else [])):
+                path = Path(folder) / "hpp.cc"
+                path.write_text(f"#include <vineyard/{header}>\nint main() {{}}\n")
+                run(cxx, f"-std={name}", *HPP_STRICT, "-I", INCLUDE, "-fsyntax-only", path)
+            # Templates are looked at where they are used.
+            run(cxx, f"-std={name}", *HPP_STRICT, "-I", INCLUDE, "-c", HERE / "hpp_use.cc",
+                "-o", Path(folder) / f"{name}.o")
+        mixed([Path(folder) / f"{name}.o" for name in HPP_DIALECTS])
+
+
+def hpp_parts() -> list[str]:
+    return sorted(f"hpp/{path.name}" for path in (INCLUDE / "vineyard" / "hpp").glob("*.hpp"))
+
+
+def mixed(objects: list[Path]) -> None:
+    """Objects of both dialects may be linked: what has a std::span in one and ours in the other has two names."""
+    def functions(path: Path) -> set[str]:
+        lines = subprocess.check_output(["nm", "--defined-only", path], text=True).splitlines()
+        return {line.split()[-1] for line in lines if line.split()[-2] == "W" and "vineyard" in line}
+
+    seventeen, twenty = (functions(path) for path in objects)
+    for name in ("Blob5bytes", "Blob6stored"):
+        both = {function for function in seventeen & twenty if name in function}
+        if both or not any(name in function for function in seventeen) or not any(
+                name in function for function in twenty):
+            sys.exit(f"{name}: one name of two functions, or not there: {sorted(both)}")
+    if not any("Blob4sizeEv" in function for function in seventeen & twenty):
+        sys.exit("Blob::size has two names: an object of one dialect can not take a Blob of the other")
 
 
 def names_in(path: Path, pattern: str) -> list[str]:

@@ -140,7 +140,7 @@ def check_length(root: Path) -> Iterator[Problem]:
 
 def check_format(root: Path) -> Iterator[Problem]:
     tool = os.environ.get("CLANG_FORMAT", "clang-format-14")
-    names = [name for name in project_files(root) if name.endswith((".c", ".cc", ".h"))]
+    names = [name for name in project_files(root) if name.endswith((".c", ".cc", ".h", ".hpp"))]
     if not names:
         return
     command = [tool, "--dry-run", "-Werror", "--ferror-limit=1", *names]
