@@ -174,6 +174,19 @@ TEST_F(HppTensor, AShapeThatIsNotThatOfItsValuesIsRefused) {
   EXPECT_NO_THROW(client_.put_tensor(std::vector<int>(), {0, huge}));
 }
 
+TEST_F(HppTensor, IsWrittenInPlace) {
+  vineyard::BlobWriter writer = client_.create_blob(6 * sizeof(double));
+  for (double& value : writer.as<double>()) value = 2.5;
+  EXPECT_ERROR(vineyard::build_tensor<double>(writer, {7}), InvalidError);
+  EXPECT_ERROR(vineyard::build_tensor<std::complex<double>>(writer, {2, 2}), InvalidError);
+  Object object = client_.get(client_.put(vineyard::build_tensor<double>(writer, {2, 3})));
+  EXPECT_EQ(object.tensor<double>().at(1, 2), 2.5);
+  EXPECT_EQ(object.member_id("buffer_"), writer.id());
+  EXPECT_EQ(client_.statistics().copied_payload_bytes, 0u);
+  writer = vineyard::BlobWriter();
+  EXPECT_ERROR(vineyard::build_tensor<double>(writer, {2, 3}), InvalidError);
+}
+
 TEST_F(HppTensor, AnArrayMayBeginInsideItsBlob) {
   const double values[] = {0, 1, 2, 3};
   auto build = [&](std::int64_t offset) {

@@ -114,23 +114,25 @@ MetaBuilder build_scalar(const T& value) {
   return builder;
 }
 
-// vineyard::Array for one dimension, else vineyard::Tensor, of elements of this type that lie at `data` in
-// this order; borrowed until the put has returned. `size`: elements. InvalidError: the shape has another number of them.
+namespace detail {
+
+// All of a tensor of so many elements but its buffer.
 template <class T>
-MetaBuilder build_tensor(const T* data, std::size_t size, const std::vector<std::int64_t>& shape,
-                         Order order = Order::kC) {
+MetaBuilder tensor_form(std::size_t size, const std::vector<std::int64_t>& shape, Order order) {
   constexpr Element kElement = element_of_v<T>;
   static_assert(kElement != Element::kOther, "there is no array of such elements");
   std::size_t count = 1, large = 0;
+  std::vector<vineyard_value> lengths;
+  lengths.reserve(shape.size());
   for (std::int64_t length : shape) {
     if (length < 0) throw InvalidError("tensor: a dimension is below 0");
     const std::size_t factor = static_cast<std::size_t>(length);
-    // More than any memory has: 0 is a size of its own, wherever it stands.
     if (factor != 0 && count > std::numeric_limits<std::size_t>::max() / factor) {
       throw InvalidError("tensor: its shape is larger than any memory");
     }
     count *= factor;
-    if (factor > 1) ++large;
+    large += factor > 1 ? 1u : 0u;
+    lengths.push_back(raw_of(length));
   }
   if (count != size) {
     throw InvalidError("tensor: a shape of " + std::to_string(count) + " elements for " +
@@ -138,26 +140,31 @@ MetaBuilder build_tensor(const T* data, std::size_t size, const std::vector<std:
   }
   // What has both orders is C's, as it is in Python.
   if (large < 2 || count == 0) order = Order::kC;
-
-  std::vector<vineyard_value> lengths;
-  lengths.reserve(shape.size());
-  for (std::int64_t length : shape) lengths.push_back(detail::raw_of(length));
-  vineyard_value list = detail::raw_of(FieldType::kList);
+  vineyard_value list = raw_of(FieldType::kList);
   list.size = lengths.size();
   list.as.items = lengths.data();
-  const vineyard_value none = detail::raw_of(FieldType::kList);
+  const vineyard_value none = raw_of(FieldType::kList);
 
   MetaBuilder builder(shape.size() == 1 ? "vineyard::Array" : "vineyard::Tensor");
   builder.set("value_type_", element_name(kElement))
       .set("shape_", ValueView(&list))
       .set("order_", order == Order::kC ? "C" : "F")
-      .set("value_type_meta_", detail::descriptor_of(kElement))
-      .set("partition_index_", ValueView(&none))
-      .add_bytes("buffer_",
-                 span<const std::byte>(reinterpret_cast<const std::byte*>(data), size * sizeof(T)));
+      .set("value_type_meta_", descriptor_of(kElement))
+      .set("partition_index_", ValueView(&none));
   return builder;
 }
 
+}  // namespace detail
+
+// vineyard::Array for one dimension, else vineyard::Tensor, of `size` elements that lie at `data` in this
+// order; borrowed until the put has returned. InvalidError: the shape has another number of elements.
+template <class T>
+MetaBuilder build_tensor(const T* data, std::size_t size, const std::vector<std::int64_t>& shape,
+                         Order order = Order::kC) {
+  MetaBuilder builder = detail::tensor_form<T>(size, shape, order);
+  builder.add_bytes("buffer_", {reinterpret_cast<const std::byte*>(data), size * sizeof(T)});
+  return builder;
+}
 // The same of a vector, std::array, span or C array.
 template <class Range>
 MetaBuilder build_tensor(const Range& values, const std::vector<std::int64_t>& shape,
@@ -166,8 +173,15 @@ MetaBuilder build_tensor(const Range& values, const std::vector<std::int64_t>& s
 }
 template <class Range>
 MetaBuilder build_array(const Range& values) {
-  return build_tensor(std::data(values), std::size(values),
-                      {static_cast<std::int64_t>(std::size(values))});
+  return build_tensor(values, {static_cast<std::int64_t>(std::size(values))});
+}
+// The same of what was written into shared memory, without a copy: build_tensor<double>(writer, {3, 4}).
+template <class T>
+MetaBuilder build_tensor(const BlobWriter& writer, const std::vector<std::int64_t>& shape,
+                         Order order = Order::kC) {
+  MetaBuilder builder = detail::tensor_form<T>(writer.as<T>().size(), shape, order);
+  builder.add("buffer_", writer);
+  return builder;
 }
 
 // ---- reading -----------------------------------------------------------------------------------
