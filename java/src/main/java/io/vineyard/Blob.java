@@ -53,7 +53,9 @@ public final class Blob implements AutoCloseable {
    * @return bytes, 28 for the bytes "Hello, World!"
    */
   public long storedSize() {
-    return Native.vineyard_blob_stored_size(pin.blob());
+    synchronized (pin) {
+      return Native.vineyard_blob_stored_size(pin.blob());
+    }
   }
 
   /**
@@ -62,7 +64,9 @@ public final class Blob implements AutoCloseable {
    * @return never null
    */
   public BlobKind kind() {
-    return BlobKind.of(Native.vineyard_blob_kind(pin.blob()));
+    synchronized (pin) {
+      return BlobKind.of(Native.vineyard_blob_kind(pin.blob()));
+    }
   }
 
   /**
@@ -115,7 +119,9 @@ public final class Blob implements AutoCloseable {
     if (size > Integer.MAX_VALUE) {
       throw new IllegalStateException("blob " + id + ": " + size + " bytes stored, more than a buffer can have");
     }
-    return pin.hand(pin.newRoot(Native.vineyard_blob_stored_data(pin.blob()) - pin.address(), (int) size));
+    synchronized (pin) {
+      return pin.hand(pin.newRoot(Native.vineyard_blob_stored_data(pin.blob()) - pin.address(), (int) size));
+    }
   }
 
   /**
@@ -133,7 +139,7 @@ public final class Blob implements AutoCloseable {
     if (type == ByteBuffer.class) {
       return type.cast(buffer());
     }
-    ElementType element = TypedArray.elementOf(type);
+    ElementType element = TypedArray.elementOf(Objects.requireNonNull(type, "type"));
     if (element == null) {
       throw new UnsupportedOperationException("blob: no view as " + type.getName() + " here");
     }

@@ -3,6 +3,7 @@ package io.vineyard;
 import io.vineyard.internal.Handle;
 import io.vineyard.internal.Native;
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Objects;
@@ -16,16 +17,18 @@ import java.util.function.LongConsumer;
  * belong to another object by then.
  */
 public final class BlobWriter implements AutoCloseable {
+  private final Connection client;  // not to be collected, and closed, before
   private final Handle handle;
   private final Cleaner.Cleanable cleanable;
   private final ObjectId id;
   private final long size;
 
-  BlobWriter(long writer, Handle client) {
+  BlobWriter(long writer, Connection client) {
+    this.client = client;
     this.id = new ObjectId(Native.vineyard_blob_writer_id(writer));
     this.size = Native.vineyard_blob_writer_size(writer);
     this.handle = new Handle("blob writer " + id, writer, BlobWriter::abortUnsealed,
-        Native::vineyard_blob_writer_release, client);
+        Native::vineyard_blob_writer_release, client.handle());
     this.cleanable = Handle.CLEANER.register(this, handle);
   }
 
@@ -89,6 +92,7 @@ public final class BlobWriter implements AutoCloseable {
       return buffer.slice().order(ByteOrder.LITTLE_ENDIAN);
     } finally {
       handle.leave();
+      Reference.reachabilityFence(this);
     }
   }
 
@@ -143,6 +147,7 @@ public final class BlobWriter implements AutoCloseable {
       call.accept(writer);
     } finally {
       handle.leave();
+      Reference.reachabilityFence(this);
     }
   }
 

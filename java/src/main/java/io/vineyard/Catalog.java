@@ -35,7 +35,7 @@ abstract class Catalog extends Connection {
   public void setLabel(ObjectId id, String key, String value) {
     byte[] keyBytes = Utf8.name("label", key);
     byte[] valueBytes = Utf8.nameOrNull("value of label '" + key + "'", value);
-    run(client -> Native.vineyard_label_set(client, id.number(), keyBytes, valueBytes));
+    run(client -> Native.vineyard_label_set(client, numberOf(id), keyBytes, valueBytes));
   }
 
   /**
@@ -46,7 +46,7 @@ abstract class Catalog extends Connection {
    */
   public Map<String, String> labels(ObjectId id) {
     Map<String, String> labels = new LinkedHashMap<>();
-    Values.decodeMap(call(client -> Native.vy_labels(client, id.number()))).forEach((key, value) -> labels.put(key, (String) value));
+    Values.decodeMap(call(client -> Native.vy_labels(client, numberOf(id)))).forEach((key, value) -> labels.put(key, (String) value));
     return labels;
   }
 
@@ -70,13 +70,14 @@ abstract class Catalog extends Connection {
    * @return ids; sequential
    */
   public Stream<ObjectId> list(ListOptions options) {
+    Objects.requireNonNull(options, "options");
     byte[] pattern = Utf8.name("pattern", options.pattern());
     byte[] label = Utf8.nameOrNull("label", options.label());
     byte[] value = Utf8.nameOrNull("value of the label", options.value());
     return call(client -> {
       long list = Native.vy_list_open(client, pattern, options.instance(), label, value);
-      Handle opened = new Handle("list", list, null, Native::vineyard_list_release, handle);
-      return Pages.stream(opened, pages -> {
+      Handle opened = new Handle("list", list, null, Native::vineyard_list_release, handle());
+      return Pages.stream(this, opened, pages -> {
         List<ObjectId> page = new ArrayList<>();
         for (long number : Native.vy_list_next(pages)) {
           page.add(new ObjectId(number));
@@ -140,7 +141,7 @@ abstract class Catalog extends Connection {
 
   private long putName(String name, ObjectId id, boolean replace, boolean compare, long expected) {
     byte[] bytes = Utf8.name("name", name);
-    return answer(client -> Native.vy_name_put(client, bytes, id.number(), replace ? 1 : 0, compare ? 1 : 0, expected));
+    return answer(client -> Native.vy_name_put(client, bytes, numberOf(id), replace ? 1 : 0, compare ? 1 : 0, expected));
   }
 
   /**
@@ -217,8 +218,8 @@ abstract class Catalog extends Connection {
     byte[] bytes = Utf8.name("pattern", pattern);
     return call(client -> {
       long list = Native.vineyard_name_list_open(client, bytes);
-      Handle opened = new Handle("list of names", list, null, Native::vineyard_name_list_release, handle);
-      return Pages.stream(opened, pages -> {
+      Handle opened = new Handle("list of names", list, null, Native::vineyard_name_list_release, handle());
+      return Pages.stream(this, opened, pages -> {
         List<Object> parts = Values.decodeList(Native.vy_name_list_next(pages));
         List<NamedObject> page = new ArrayList<>();
         for (int i = 0; i < parts.size(); i += 3) {
@@ -286,6 +287,7 @@ abstract class Catalog extends Connection {
    * @throws VineyardException.TimedOut it does not yet
    */
   public void waitFor(Position position, Duration longest) {
+    Objects.requireNonNull(position, "position");
     long timeout = milliseconds(longest);
     run(client -> Native.vy_client_wait_revision(client, position.generation(), position.entries(), timeout));
   }
@@ -319,6 +321,7 @@ abstract class Catalog extends Connection {
    * @return to be closed
    */
   public Watch watch(Position after) {
-    return call(client -> new Watch(Native.vy_watch_open(client, after.generation(), after.entries()), handle));
+    Objects.requireNonNull(after, "position");
+    return call(client -> new Watch(Native.vy_watch_open(client, after.generation(), after.entries()), this));
   }
 }

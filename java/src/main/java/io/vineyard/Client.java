@@ -49,7 +49,7 @@ public final class Client extends Catalog {
    * @throws VineyardException.StoreFull nothing was stored
    */
   public ObjectId put(byte[] bytes) {
-    return put(ByteBuffer.wrap(bytes), BlobKind.BYTES);
+    return put(ByteBuffer.wrap(Objects.requireNonNull(bytes, "bytes")), BlobKind.BYTES);
   }
 
   /**
@@ -61,6 +61,7 @@ public final class Client extends Catalog {
    * @throws VineyardException.StoreFull nothing was stored
    */
   public ObjectId put(ByteBuffer bytes, BlobKind kind) {
+    Objects.requireNonNull(bytes, "bytes");
     Objects.requireNonNull(kind, "kind");
     if (!bytes.isDirect() && bytes.remaining() > 64 * 1024) {  // straight into shared memory
       try (BlobWriter writer = createBlob(bytes.remaining(), kind)) {
@@ -101,6 +102,7 @@ public final class Client extends Catalog {
    * @throws VineyardException.AlreadyExists the name is taken
    */
   public ObjectId put(ObjectMeta tree, String name, boolean replace) {
+    Objects.requireNonNull(tree, "tree");
     byte[] bytes = Utf8.nameOrNull("name", name);
     try (TreePut put = new TreePut(this)) {
       long meta = put.build(tree);
@@ -137,7 +139,7 @@ public final class Client extends Catalog {
    * @return its id
    */
   public ObjectId putTensor(Object numbers, long... shape) {
-    return put(ValueBuilder.array(numbers, shape));
+    return put(ValueBuilder.array(Objects.requireNonNull(numbers, "numbers"), Objects.requireNonNull(shape, "shape")));
   }
 
   /**
@@ -150,7 +152,7 @@ public final class Client extends Catalog {
    * @return its id
    */
   public ObjectId putTensor(ElementType element, ByteBuffer bytes, boolean fortran, long... shape) {
-    return put(ValueBuilder.tensor(element, bytes, shape, fortran));
+    return put(ValueBuilder.tensor(element, Objects.requireNonNull(bytes, "bytes"), shape, fortran));
   }
 
   /**
@@ -163,7 +165,7 @@ public final class Client extends Catalog {
    * @return its id
    */
   public ObjectId putTensor(ElementType element, BlobWriter elements, boolean fortran, long... shape) {
-    return put(ValueBuilder.header(element, elements.size(), shape, fortran).add("buffer_", elements));
+    return put(ValueBuilder.header(element, Objects.requireNonNull(elements, "elements").size(), shape, fortran).add("buffer_", elements));
   }
 
   /**
@@ -186,10 +188,11 @@ public final class Client extends Catalog {
    * @throws VineyardException.StoreFull there is no room
    */
   public BlobWriter createBlob(long size, BlobKind kind) {
+    Objects.requireNonNull(kind, "kind");
     if (size < 0) {
       throw new IllegalArgumentException("blob: " + size + " bytes; a size is not negative");
     }
-    return call(client -> new BlobWriter(Native.vineyard_blob_writer_create(client, size, kind.number()), handle));
+    return call(client -> new BlobWriter(Native.vineyard_blob_writer_create(client, size, kind.number()), this));
   }
 
   // ---- getting
@@ -202,7 +205,7 @@ public final class Client extends Catalog {
    * @throws VineyardException there is none, it is no blob, or its payload is not here
    */
   public Blob getBlob(ObjectId id) {
-    return new Blob(id, new Pin(answer(client -> Native.vineyard_blob_get(client, id.number()))));
+    return new Blob(id, new Pin(answer(client -> Native.vineyard_blob_get(client, numberOf(id)))));
   }
 
   /**
@@ -213,7 +216,7 @@ public final class Client extends Catalog {
    * @throws VineyardException.NotFound there is none
    */
   public VineyardObject get(ObjectId id) {
-    return new VineyardObject(id, answer(client -> Native.vineyard_object_get(client, id.number())), null);
+    return new VineyardObject(id, answer(client -> Native.vineyard_object_get(client, numberOf(id))), this);
   }
 
   /**
@@ -224,7 +227,7 @@ public final class Client extends Catalog {
    * @throws VineyardException there is none, it is no array, or its payload is not here
    */
   public Tensor getTensor(ObjectId id) {
-    return new Tensor(id, call(client -> Native.vy_client_tensor(client, id.number())));
+    return new Tensor(id, call(client -> Native.vy_client_tensor(client, numberOf(id))));
   }
 
   /**
@@ -250,7 +253,7 @@ public final class Client extends Catalog {
    * @return true: it does
    */
   public boolean exists(ObjectId id) {
-    return answer(client -> (long) Native.vineyard_object_exists(client, id.number())) != 0;
+    return answer(client -> (long) Native.vineyard_object_exists(client, numberOf(id))) != 0;
   }
 
   /**
@@ -261,7 +264,7 @@ public final class Client extends Catalog {
    * @throws VineyardException.TimedOut it was not in time
    */
   public void waitFor(ObjectId id, Duration longest) {
-    run(client -> Native.vineyard_object_wait(client, id.number(), milliseconds(longest)));
+    run(client -> Native.vineyard_object_wait(client, numberOf(id), milliseconds(longest)));
   }
 
   // ---- changing
@@ -274,7 +277,7 @@ public final class Client extends Catalog {
    * @throws VineyardException there is no such object, or others link to it
    */
   public void delete(ObjectId... ids) {
-    delete(Arrays.asList(ids), false, false);
+    delete(Arrays.asList(Objects.requireNonNull(ids, "ids")), false, false);
   }
 
   /**
@@ -297,7 +300,7 @@ public final class Client extends Catalog {
    * @throws VineyardException.NotFound there is no such object
    */
   public void persist(ObjectId... ids) {
-    long[] numbers = numbers(Arrays.asList(ids));
+    long[] numbers = numbers(Arrays.asList(Objects.requireNonNull(ids, "ids")));
     run(client -> Native.vy_object_persist(client, numbers));
   }
 
@@ -320,6 +323,6 @@ public final class Client extends Catalog {
   }
 
   private static long[] numbers(Collection<ObjectId> ids) {
-    return ids.stream().mapToLong(ObjectId::number).toArray();
+    return Objects.requireNonNull(ids, "ids").stream().mapToLong(Connection::numberOf).toArray();
   }
 }

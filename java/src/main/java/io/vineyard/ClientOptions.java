@@ -57,7 +57,7 @@ public final class ClientOptions {
      * @throws IllegalArgumentException nothing, or negative
      */
     public Builder timeout(Duration longest) {
-      if (longest.isNegative() || longest.isZero()) {
+      if (Objects.requireNonNull(longest, "timeout").isNegative() || longest.isZero()) {
         throw new IllegalArgumentException("timeout " + longest + ": a connect waits for the daemon");
       }
       timeout = longest;

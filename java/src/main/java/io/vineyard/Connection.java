@@ -5,8 +5,10 @@ import io.vineyard.internal.Native;
 import io.vineyard.internal.Utf8;
 import io.vineyard.internal.Values;
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.LongConsumer;
 import java.util.function.LongFunction;
 import java.util.function.LongUnaryOperator;
@@ -18,7 +20,7 @@ import java.util.function.LongUnaryOperator;
 abstract class Connection implements AutoCloseable {
   private static final long LONGEST_MS = Long.MAX_VALUE / 2_000_000;  // no overflow in nanoseconds
 
-  final Handle handle;
+  private final Handle handle;
   private final Cleaner.Cleanable cleanable;
   private final String socket;
 
@@ -84,6 +86,10 @@ abstract class Connection implements AutoCloseable {
     run(client -> Native.vineyard_client_add_copied(client, bytes));
   }
 
+  Handle handle() {
+    return handle;
+  }
+
   // ---- calls
 
   final <T> T call(LongFunction<T> function) {
@@ -92,6 +98,7 @@ abstract class Connection implements AutoCloseable {
       return function.apply(client);
     } finally {
       handle.leave();
+      Reference.reachabilityFence(this);  // its cleaner would end the call
     }
   }
 
@@ -101,6 +108,7 @@ abstract class Connection implements AutoCloseable {
       return function.applyAsLong(client);
     } finally {
       handle.leave();
+      Reference.reachabilityFence(this);  // its cleaner would end the call
     }
   }
 
@@ -110,12 +118,17 @@ abstract class Connection implements AutoCloseable {
       function.accept(client);
     } finally {
       handle.leave();
+      Reference.reachabilityFence(this);  // its cleaner would end the call
     }
+  }
+
+  static long numberOf(ObjectId id) {
+    return Objects.requireNonNull(id, "id").number();
   }
 
   /** A time-out as the C interface takes it: rounded up, at least one for what is more than nothing. */
   static long milliseconds(Duration duration) {
-    if (duration.isNegative()) {
+    if (Objects.requireNonNull(duration, "duration").isNegative()) {
       throw new IllegalArgumentException("time-out " + duration + ": it is not negative");
     }
     try {

@@ -1,6 +1,7 @@
 package io.vineyard;
 
 import java.io.Serializable;
+import java.util.Objects;
 
 /**
  * The id of an object: 64 bits, never used twice. Its text is {@code o} and 16 lower-case hexadecimal digits, the same
@@ -23,7 +24,7 @@ public record ObjectId(long number) implements Comparable<ObjectId>, Serializabl
    * @throws IllegalArgumentException anything else
    */
   public static ObjectId parse(String text) {
-    boolean right = text.length() == TEXT_LENGTH && text.charAt(0) == 'o';
+    boolean right = Objects.requireNonNull(text, "text").length() == TEXT_LENGTH && text.charAt(0) == 'o';
     for (int i = 1; right && i < TEXT_LENGTH; ++i) {
       char digit = text.charAt(i);
       right = digit >= '0' && digit <= '9' || digit >= 'a' && digit <= 'f';

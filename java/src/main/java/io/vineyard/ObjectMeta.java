@@ -27,7 +27,7 @@ public final class ObjectMeta {
   /** Bytes that become a blob by the put: written by `fill`, or (then that is null) those of a direct buffer. */
   record Payload(int size, BlobKind kind, ByteBuffer direct, Consumer<ByteBuffer> fill) {
     static Payload of(ByteBuffer bytes, BlobKind kind) {
-      ByteBuffer part = bytes.slice();
+      ByteBuffer part = Objects.requireNonNull(bytes, "bytes").slice();
       int size = part.remaining();
       return part.isDirect() ? new Payload(size, kind, part, null) : new Payload(size, kind, null, to -> to.put(part.duplicate()));
     }
@@ -64,6 +64,7 @@ public final class ObjectMeta {
    * @throws VineyardException.AlreadyExists the name is taken in this object
    */
   public ObjectMeta set(String name, Object value) {
+    Objects.requireNonNull(name, "name");
     return add(name, Values.encode("field '" + name + "'", value), null, null, null, null);
   }
 
@@ -102,7 +103,7 @@ public final class ObjectMeta {
    * @throws VineyardException.AlreadyExists the name is taken in this object
    */
   public ObjectMeta add(String name, VineyardObject object) {
-    return add(name, object.id());
+    return add(name, Objects.requireNonNull(object, "object").id());
   }
 
   /**
@@ -157,7 +158,7 @@ public final class ObjectMeta {
    * @throws VineyardException.AlreadyExists the name is taken in this object
    */
   public ObjectMeta add(String name, byte[] bytes, BlobKind kind) {
-    return add(name, ByteBuffer.wrap(bytes), kind);
+    return add(name, ByteBuffer.wrap(Objects.requireNonNull(bytes, "bytes")), kind);
   }
 
   /**
@@ -167,7 +168,7 @@ public final class ObjectMeta {
    * @return this
    */
   public ObjectMeta setAll(Map<String, ?> fields) {
-    fields.forEach(this::set);
+    Objects.requireNonNull(fields, "fields").forEach(this::set);
     return this;
   }
 

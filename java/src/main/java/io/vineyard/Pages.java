@@ -13,21 +13,23 @@ import java.util.stream.StreamSupport;
 
 /** A list of the daemon, page by page, as a lazy stream that gives its handle back at the end or when it is closed. */
 final class Pages<T> implements Iterator<T> {
+  private final Connection client;  // not to be collected, and closed, before
   private final Handle handle;
   private final Cleaner.Cleanable cleanable;
   private final LongFunction<List<T>> next;
   private Iterator<T> page = List.<T>of().iterator();
   private boolean done;
 
-  private Pages(Handle handle, LongFunction<List<T>> next) {
+  private Pages(Connection client, Handle handle, LongFunction<List<T>> next) {
+    this.client = client;
     this.handle = handle;
     this.next = next;
     this.cleanable = Handle.CLEANER.register(this, handle);
   }
 
   /** `next` answers the next page, an empty one at the end. */
-  static <T> Stream<T> stream(Handle handle, LongFunction<List<T>> next) {
-    Pages<T> pages = new Pages<>(handle, next);
+  static <T> Stream<T> stream(Connection client, Handle handle, LongFunction<List<T>> next) {
+    Pages<T> pages = new Pages<>(client, handle, next);
     int traits = Spliterator.ORDERED | Spliterator.NONNULL;
     return StreamSupport.stream(Spliterators.spliteratorUnknownSize(pages, traits), false)
         .onClose(pages.cleanable::clean);

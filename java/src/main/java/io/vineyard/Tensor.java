@@ -3,6 +3,7 @@ package io.vineyard;
 import io.vineyard.internal.Pin;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.Objects;
 
 /**
  * An array in shared memory ({@code vineyard::Array}, {@code vineyard::Tensor}), read in place: element type, shape,
@@ -122,7 +123,7 @@ public final class Tensor implements AutoCloseable {
       return type.cast(blob.slice(offset, byteSize));
     }
     if (type != TypedArray.class) {
-      ElementType wanted = TypedArray.elementOf(type);
+      ElementType wanted = TypedArray.elementOf(Objects.requireNonNull(type, "type"));
       if (wanted == null) {
         throw new UnsupportedOperationException("array: no view as " + type.getName() + " here");
       }

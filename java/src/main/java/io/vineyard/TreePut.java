@@ -19,7 +19,7 @@ import java.util.Map;
 final class TreePut implements AutoCloseable {
   /** Up to here bytes travel in the message. */
   private static final int INLINE = 64 * 1024;
-  private static final int MAX_DEPTH = 64;  // levels that the store takes
+  static final int MAX_DEPTH = 64;  // levels that the store takes
 
   private final Client client;
   private final Map<ObjectMeta, Long> builders = new IdentityHashMap<>();
@@ -38,7 +38,7 @@ final class TreePut implements AutoCloseable {
 
   private long build(ObjectMeta meta, int depth) {
     if (depth > MAX_DEPTH) {
-      throw VineyardException.of(Status.LIMIT, "put: a tree of more than " + MAX_DEPTH + " levels");
+      throw tooDeep();
     }
     Long known = builders.get(meta);
     if (known != null) {
@@ -59,6 +59,10 @@ final class TreePut implements AutoCloseable {
     }
     builders.put(meta, built);
     return built;
+  }
+
+  static VineyardException tooDeep() {
+    return VineyardException.of(Status.LIMIT, "put: a tree of more than " + MAX_DEPTH + " levels");
   }
 
   private void add(long built, ObjectMeta.Part part, int depth) {

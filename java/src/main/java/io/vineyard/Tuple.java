@@ -2,6 +2,7 @@ package io.vineyard;
 
 import java.util.AbstractList;
 import java.util.List;
+import java.util.Objects;
 import java.util.RandomAccess;
 
 /**
@@ -23,7 +24,7 @@ public final class Tuple extends AbstractList<Object> implements RandomAccess {
    * @return a tuple
    */
   public static Tuple of(Object... elements) {
-    return new Tuple(elements.clone());
+    return new Tuple(Objects.requireNonNull(elements, "elements").clone());
   }
 
   /**
@@ -33,7 +34,7 @@ public final class Tuple extends AbstractList<Object> implements RandomAccess {
    * @return a tuple
    */
   public static Tuple copyOf(List<?> elements) {
-    return new Tuple(elements.toArray());
+    return new Tuple(Objects.requireNonNull(elements, "elements").toArray());
   }
 
   @Override

@@ -9,6 +9,7 @@ import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /** The metadata of Java's values, as {@code docs/types.md} says: what Python writes for the like, field for field. */
@@ -17,6 +18,7 @@ final class ValueBuilder {
 
   // A value met twice is one object; null while it is being built.
   private final Map<Object, ObjectMeta> known = new IdentityHashMap<>();
+  private int depth;  // of the value that is being built
 
   /** The metadata of a value that is no payload by itself (byte[] and ByteBuffer are). */
   ObjectMeta build(Object value) {
@@ -34,6 +36,9 @@ final class ValueBuilder {
     if (value instanceof String) {
       return text((String) value);
     }
+    if (++depth > TreePut.MAX_DEPTH) {
+      throw TreePut.tooDeep();
+    }
     known.put(value, null);
     ObjectMeta built;
     if (value instanceof Map<?, ?>) {
@@ -49,6 +54,7 @@ final class ValueBuilder {
           + "put an ObjectMeta");
     }
     known.put(value, built);
+    --depth;
     return built;
   }
 
@@ -230,6 +236,8 @@ final class ValueBuilder {
 
   /** An array without its buffer. */
   static ObjectMeta header(ElementType element, long byteSize, long[] shape, boolean fortran) {
+    Objects.requireNonNull(element, "element");
+    Objects.requireNonNull(shape, "shape");
     if (element == ElementType.OTHER) {
       throw new IllegalArgumentException("put: an array of elements that only Python knows");
     }
@@ -239,7 +247,11 @@ final class ValueBuilder {
       if (size < 0) {
         throw new IllegalArgumentException("put: an array of shape " + Arrays.toString(shape) + "; a size is not negative");
       }
-      wanted = Math.multiplyExact(wanted, size);
+      if (size != 0 && wanted > Long.MAX_VALUE / size) {
+        throw new IllegalArgumentException("put: an array of " + element.spelling() + Arrays.toString(shape)
+            + " has more than 2^63 bytes, not " + byteSize);
+      }
+      wanted *= size;
       sizes.add(size);
     }
     if (wanted != byteSize) {

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Supplier;
 
 /**
@@ -163,13 +164,13 @@ final class ValueReader {
         case "float32":
           return floatOf(value);
         case "bool":
-          return (Boolean) value;
+          return (Boolean) Objects.requireNonNull(value);
         case "float":
         case "float64":
-          return (Double) value;
+          return (Double) Objects.requireNonNull(value);
         default:
           if (kind != null && (kind.equals("int") || numpy && ElementType.of((String) kind) != ElementType.OTHER)) {
-            return value instanceof BigInteger ? value : (Long) value;
+            return value instanceof BigInteger ? value : (Long) Objects.requireNonNull(value);
           }
       }
     } catch (ClassCastException | IndexOutOfBoundsException | NullPointerException | NumberFormatException error) {

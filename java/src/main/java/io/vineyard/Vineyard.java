@@ -1,6 +1,7 @@
 package io.vineyard;
 
 import io.vineyard.internal.NativeLibrary;
+import java.util.Objects;
 
 /** Where everything begins: {@code try (var client = Vineyard.connect()) { ... }}. */
 public final class Vineyard {
@@ -40,6 +41,7 @@ public final class Vineyard {
    * @throws UnsatisfiedLinkError the native library can not be loaded
    */
   public static Client connect(ClientOptions options) {
+    Objects.requireNonNull(options, "options");
     NativeLibrary.load();
     return Client.open(options);
   }

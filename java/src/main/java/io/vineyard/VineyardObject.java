@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.LongUnaryOperator;
 
 /**
@@ -21,13 +22,15 @@ import java.util.function.LongUnaryOperator;
  */
 public final class VineyardObject implements AutoCloseable {
   private final ObjectId id;
+  private final Client client;  // is asked for memory that it has not seen yet: not to be collected before
   private final Handle handle;
   private final Cleaner.Cleanable cleanable;
   private volatile Record record;  // read at the first question; the same whoever reads it
 
-  VineyardObject(ObjectId id, long object, Handle client) {
+  VineyardObject(ObjectId id, long object, Client client) {
     this.id = id;
-    this.handle = new Handle("object " + id, object, null, Native::vineyard_object_release, client);
+    this.client = client;
+    this.handle = new Handle("object " + id, object, null, Native::vineyard_object_release, null);
     this.cleanable = Handle.CLEANER.register(this, handle);
   }
 
@@ -152,6 +155,7 @@ public final class VineyardObject implements AutoCloseable {
    * @throws VineyardException.NotFound there is none
    */
   public Object field(String name) {
+    Objects.requireNonNull(name, "name");
     Object value = record().fields.get(name);
     if (value == null && !record().fields.containsKey(name)) {
       throw VineyardException.of(Status.NOT_FOUND, "object " + id + ": no field '" + name + "'");
@@ -282,7 +286,7 @@ public final class VineyardObject implements AutoCloseable {
     long object = handle.enter();
     try {
       long member = Native.vineyard_object_member(object, bytes);
-      return new VineyardObject(new ObjectId(Native.vineyard_object_id(member)), member, null);
+      return new VineyardObject(new ObjectId(Native.vineyard_object_id(member)), member, client);
     } finally {
       handle.leave();
     }

@@ -21,12 +21,14 @@ import java.util.Optional;
 public final class Watch implements Iterator<Event>, AutoCloseable {
   private static final long SLICE_MS = 100;
 
+  private final Connection client;  // not to be collected, and closed, before
   private final Handle handle;
   private final Cleaner.Cleanable cleanable;
   private Event next;
 
-  Watch(long watch, Handle client) {
-    handle = new Handle("watch", watch, null, Native::vineyard_watch_release, client);
+  Watch(long watch, Connection client) {
+    this.client = client;
+    handle = new Handle("watch", watch, null, Native::vineyard_watch_release, client.handle());
     cleanable = Handle.CLEANER.register(this, handle);
   }
 

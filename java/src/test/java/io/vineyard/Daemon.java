@@ -18,9 +18,11 @@ import java.util.concurrent.TimeUnit;
 /** A real vineyardd with its own folder, from the path in the environment variable VINEYARDD. */
 final class Daemon implements AutoCloseable {
   private final Path folder;
-  private final Process process;
+  private final String size;
+  private final String[] meta;
   private final List<String> lines = Collections.synchronizedList(new ArrayList<>());
-  private final Thread reader;
+  private Process process;
+  private Thread reader;
 
   Daemon() {
     this("64Mi");
@@ -31,10 +33,21 @@ final class Daemon implements AutoCloseable {
   }
 
   Daemon(String size, String... meta) {
+    this.size = size;
+    this.meta = meta;
+    try {
+      folder = Files.createTempDirectory("vy-");
+    } catch (IOException error) {
+      throw new UncheckedIOException(error);
+    }
+    start();
+  }
+
+  /** Only behind {@link #stop()}. */
+  void start() {
     String program = System.getenv("VINEYARDD");
     assertNotNull(program, "VINEYARDD names no daemon; mvn verify builds one");
     try {
-      folder = Files.createTempDirectory("vy-");
       List<String> command = new ArrayList<>(List.of(program, "--socket", socket(), "--size", size));
       Collections.addAll(command, meta);
       process = new ProcessBuilder(command).redirectErrorStream(true).start();
@@ -62,9 +75,24 @@ final class Daemon implements AutoCloseable {
     return Vineyard.connect(socket());
   }
 
+  /** Ends it and starts it anew, empty. */
+  void restart() {
+    stop();
+    start();
+  }
+
   /** SIGTERM; it leaves nothing behind. */
   @Override
   public void close() {
+    stop();
+    try {
+      Files.delete(folder);
+    } catch (IOException error) {
+      throw new UncheckedIOException(error);
+    }
+  }
+
+  void stop() {
     try {
       process.toHandle().destroy();  // and its output is read to the end
       if (!process.waitFor(100, TimeUnit.SECONDS)) {
@@ -72,9 +100,6 @@ final class Daemon implements AutoCloseable {
       }
       reader.join();
       assertEquals(0, process.waitFor(), () -> "vineyardd said: " + lines);
-      Files.delete(folder);
-    } catch (IOException error) {
-      throw new UncheckedIOException(error);
     } catch (InterruptedException error) {
       throw new IllegalStateException(error);
     }

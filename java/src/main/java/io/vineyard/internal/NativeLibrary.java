@@ -81,7 +81,7 @@ public final class NativeLibrary {
     try {
       System.loadLibrary(NAME);
       return "java.library.path";
-    } catch (UnsatisfiedLinkError error) {
+    } catch (LinkageError error) {
       tried.add("java.library.path (" + error.getMessage() + ")");
     }
     return loadResource("/lib/" + platform() + "/" + System.mapLibraryName(NAME), tried);
@@ -91,7 +91,7 @@ public final class NativeLibrary {
     try {
       System.load(file.toString());
       return true;
-    } catch (UnsatisfiedLinkError error) {
+    } catch (LinkageError error) {  // not only UnsatisfiedLinkError: one of another build may ask for what these classes have not
       tried.add(what + " (" + error.getMessage() + ")");
       return false;
     }

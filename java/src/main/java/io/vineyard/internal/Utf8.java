@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.Objects;
 
 /** The only place where text becomes bytes: UTF-8, where JNI's own functions would write something else. */
 public final class Utf8 {
@@ -32,6 +33,7 @@ public final class Utf8 {
    * @throws IllegalArgumentException no UTF-8 form, or a NUL inside
    */
   public static byte[] name(String what, String text) {
+    Objects.requireNonNull(text, what);
     if (text.indexOf('\0') >= 0) {
       throw new IllegalArgumentException(what + ": it has a NUL character, which names and paths may not have");
     }
