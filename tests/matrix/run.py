@@ -5,7 +5,8 @@
 
 Prints the table and what is wrong; writes what each program printed below DIR. Exits with 1 when a case is
 wrong, is written by no language or read by none, or when FILE (docs/matrix.md) is not this table; `--update`
-writes FILE. Standard library only.
+writes FILE. `--without LANGUAGE`, whose tools are missing here, says so, and FILE stays as it is. Standard library
+only.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from compare import Golden, is_unsupported, parse_reads, problems, read_golden  # noqa: E402
 from golden import FOLDER  # noqa: E402
 from programs import Daemon, Program  # noqa: E402
-from table import Cell, render  # noqa: E402
+from table import NAMES, Cell, render  # noqa: E402
 
 # What every reader is asked for and has to refuse: status, and a word that the error has to say.
 REFUSALS = {
@@ -106,6 +107,7 @@ def main() -> int:
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--update", action="store_true")
+    parser.add_argument("--without", action="append", default=[], metavar="LANGUAGE")
     arguments = parser.parse_args()
     arguments.build.mkdir(parents=True, exist_ok=True)
     golden = {path.stem: read_golden(path) for path in sorted(FOLDER.glob("*.txt"))}
@@ -115,7 +117,10 @@ def main() -> int:
     text = render(golden, [program.language for program in arguments.program], matrix.cells)
     (arguments.build / "matrix.md").write_text(text)
     print(text)
-    if arguments.update:
+    if arguments.without:
+        missing = " and ".join(NAMES[language] for language in arguments.without)
+        print(f"NOT RUN: {missing}, whose tools are missing here; {arguments.table} was not compared with this table")
+    elif arguments.update:
         arguments.table.write_text(text)
     elif not arguments.table.exists() or arguments.table.read_text() != text:
         matrix.wrong.append(f"{arguments.table} is not this table: run.py --update writes it")

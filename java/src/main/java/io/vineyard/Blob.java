@@ -112,15 +112,35 @@ public final class Blob implements AutoCloseable {
    * The stored form, in place: of {@code bytes} their pickle, in which the value is a window. Read-only, little-endian.
    *
    * @return a direct buffer of {@link #storedSize()} bytes
-   * @throws IllegalStateException it is closed, or larger than a buffer can be
+   * @throws IllegalStateException it is closed, or larger than a buffer can be: see {@link #storedSlice}
    */
   public ByteBuffer storedBuffer() {
     long size = storedSize();
     if (size > Integer.MAX_VALUE) {
-      throw new IllegalStateException("blob " + id + ": " + size + " bytes stored, more than a buffer can have");
+      throw new IllegalStateException("blob " + id + ": " + size
+          + " bytes stored, more than a buffer can have; use storedSlice(offset, length)");
+    }
+    return storedSlice(0, size);
+  }
+
+  /**
+   * A part of the stored form, in place: read-only, little-endian, at position 0.
+   *
+   * @param offset of its first byte, from the beginning of the stored form
+   * @param length bytes, at most {@link Integer#MAX_VALUE}
+   * @return a direct buffer
+   * @throws IndexOutOfBoundsException the part is not all inside
+   * @throws IllegalArgumentException longer than a buffer can be
+   * @throws IllegalStateException it is closed
+   */
+  public ByteBuffer storedSlice(long offset, long length) {
+    Objects.checkFromIndexSize(offset, length, storedSize());
+    if (length > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException("blob " + id + ": a slice of " + length + " bytes, more than a buffer can have");
     }
     synchronized (pin) {
-      return pin.hand(pin.newRoot(Native.vineyard_blob_stored_data(pin.blob()) - pin.address(), (int) size));
+      long before = Native.vineyard_blob_stored_data(pin.blob()) - pin.address();
+      return pin.hand(pin.newRoot(before + offset, (int) length));
     }
   }
 

@@ -242,7 +242,7 @@ public final class Client extends Catalog {
    */
   public Object getValue(ObjectId id) {
     try (VineyardObject object = get(id)) {
-      return new ValueReader(remote).read(object);
+      return new ValueReader(remote, this::addCopied).read(object);
     }
   }
 

@@ -25,7 +25,20 @@ public final class ObjectMeta {
   record Part(String name, byte[] field, ObjectId id, ObjectMeta meta, BlobWriter writer, Payload payload) {}
 
   /** Bytes that become a blob by the put: written by `fill`, or (then that is null) those of a direct buffer. */
-  record Payload(int size, BlobKind kind, ByteBuffer direct, Consumer<ByteBuffer> fill) {
+  static final class Payload {
+    final int size;
+    final BlobKind kind;
+    final ByteBuffer direct;
+    final Consumer<ByteBuffer> fill;
+    boolean shared;  // a member in several places: one blob
+
+    Payload(int size, BlobKind kind, ByteBuffer direct, Consumer<ByteBuffer> fill) {
+      this.size = size;
+      this.kind = kind;
+      this.direct = direct;
+      this.fill = fill;
+    }
+
     static Payload of(ByteBuffer bytes, BlobKind kind) {
       ByteBuffer part = Objects.requireNonNull(bytes, "bytes").slice();
       int size = part.remaining();
@@ -141,6 +154,11 @@ public final class ObjectMeta {
    */
   public ObjectMeta add(String name, ByteBuffer bytes, BlobKind kind) {
     return add(name, null, null, null, null, Payload.of(bytes, Objects.requireNonNull(kind, "kind")));
+  }
+
+  // The same payload in several places: its builder says so.
+  ObjectMeta add(String name, Payload payload) {
+    return add(name, null, null, null, null, payload);
   }
 
   // Little-endian bytes that `fill` writes.

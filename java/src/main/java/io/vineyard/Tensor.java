@@ -133,7 +133,7 @@ public final class Tensor implements AutoCloseable {
       }
     } else if (elementType == ElementType.OTHER) {
       throw VineyardException.of(Status.TYPE,
-          "array " + id + ": its elements are of a type that only Python knows; see the field value_type_meta_");
+          "array " + id + ": its elements are of type other, which only Python knows; see the field value_type_meta_");
     }
     return type.cast(blob.array(elementType, offset, byteSize));
   }

@@ -23,8 +23,10 @@ final class TreePut implements AutoCloseable {
 
   private final Client client;
   private final Map<ObjectMeta, Long> builders = new IdentityHashMap<>();
+  // A payload that is a member in several places is one blob.
+  private final Map<ObjectMeta.Payload, Long> blobs = new IdentityHashMap<>();
+  private final Map<ObjectMeta.Payload, BlobWriter> writers = new IdentityHashMap<>();
   private final List<Object> borrowed = new ArrayList<>();
-  private final List<BlobWriter> writers = new ArrayList<>();
   private final List<Handle> entered = new ArrayList<>();
 
   TreePut(Client client) {
@@ -87,21 +89,40 @@ final class TreePut implements AutoCloseable {
   }
 
   private void addPayload(long built, byte[] name, ObjectMeta.Payload payload) {
-    if (payload.direct() == null && payload.size() > INLINE) {
-      BlobWriter writer = client.createBlob(payload.size(), payload.kind());
-      writers.add(writer);
-      payload.fill().accept(writer.buffer());
-      client.addCopied(payload.size());
-      addWriter(built, name, writer);
-      return;
+    if (payload.direct == null && payload.size > INLINE) {
+      addWriter(built, name, writers.computeIfAbsent(payload, this::write));
+    } else if (payload.shared) {
+      Native.vineyard_meta_add_meta(built, name, blobs.computeIfAbsent(payload, this::blob));
+    } else {
+      Native.vineyard_meta_add_bytes(built, name, borrow(payload), payload.size, payload.kind.number());
     }
-    ByteBuffer bytes = payload.direct();
+  }
+
+  private BlobWriter write(ObjectMeta.Payload payload) {
+    BlobWriter writer = client.createBlob(payload.size, payload.kind);
+    try {
+      payload.fill.accept(writer.buffer());
+      client.addCopied(payload.size);
+      return writer;
+    } catch (RuntimeException | Error error) {
+      writer.close();
+      throw error;
+    }
+  }
+
+  private long blob(ObjectMeta.Payload payload) {
+    return Native.vineyard_meta_create_blob(borrow(payload), payload.size, payload.kind.number());
+  }
+
+  // Where its bytes lie until the put has returned.
+  private long borrow(ObjectMeta.Payload payload) {
+    ByteBuffer bytes = payload.direct;
     if (bytes == null) {
-      bytes = ByteBuffer.allocateDirect(payload.size()).order(ByteOrder.LITTLE_ENDIAN);
-      payload.fill().accept(bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN));
+      bytes = ByteBuffer.allocateDirect(payload.size).order(ByteOrder.LITTLE_ENDIAN);
+      payload.fill.accept(bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN));
     }
     borrowed.add(bytes);
-    Native.vineyard_meta_add_bytes(built, name, address(bytes), payload.size(), payload.kind().number());
+    return address(bytes);
   }
 
   /** Where what remains of a direct buffer begins. */
@@ -114,14 +135,13 @@ final class TreePut implements AutoCloseable {
     for (Handle handle : entered) {
       handle.leave();
     }
-    for (BlobWriter writer : writers) {
-      writer.close();
-    }
+    writers.values().forEach(BlobWriter::close);
     for (long built : builders.values()) {
       if (built != 0) {
         Native.vineyard_meta_release(built);
       }
     }
+    blobs.values().forEach(Native::vineyard_meta_release);
     Reference.reachabilityFence(borrowed);
   }
 }

@@ -19,6 +19,7 @@ final class ValueBuilder {
   // A value met twice is one object; null while it is being built.
   private final Map<Object, ObjectMeta> known = new IdentityHashMap<>();
   private int depth;  // of the value that is being built
+  private final Map<Object, ObjectMeta.Payload> payloads = new IdentityHashMap<>();
 
   /** The metadata of a value that is no payload by itself (byte[] and ByteBuffer are). */
   ObjectMeta build(Object value) {
@@ -33,15 +34,14 @@ final class ValueBuilder {
     if (scalar != null) {
       return new ObjectMeta("vineyard::Scalar").setAll(scalar);
     }
-    if (value instanceof String) {
-      return text((String) value);
-    }
     if (++depth > TreePut.MAX_DEPTH) {
       throw TreePut.tooDeep();
     }
     known.put(value, null);
     ObjectMeta built;
-    if (value instanceof Map<?, ?>) {
+    if (value instanceof String) {
+      built = text((String) value);
+    } else if (value instanceof Map<?, ?>) {
       built = dict((Map<?, ?>) value);
     } else if (value instanceof List<?>) {
       built = list((List<?>) value);
@@ -171,9 +171,9 @@ final class ValueBuilder {
     if (scalar != null) {
       meta.set(name, scalar);
     } else if (value instanceof byte[]) {
-      meta.add(name, (byte[]) value, BlobKind.BYTES);
+      meta.add(name, payload(value, ByteBuffer.wrap((byte[]) value), BlobKind.BYTES));
     } else if (value instanceof ByteBuffer) {
-      meta.add(name, (ByteBuffer) value, BlobKind.BUFFER);
+      meta.add(name, payload(value, (ByteBuffer) value, BlobKind.BUFFER));
     } else if (value instanceof ObjectId) {
       meta.add(name, (ObjectId) value);
     } else if (value instanceof VineyardObject) {
@@ -187,6 +187,17 @@ final class ValueBuilder {
     } else {
       meta.add(name, build(value));
     }
+  }
+
+  private ObjectMeta.Payload payload(Object value, ByteBuffer bytes, BlobKind kind) {
+    ObjectMeta.Payload met = payloads.get(value);
+    if (met != null) {
+      met.shared = true;
+      return met;
+    }
+    ObjectMeta.Payload made = ObjectMeta.Payload.of(bytes, kind);
+    payloads.put(value, made);
+    return made;
   }
 
   // ---- arrays
@@ -261,9 +272,14 @@ final class ValueBuilder {
     return new ObjectMeta(shape.length == 1 ? "vineyard::Array" : "vineyard::Tensor")
         .set("value_type_", element.spelling())
         .set("shape_", sizes)
-        .set("order_", fortran ? "F" : "C")
+        .set("order_", fortran && !isBoth(shape) ? "F" : "C")
         .set("value_type_meta_", descriptor(element))
         .set("partition_index_", List.of());
+  }
+
+  // Whether elements lie the same in both orders: C is said of these.
+  private static boolean isBoth(long[] shape) {
+    return Arrays.stream(shape).filter(size -> size != 1).count() < 2 || Arrays.stream(shape).anyMatch(size -> size == 0);
   }
 
   // numpy's name of the type: byte order, kind, bytes.

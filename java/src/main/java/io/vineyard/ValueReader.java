@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 
 /**
@@ -21,10 +22,13 @@ final class ValueReader {
   private static final String VALUE = "__values_-value-";
 
   private final RemotePolicy remote;
+  private final LongConsumer copied;
   private final Map<ObjectId, Object> known = new HashMap<>();
 
-  ValueReader(RemotePolicy remote) {
+  /** `copied` is told how many bytes of payload were copied. */
+  ValueReader(RemotePolicy remote, LongConsumer copied) {
     this.remote = remote;
+    this.copied = copied;
   }
 
   /** Of an object that the caller closes. */
@@ -70,18 +74,22 @@ final class ValueReader {
   }
 
   // Bytes of Python are a copy, other payload is read in place.
-  private static Object ofBlob(Blob blob) {
+  private Object ofBlob(Blob blob) {
     if (blob.kind() == BlobKind.BUFFER) {
       return blob.size() <= Integer.MAX_VALUE ? (Object) blob.buffer() : blob;
     }
     try (blob) {
-      return blob.toByteArray();
+      byte[] bytes = blob.toByteArray();
+      copied.accept(bytes.length);
+      return bytes;
     }
   }
 
-  private static String longText(VineyardObject object) {
+  private String longText(VineyardObject object) {
     try (Blob blob = object.memberBlob("buffer_")) {
-      return StandardCharsets.UTF_8.decode(blob.buffer()).toString();
+      String text = StandardCharsets.UTF_8.decode(blob.buffer()).toString();
+      copied.accept(blob.size());
+      return text;
     }
   }
 
