@@ -19,7 +19,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * A second JVM, of the Java that runs the tests: for what would take them down with it, and for what happens once in a
- * process. In a folder of its own, under -Xcheck:jni.
+ * process. In a folder of its own, under -Xcheck:jni, with native access as the jar's manifest gives it.
  */
 final class Child implements AutoCloseable {
   /** What Maven has compiled. */
@@ -45,7 +45,7 @@ final class Child implements AutoCloseable {
     try {
       folder = Files.createTempDirectory("vy-child-");
       List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-          "-Xcheck:jni", "-Xmx256m", "-XX:ErrorFile=" + folder.resolve("crash"), "-cp",
+          "-Xcheck:jni", "--enable-native-access=ALL-UNNAMED", "-Xmx256m", "-XX:ErrorFile=" + folder.resolve("crash"), "-cp",
           String.join(File.pathSeparator, classPath.stream().map(Path::toString).toList())));
       command.addAll(Arrays.asList(arguments));
       process = new ProcessBuilder(command).directory(folder.toFile()).redirectError(folder.resolve("errors").toFile()).start();

@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -169,10 +169,10 @@ class CloseRaceTest extends WithClient {
     try (Blob blob = client.getBlob(id)) {
       stored = blob.storedSize();
     }
-    for (int round = 0; round < 2000; ++round) {
+    for (int round = 0; round < 300; ++round) {
       Blob blob = client.getBlob(id);
       VineyardObject object = client.get(id);
-      AtomicBoolean begun = new AtomicBoolean();
+      CountDownLatch begun = new CountDownLatch(1);
       Crew crew = new Crew();
       crew.add("reader", () -> {
         for (;;) {
@@ -182,12 +182,10 @@ class CloseRaceTest extends WithClient {
           blob.as(Int64Array.class);
           assertEquals("vineyard::Blob", object.typeName());
           object.blob().close();
-          begun.set(true);
+          begun.countDown();
         }
       });
-      while (!begun.get() && crew.threads.get(0).isAlive()) {
-        Thread.onSpinWait();
-      }
+      begun.await(PATIENCE_MS, TimeUnit.MILLISECONDS);
       blob.close();
       object.close();
       crew.join();

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 
 /**
  * A program for {@link UnreferencedTest}, in a JVM that compiles all of the library: there an object can be collected while
@@ -11,6 +12,8 @@ import java.util.concurrent.CompletableFuture;
  */
 final class Unreferenced {
   private static final Duration PATIENCE = Duration.ofSeconds(100);
+
+  private static final Executor OWN_THREAD = work -> new Thread(work).start();
 
   private Unreferenced() {}
 
@@ -21,8 +24,8 @@ final class Unreferenced {
       System.out.println("sealed: " + seal(client));
       ObjectId id = client.putValue(1L);
       long connections = connections(client);
-      CompletableFuture<NamedObject> name = CompletableFuture.supplyAsync(() -> waitForName(socket));
-      CompletableFuture<Event> event = CompletableFuture.supplyAsync(() -> next(socket));
+      CompletableFuture<NamedObject> name = CompletableFuture.supplyAsync(() -> waitForName(socket), OWN_THREAD);
+      CompletableFuture<Event> event = CompletableFuture.supplyAsync(() -> next(socket), OWN_THREAD);
       while (connections(client) < connections + 3 && !name.isDone() && !event.isDone()) {  // a watch has one of its own
         Thread.onSpinWait();
       }
