@@ -93,7 +93,9 @@ static void refuse(vineyard_client* client, const char* writer) {
 int main(int argc, char** argv) {
   vineyard_client* client = NULL;
   const char* command = argc > 2 ? argv[1] : "";
-  check(vineyard_client_connect(argc > 2 ? argv[2] : NULL, NULL, &client), "connect");
+  vineyard_connect_options options = VINEYARD_CONNECT_OPTIONS_INIT;
+  options.timeout_ms = 600000; /* 5 GiB are prepared by a machine that may do much else */
+  check(vineyard_client_connect(argc > 2 ? argv[2] : NULL, &options, &client), "connect");
   if (strcmp(command, "write") == 0) {
     write_leaves(client);
     write_containers(client);
