@@ -185,23 +185,33 @@ Result<View*> ObjectView::Blob() const {
 Result<bool> ObjectView::IsGlobal() const {
   RETURN_IF_ERROR(CheckReadable());
   if (view_ != nullptr) return (view_->flags & shm::kRemote) != 0;
-  std::set<ObjectId> seen;
-  return Reaches(&seen);
+  return Reaches();
 }
 
-// Whether it or a member that was not `seen` yet links to an object of another instance.
-Result<bool> ObjectView::Reaches(std::set<ObjectId>* seen) const {
-  for (const vineyard::Member& link : record_.members) {
-    if (link.id == kEmptyBlobId || !seen->insert(link.id).second) continue;
-    Result<std::unique_ptr<ObjectView>> member = Member(link.id);
-    if (member.status().code() == Code::kNotFound) continue;  // deleted by force: it is nowhere
-    if (!member.ok()) return member.status();
-    if ((*member)->instance() != instance()) return true;
-    bool is_here = (*member)->view_ != nullptr;
-    Result<bool> below = is_here ? (*member)->IsGlobal() : (*member)->Reaches(seen);
-    if (!below.ok() || *below) return below;
+// Whether it or what is below it links to an object of another instance. Trees of trees have no greatest depth: what
+// is to be looked through waits in a list, not on the stack.
+Result<bool> ObjectView::Reaches() const {
+  std::set<ObjectId> seen;
+  std::vector<std::unique_ptr<ObjectView>> waiting;
+  std::unique_ptr<ObjectView> held;
+  for (const ObjectView* at = this;; at = held.get()) {
+    for (const vineyard::Member& link : at->record_.members) {
+      if (link.id == kEmptyBlobId || !seen.insert(link.id).second) continue;
+      Result<std::unique_ptr<ObjectView>> member = at->Member(link.id);
+      if (member.status().code() == Code::kNotFound) continue;  // deleted by force: it is nowhere
+      if (!member.ok()) return member.status();
+      if ((*member)->instance() != instance()) return true;
+      if ((*member)->view_ == nullptr) {
+        waiting.push_back(std::move(*member));
+        continue;
+      }
+      Result<bool> below = (*member)->IsGlobal();
+      if (!below.ok() || *below) return below;
+    }
+    if (waiting.empty()) return false;
+    held = std::move(waiting.back());
+    waiting.pop_back();
   }
-  return false;
 }
 
 }  // namespace vineyard::client

@@ -68,7 +68,7 @@ class ObjectView {
   using Names = std::unordered_map<std::string_view, Place>;
   const Place* Lookup(std::string_view name) const;
   Status Decode(ObjectId id, std::string_view record);
-  Result<bool> Reaches(std::set<ObjectId>* seen) const;
+  Result<bool> Reaches() const;
 
   std::shared_ptr<Client> client_;
   View* view_ = nullptr;  // null: another instance's

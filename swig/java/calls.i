@@ -262,6 +262,7 @@ static jlongArray vy_list_next(JNIEnv* env, vineyard_list* list) {
   while (count < 256) {
     vineyard_id id = VINEYARD_ID_INVALID;
     int32_t status = vineyard_list_next(list, &id);
+    if (status != VINEYARD_OK && count > 0) break;  // these first; the next call says what is wrong
     if (status != VINEYARD_OK) {
       vy_throw(env, status);
       return NULL;
@@ -367,6 +368,7 @@ static jbyteArray vy_name_list_next(JNIEnv* env, vineyard_name_list* list) {
     vy_put_int64(&items, (int64_t)revision);
     ++count;
   }
+  if (count > 0) status = VINEYARD_OK;  // these first; the next call says what is wrong
   if (status == VINEYARD_OK) {
     vy_put_list(&out, 3 * count);
     vy_put(&out, items.data, items.size);

@@ -18,7 +18,6 @@
 %ignore vineyard_object_delete;
 %ignore vineyard_object_persist;
 %ignore vineyard_object_tensor;
-%ignore vineyard_object_owner_host;
 %rename("$ignore", regextarget=1) "^vineyard_labels_";
 %rename("$ignore", regextarget=1) "^vineyard_types_";
 %rename("$ignore", regextarget=1) "^vineyard_instance_list_";
@@ -32,5 +31,10 @@
 %ignore vineyard_watch_next;
 %ignore vineyard_watch_position;
 %ignore vineyard_watch_fd;
-// Of ids Java knows all by itself.
+// Is in vy_object_record.
+%rename("$ignore", regextarget=1) "^vineyard_object_(type_name|nbytes|instance|is_(persisted|remote)|owner_.*|stale_.*)$";
+%ignore vineyard_object_member_by_index;
+%ignore vineyard_meta_id;
+// Of statuses, elements and ids Java knows all by itself.
+%rename("$ignore", regextarget=1) "^vineyard_(status_|element_)";
 %rename("$ignore", regextarget=1) "^(vineyard_id_(parse|is_blob)|VINEYARD_ID_|VINEYARD_REVISION_)";

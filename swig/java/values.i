@@ -125,7 +125,7 @@ static void vy_free_value(vineyard_value* value) {
   free((void*)value->as.items);
 }
 
-// The bytes are Java's own (Values.java), which nests at most 64 deep; they are checked all the same.
+// The bytes are Java's own (Values.java), which nests at most 60 deep; they are checked all the same.
 static void vy_get_value(vy_reader* in, vineyard_value* value) {
   unsigned char tag = 0, boolean = 0;
   uint32_t count = 0;

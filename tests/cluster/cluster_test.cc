@@ -1,4 +1,6 @@
 // Two instances and a real ZooKeeper: what a client of one sees of the other.
+#include <pthread.h>
+
 #include <csignal>
 #include <thread>
 
@@ -8,6 +10,8 @@ namespace vineyard::testing {
 namespace {
 
 using ::testing::HasSubstr;
+
+constexpr size_t kSmallStack = size_t{256} << 10;
 
 TEST_F(ClusterTest, MetadataOfAnObjectIsServedByEveryInstanceAndItsPayloadByItsOwnAlone) {
   vineyard_id blob = Put(a, "payload");
@@ -63,6 +67,31 @@ TEST_F(ClusterTest, AnObjectThatReachesAnotherInstanceIsPersistedByItsPut) {
   // Not itself: what it is a member of.
   vineyard_id above = PutObject(a, "above", {{"pair", pair}});
   EXPECT_EQ(Exists(b, above), 1);
+}
+
+// Whoever asks for it may have as little stack as a thread of another language.
+TEST_F(ClusterTest, AChainOfAnyLengthIsLookedThroughForOtherInstances) {
+  constexpr int kLinks = 5000;
+  vineyard_id last = Put(a, "end");
+  for (int i = 0; i < kLinks; ++i) last = PutObject(a, "link", {{"next", last}});
+  ASSERT_OK(Persist(a, last));
+  vineyard_object* object = nullptr;
+  ASSERT_OK(vineyard_object_get(b, last, &object));
+  ASSERT_EQ(vineyard_object_is_remote(object), 1);
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  ASSERT_EQ(pthread_attr_setstacksize(&small, kSmallStack), 0);
+  pthread_t thread;
+  auto ask = [](void* asked) -> void* {
+    int32_t global = -1;
+    EXPECT_OK(vineyard_object_is_global(static_cast<vineyard_object*>(asked), &global));
+    EXPECT_EQ(global, 0);
+    return nullptr;
+  };
+  ASSERT_EQ(pthread_create(&thread, &small, ask, object), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&small);
+  vineyard_object_release(object);
 }
 
 TEST_F(ClusterTest, AMemberThatIsNotPersistedIsNamedAndNothingIsStored) {

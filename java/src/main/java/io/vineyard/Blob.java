@@ -2,6 +2,7 @@ package io.vineyard;
 
 import io.vineyard.internal.Native;
 import io.vineyard.internal.Pin;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.util.Objects;
 
@@ -54,7 +55,9 @@ public final class Blob implements AutoCloseable {
    */
   public long storedSize() {
     synchronized (pin) {
-      return Native.vineyard_blob_stored_size(pin.blob());
+      long size = Native.vineyard_blob_stored_size(pin.blob());
+      Reference.reachabilityFence(root);  // with which the pin would go
+      return size;
     }
   }
 
@@ -65,7 +68,9 @@ public final class Blob implements AutoCloseable {
    */
   public BlobKind kind() {
     synchronized (pin) {
-      return BlobKind.of(Native.vineyard_blob_kind(pin.blob()));
+      BlobKind kind = BlobKind.of(Native.vineyard_blob_kind(pin.blob()));
+      Reference.reachabilityFence(root);
+      return kind;
     }
   }
 
@@ -99,7 +104,9 @@ public final class Blob implements AutoCloseable {
       throw new IllegalArgumentException("blob " + id + ": a slice of " + length + " bytes, more than a buffer can have");
     }
     if (offset + length > root.buffer().capacity()) {
-      return pin.hand(pin.newRoot(offset, (int) length));
+      ByteBuffer part = pin.hand(pin.newRoot(offset, (int) length));
+      Reference.reachabilityFence(root);
+      return part;
     }
     ByteBuffer whole = pin.hand(root);
     if (offset == 0 && length == whole.capacity()) {
@@ -140,7 +147,9 @@ public final class Blob implements AutoCloseable {
     }
     synchronized (pin) {
       long before = Native.vineyard_blob_stored_data(pin.blob()) - pin.address();
-      return pin.hand(pin.newRoot(before + offset, (int) length));
+      ByteBuffer part = pin.hand(pin.newRoot(before + offset, (int) length));
+      Reference.reachabilityFence(root);
+      return part;
     }
   }
 

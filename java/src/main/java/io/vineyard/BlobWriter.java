@@ -21,7 +21,7 @@ public final class BlobWriter implements AutoCloseable {
   private final Handle handle;
   private final Cleaner.Cleanable cleanable;
   private final ObjectId id;
-  private final long size;
+  private long size;
 
   BlobWriter(long writer, Connection client) {
     this.client = client;
@@ -42,7 +42,7 @@ public final class BlobWriter implements AutoCloseable {
   }
 
   /**
-   * The size asked for.
+   * Its size: what was asked for, or what {@link #shrink} has left.
    *
    * @return bytes
    */
@@ -107,6 +107,7 @@ public final class BlobWriter implements AutoCloseable {
       throw new IllegalArgumentException("blob writer: " + newSize + " bytes; a size is not negative");
     }
     use(writer -> Native.vineyard_blob_writer_shrink(writer, newSize));
+    size = newSize;
   }
 
   /**

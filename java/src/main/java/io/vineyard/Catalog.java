@@ -5,7 +5,6 @@ import io.vineyard.internal.Native;
 import io.vineyard.internal.Utf8;
 import io.vineyard.internal.Values;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -241,7 +240,7 @@ abstract class Catalog extends Connection {
     List<Instance> instances = new ArrayList<>();
     for (Object each : Values.decodeList(call(Native::vy_instances))) {
       List<?> parts = (List<?>) each;
-      instances.add(new Instance(number(parts, 0), number(parts, 1) != 0, Instant.ofEpochMilli(number(parts, 2)), number(parts, 3),
+      instances.add(new Instance(number(parts, 0), number(parts, 1) != 0, VineyardObject.instant(number(parts, 2)), number(parts, 3),
           number(parts, 4), number(parts, 5), (String) parts.get(6), (String) parts.get(7), (String) parts.get(8)));
     }
     return instances;
@@ -299,6 +298,18 @@ abstract class Catalog extends Connection {
    */
   public Position sync() {
     return positionOf(call(client -> Native.vy_client_sync(client, DEFAULT_WAIT)));
+  }
+
+  /**
+   * The same with a time-out.
+   *
+   * @param longest how long to wait
+   * @return how far that is
+   * @throws VineyardException.TimedOut it does not yet
+   */
+  public Position sync(Duration longest) {
+    long timeout = milliseconds(longest);
+    return positionOf(call(client -> Native.vy_client_sync(client, timeout)));
   }
 
   private static Position positionOf(long[] numbers) {

@@ -53,6 +53,18 @@ public final class Client extends Catalog {
   }
 
   /**
+   * Stores bytes of any kind.
+   *
+   * @param bytes are copied
+   * @param kind how they are stored
+   * @return the id of a blob
+   * @throws VineyardException.StoreFull nothing was stored
+   */
+  public ObjectId put(byte[] bytes, BlobKind kind) {
+    return put(ByteBuffer.wrap(Objects.requireNonNull(bytes, "bytes")), kind);
+  }
+
+  /**
    * Stores what remains of a buffer.
    *
    * @param bytes are copied; its position does not move
@@ -127,6 +139,9 @@ public final class Client extends Catalog {
     }
     if (value instanceof ByteBuffer) {
       return put((ByteBuffer) value, BlobKind.BUFFER);
+    }
+    if (value instanceof ObjectMeta) {
+      return put((ObjectMeta) value);
     }
     return put(new ValueBuilder().build(value));
   }

@@ -66,7 +66,11 @@ abstract class Connection implements AutoCloseable {
    * @return true: it is
    */
   public boolean isConnected() {
-    return !handle.isClosed() && answer(client -> (long) Native.vineyard_client_is_connected(client)) != 0;
+    try {
+      return answer(client -> (long) Native.vineyard_client_is_connected(client)) != 0;
+    } catch (IllegalStateException closed) {
+      return false;
+    }
   }
 
   /**

@@ -7,7 +7,7 @@ import java.time.Instant;
  *
  * @param number its number in the cluster
  * @param isLost whether its daemon has been away for longer than a restart takes
- * @param since when it became so
+ * @param since when it became so; null: not known
  * @param memoryLimit bytes
  * @param epoch moves with every start of its daemon
  * @param uid of its daemon's user

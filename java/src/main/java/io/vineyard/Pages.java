@@ -2,6 +2,7 @@ package io.vineyard;
 
 import io.vineyard.internal.Handle;
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -43,6 +44,7 @@ final class Pages<T> implements Iterator<T> {
         page = next.apply(list).iterator();
       } finally {
         handle.leave();
+        Reference.reachabilityFence(this);  // its cleaner would end the call
       }
       done = !page.hasNext();
       if (done) {

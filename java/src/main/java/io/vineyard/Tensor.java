@@ -101,7 +101,7 @@ public final class Tensor implements AutoCloseable {
   /**
    * The blob that its elements lie in.
    *
-   * @return open as long as this is
+   * @return this array's own: to close it is to close the array
    */
   public Blob blob() {
     return blob;
@@ -116,7 +116,8 @@ public final class Tensor implements AutoCloseable {
    * @return a view
    * @throws VineyardException.TypeMismatch its elements are of another type
    * @throws UnsupportedOperationException this Java has no such view, or nobody has
-   * @throws IllegalStateException it is closed, or larger than a buffer can be
+   * @throws IllegalStateException it is closed
+   * @throws IllegalArgumentException a {@link ByteBuffer} of more than 2 GiB
    */
   public <T> T as(Class<T> type) {
     if (type == ByteBuffer.class) {

@@ -85,6 +85,7 @@ final class TreePut implements AutoCloseable {
   private void addWriter(long built, byte[] name, BlobWriter writer) {
     long handle = writer.handle().enter();
     entered.add(writer.handle());
+    borrowed.add(writer);  // which the collector would abort
     Native.vineyard_meta_add_writer(built, name, handle);
   }
 

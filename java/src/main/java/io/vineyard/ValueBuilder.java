@@ -49,6 +49,8 @@ final class ValueBuilder {
       built = array(value, null);
     } else if (value instanceof Object[]) {
       built = list(Arrays.asList((Object[]) value));
+    } else if (value instanceof ObjectId || value instanceof VineyardObject || value instanceof Tensor || value instanceof Blob) {
+      throw VineyardException.of(Status.TYPE, "put: " + value + " is in the store already; a list, tuple or map links to it");
     } else {
       throw VineyardException.of(Status.TYPE, "put: a " + value.getClass().getName() + " has no form that other languages read; "
           + "put an ObjectMeta");

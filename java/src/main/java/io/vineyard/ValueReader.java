@@ -1,6 +1,7 @@
 package io.vineyard;
 
 import java.math.BigInteger;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -21,9 +22,12 @@ final class ValueReader {
   private static final String KEY = "__values_-key-";
   private static final String VALUE = "__values_-value-";
 
+  private static final int MAX_DEPTH = 256;  // for which the stack of any thread is enough
+
   private final RemotePolicy remote;
   private final LongConsumer copied;
   private final Map<ObjectId, Object> known = new HashMap<>();
+  private int depth;  // of the object that is being read
 
   /** `copied` is told how many bytes of payload were copied. */
   ValueReader(RemotePolicy remote, LongConsumer copied) {
@@ -36,7 +40,13 @@ final class ValueReader {
     if (known.containsKey(object.id())) {
       return known.get(object.id());
     }
+    // A put has 64 levels at most, but what it links to may have as many below.
+    if (++depth > MAX_DEPTH) {
+      throw VineyardException.of(Status.LIMIT, "object " + object.id() + ": more than " + MAX_DEPTH
+          + " levels of objects; read its members with Client.get");
+    }
     Object value = readByType(object);
+    --depth;
     known.put(object.id(), value);
     return value;
   }
@@ -51,6 +61,9 @@ final class ValueReader {
         return scalar(type, object.fields());
       case "vineyard::String":
         Object text = object.fields().get("value_");
+        if (text != null && !(text instanceof String)) {
+          throw VineyardException.of(Status.CORRUPT, "object " + object.id() + ": a vineyard::String whose value_ is no text");
+        }
         return text != null ? text : payload(() -> longText(object));
       case "vineyard::Pair":
         return Tuple.of(element(object, "first_"), element(object, "second_"));
@@ -78,6 +91,9 @@ final class ValueReader {
     if (blob.kind() == BlobKind.BUFFER) {
       return blob.size() <= Integer.MAX_VALUE ? (Object) blob.buffer() : blob;
     }
+    if (blob.size() > Integer.MAX_VALUE) {
+      return blob;
+    }
     try (blob) {
       byte[] bytes = blob.toByteArray();
       copied.accept(bytes.length);
@@ -87,9 +103,15 @@ final class ValueReader {
 
   private String longText(VineyardObject object) {
     try (Blob blob = object.memberBlob("buffer_")) {
-      String text = StandardCharsets.UTF_8.decode(blob.buffer()).toString();
+      if (blob.size() > Integer.MAX_VALUE) {
+        throw VineyardException.of(Status.LIMIT, "object " + object.id() + ": text of " + blob.size()
+            + " bytes, more than a String can have; read its member buffer_ by slices");
+      }
+      String text = StandardCharsets.UTF_8.newDecoder().decode(blob.buffer()).toString();
       copied.accept(blob.size());
       return text;
+    } catch (CharacterCodingException error) {
+      throw VineyardException.of(Status.CORRUPT, "object " + object.id() + ": a vineyard::String whose bytes are no UTF-8");
     }
   }
 

@@ -6,6 +6,7 @@ import io.vineyard.internal.Pin;
 import io.vineyard.internal.Utf8;
 import io.vineyard.internal.Values;
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.math.BigInteger;
 import java.time.Instant;
 import java.util.Collections;
@@ -289,6 +290,7 @@ public final class VineyardObject implements AutoCloseable {
       return new VineyardObject(new ObjectId(Native.vineyard_object_id(member)), member, client);
     } finally {
       handle.leave();
+      Reference.reachabilityFence(this);  // its cleaner would end the call
     }
   }
 
@@ -326,6 +328,7 @@ public final class VineyardObject implements AutoCloseable {
       return new Tensor(id, Native.vy_object_tensor(object));
     } finally {
       handle.leave();
+      Reference.reachabilityFence(this);  // its cleaner would end the call
     }
   }
 
@@ -348,6 +351,7 @@ public final class VineyardObject implements AutoCloseable {
       return function.applyAsLong(object);
     } finally {
       handle.leave();
+      Reference.reachabilityFence(this);  // its cleaner would end the call
     }
   }
 
@@ -362,10 +366,11 @@ public final class VineyardObject implements AutoCloseable {
       return known;
     } finally {
       handle.leave();
+      Reference.reachabilityFence(this);  // its cleaner would end the call
     }
   }
 
-  private static Instant instant(long milliseconds) {
+  static Instant instant(long milliseconds) {
     return milliseconds == 0 ? null : Instant.ofEpochMilli(milliseconds);
   }
 

@@ -4,6 +4,7 @@ import io.vineyard.internal.Handle;
 import io.vineyard.internal.Native;
 import io.vineyard.internal.Values;
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
@@ -15,8 +16,9 @@ import java.util.Optional;
  * No event is left out in silence: {@link Event.Kind#COMPACTED} says where some are not known any more. For one thread
  * at a time; {@link #close()} may come from another.
  *
- * <p>As an iterator it has no end of its own: {@code hasNext} waits for the next event until there is one, the watch is
- * closed (false), or the thread is interrupted ({@link VineyardException.Interrupted}).
+ * <p>As an iterator it has no end of its own: {@code hasNext} waits for the next event until there is one, the watch or its
+ * client is closed (false), the thread is interrupted ({@link VineyardException.Interrupted}), or the daemon is away or hears
+ * of no changes ({@link VineyardException.Unavailable}; call again, the watch goes on once it can).
  */
 public final class Watch implements Iterator<Event>, AutoCloseable {
   private static final long SLICE_MS = 100;
@@ -58,6 +60,7 @@ public final class Watch implements Iterator<Event>, AutoCloseable {
         answer = Native.vy_watch_next(watch, Math.min(left, SLICE_MS));
       } finally {
         handle.leave();
+        Reference.reachabilityFence(this);  // its cleaner would end the call
       }
       if (answer == null && left == 0) {
         return null;
@@ -81,8 +84,11 @@ public final class Watch implements Iterator<Event>, AutoCloseable {
     while (next == null) {
       try {
         next = await(SLICE_MS);
-      } catch (IllegalStateException closed) {
-        return false;
+      } catch (IllegalStateException | VineyardException error) {
+        if (handle.isClosed() || client.handle().isClosed()) {
+          return false;
+        }
+        throw error;
       }
     }
     return true;
@@ -111,6 +117,7 @@ public final class Watch implements Iterator<Event>, AutoCloseable {
       return new Position(position[0], position[1]);
     } finally {
       handle.leave();
+      Reference.reachabilityFence(this);  // its cleaner would end the call
     }
   }
 

@@ -81,11 +81,14 @@ public final class Pin {
       if (blob == 0) {
         return;
       }
-      if (handed) {
-        mapping = Native.vineyard_blob_hold_mapping(blob);
+      try {
+        if (handed) {
+          mapping = Native.vineyard_blob_hold_mapping(blob);
+        }
+      } finally {
+        Native.vineyard_blob_release(blob);
+        blob = 0;
       }
-      Native.vineyard_blob_release(blob);
-      blob = 0;
       if (handed) {
         return;
       }
