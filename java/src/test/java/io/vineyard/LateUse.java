@@ -18,15 +18,24 @@ final class LateUse {
   private final List<ByteBuffer> read = new ArrayList<>();
   private final List<ByteBuffer> written = new ArrayList<>();
   private final List<TypedArray> arrays = new ArrayList<>();
-  private final List<Object> kept = new ArrayList<>();  // what may be closed only behind the client
+  private final List<Blob> kept = new ArrayList<>();  // what may be closed only behind the client
 
   private LateUse() {}
 
-  /** `arguments`: the socket. A line from the standard input says that the daemon was restarted. */
+  /**
+   * `arguments`: the socket, and which buffers: "read" ones of closed blobs, "open" ones of blobs that are closed late, or
+   * "written" ones; each keeps memory mapped that the others would miss. A line from the standard input says that the daemon was restarted.
+   */
   public static void main(String[] arguments) throws IOException {
     LateUse use = new LateUse();
     try (Client client = Vineyard.connect(arguments[0])) {
-      use.make(client);
+      for (int size : SIZES) {
+        switch (arguments[1]) {
+          case "read" -> use.read(client, size);
+          case "open" -> use.open(client, size);
+          default -> use.write(client, size);
+        }
+      }
       use.all();
       System.out.println("blobs and writers are closed");
     }
@@ -45,9 +54,7 @@ final class LateUse {
       other.put(new byte[40 << 20]);
       use.all();
     }
-    for (Object each : use.kept) {
-      ((Blob) each).close();
-    }
+    use.kept.forEach(Blob::close);
     use.all();
     System.out.println("the daemon was restarted");
     use.read.clear();
@@ -57,40 +64,45 @@ final class LateUse {
     System.gc();
   }
 
-  private void make(Client client) {
-    for (int size : SIZES) {
-      ObjectId id = client.put(new byte[size]);
-      try (Blob blob = client.getBlob(id)) {
-        read.add(blob.buffer());
-        read.add(blob.slice(size - 1, 1).duplicate());
-        arrays.add(blob.as(Uint8Array.class));
-      }
-      Blob open = client.getBlob(id);
-      read.add(open.buffer().slice());
-      kept.add(open);
-      try (Tensor tensor = client.getTensor(client.putValue(new double[size / 8]))) {
-        arrays.add(tensor.as(Float64Array.class));
-      }
-      try (VineyardObject object = client.get(id); Blob blob = object.blob()) {
-        read.add(blob.buffer());
-      }
-      ObjectId deleted;
-      try (BlobWriter sealed = client.createBlob(size)) {
-        written.add(sealed.buffer());
-        sealed.shrink((size + 1) / 2);
-        deleted = sealed.seal();
-      }
-      client.delete(deleted);
-      try (BlobWriter aborted = client.createBlob(size)) {
-        written.add(aborted.buffer());
-        aborted.abort();
-      }
-      try (BlobWriter unsealed = client.createBlob(size)) {
-        written.add(unsealed.buffer());
-        written.add(unsealed.slice(size / 2, 1));
-      }
-      written.add(client.createBlob(size).buffer());  // nobody closes it
+  private void read(Client client, int size) {
+    ObjectId id = client.put(new byte[size]);
+    try (Blob blob = client.getBlob(id)) {
+      read.add(blob.buffer());
+      read.add(blob.slice(size - 1, 1).duplicate());
+      read.add(blob.storedBuffer());
+      arrays.add(blob.as(Uint8Array.class));
     }
+    try (Tensor tensor = client.getTensor(client.putValue(new double[size / 8]))) {
+      arrays.add(tensor.as(Float64Array.class));
+    }
+    try (VineyardObject object = client.get(id); Blob blob = object.blob()) {
+      read.add(blob.buffer());
+    }
+  }
+
+  private void open(Client client, int size) {
+    Blob open = client.getBlob(client.put(new byte[size]));
+    read.add(open.buffer().slice());
+    kept.add(open);
+  }
+
+  private void write(Client client, int size) {
+    ObjectId deleted;
+    try (BlobWriter sealed = client.createBlob(size)) {
+      written.add(sealed.buffer());
+      sealed.shrink((size + 1) / 2);
+      deleted = sealed.seal();
+    }
+    client.delete(deleted);
+    try (BlobWriter aborted = client.createBlob(size)) {
+      written.add(aborted.buffer());
+      aborted.abort();
+    }
+    try (BlobWriter unsealed = client.createBlob(size)) {
+      written.add(unsealed.buffer());
+      written.add(unsealed.slice(size / 2, 1));
+    }
+    written.add(client.createBlob(size).buffer());  // nobody closes it
   }
 
   private void all() {

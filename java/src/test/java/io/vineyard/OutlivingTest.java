@@ -1,13 +1,15 @@
 package io.vineyard;
 
 import java.io.IOException;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Buffers that outlive what they were taken from, in a JVM that would crash alone. */
 class OutlivingTest {
-  @Test
-  void buffersAreReadAndWrittenAfterBlobWriterClientAndDaemonAreGone() throws IOException {
-    try (Daemon daemon = new Daemon("256Mi"); Child child = Child.ofTests(LateUse.class, daemon.socket())) {
+  @ParameterizedTest
+  @ValueSource(strings = {"read", "open", "written"})
+  void buffersAreUsedAfterBlobWriterClientAndDaemonAreGone(String which) throws IOException {
+    try (Daemon daemon = new Daemon("256Mi"); Child child = Child.ofTests(LateUse.class, daemon.socket(), which)) {
       child.await("blobs and writers are closed");
       child.await("clients are closed");
       daemon.restart();
