@@ -81,7 +81,7 @@ public final class NativeLibrary {
     try {
       System.loadLibrary(NAME);
       return "java.library.path";
-    } catch (LinkageError error) {
+    } catch (LinkageError | IllegalCallerException error) {
       tried.add("java.library.path (" + error.getMessage() + ")");
     }
     return loadResource("/lib/" + platform() + "/" + System.mapLibraryName(NAME), tried);
@@ -91,7 +91,9 @@ public final class NativeLibrary {
     try {
       System.load(file.toString());
       return true;
-    } catch (LinkageError error) {  // not only UnsatisfiedLinkError: one of another build may ask for what these classes have not
+    } catch (LinkageError | IllegalCallerException error) {
+      // Not only UnsatisfiedLinkError: one of another build may ask for what these classes have not, and a JVM that is told
+      // to let no code load libraries says so its own way (--enable-native-access=ALL-UNNAMED lets it).
       tried.add(what + " (" + error.getMessage() + ")");
       return false;
     }
