@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,15 @@ namespace {
 using vineyard::FieldValue;
 using vineyard::MetaBuilder;
 using vineyard::Object;
+
+// What is no field must not become one of another type.
+enum Unscoped { kUnscoped };
+template <class T>
+constexpr bool kIsField = std::is_convertible_v<T, FieldValue>;
+static_assert(kIsField<bool> && kIsField<signed char> && kIsField<unsigned char>);
+static_assert(kIsField<int> && kIsField<unsigned long long> && kIsField<float> && kIsField<double>);
+static_assert(!kIsField<char> && !kIsField<wchar_t> && !kIsField<char16_t> && !kIsField<char32_t>);
+static_assert(!kIsField<Unscoped> && !kIsField<long double>);
 
 class HppObject : public WithClient {};
 

@@ -162,7 +162,9 @@ class FieldValue {
   FieldValue(T value)
       : value_(static_cast<std::conditional_t<std::is_signed_v<T>, std::int64_t, std::uint64_t>>(
             value)) {}
-  FieldValue(double value) : value_(value) {}
+  // Only these: characters, enumerations and long double would become floats without a word.
+  template <class T, std::enable_if_t<detail::is_one_of_v<T, float, double>, char> = 0>
+  FieldValue(T value) : value_(static_cast<double>(value)) {}
   FieldValue(std::string_view value) : value_(std::string(value)) {}
   FieldValue(const char* value) : value_(std::string(value)) {}
   FieldValue(std::string value) : value_(std::move(value)) {}
