@@ -1,6 +1,8 @@
 // Arrays of every element type, from C++ and back.
+#include <bit>
 #include <cmath>
 #include <complex>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -216,6 +218,23 @@ TEST_F(HppTensor, WhatIsNoArrayIsATypeError) {
   EXPECT_EQ(times.tensor().element(), Element::kOther);
   EXPECT_EQ(vineyard::text_of(times.tensor().bytes()), "0123456789abcdef");
   EXPECT_ERROR(times.tensor<std::int64_t>(), TypeError);
+}
+
+// The bits that IEEE 754 gives each of them: by arithmetic, but for what is no number.
+TEST(HppFloat16, EveryOneOfThemIsExactAsAFloat) {
+  for (unsigned bits = 0; bits < 0x10000u; ++bits) {
+    const unsigned exponent = bits / 1024 % 32, fraction = bits % 1024;
+    std::uint32_t wanted = 0x7f800000u | fraction * 8192;
+    if (exponent < 31) {
+      const int power = static_cast<int>(exponent) - 25;
+      const double size =
+          exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, power);
+      wanted = std::bit_cast<std::uint32_t>(static_cast<float>(size));
+    }
+    if (bits >= 0x8000u) wanted |= 0x80000000u;
+    const float value = static_cast<float>(Float16{static_cast<std::uint16_t>(bits)});
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(value), wanted) << bits;
+  }
 }
 
 TEST(HppFloat16, IsTheFloatItSays) {

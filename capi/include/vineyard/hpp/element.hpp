@@ -5,9 +5,9 @@
 #include <vineyard/vineyard.h>
 
 #include <complex>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <type_traits>
 #include <vineyard/hpp/value.hpp>
 
@@ -45,19 +45,24 @@ inline std::size_t element_size(Element element) noexcept {
 struct Float16 {
   std::uint16_t bits = 0;
 
-  // Exact: every such value is a float.
+  // Exact: every such value is a float; of a NaN its sign and its payload.
   explicit operator float() const noexcept {
-    const float sign = (bits & 0x8000u) != 0 ? -1.0f : 1.0f;
-    const unsigned exponent = (bits >> 10) & 0x1fu;
-    const unsigned fraction = bits & 0x3ffu;
+    const std::uint32_t sign = (bits & 0x8000u) << 16u;
+    std::uint32_t exponent = (bits >> 10) & 0x1fu;
+    std::uint32_t fraction = bits & 0x3ffu;
     if (exponent == 0x1f) {
-      return fraction == 0 ? sign * std::numeric_limits<float>::infinity()
-                           : std::numeric_limits<float>::quiet_NaN();
+      exponent = 0xff;  // infinities and NaN
+    } else if (exponent != 0) {
+      exponent += 127 - 15;
+    } else if (fraction != 0) {
+      // A subnormal lacks the leading one and has the exponent of the least normal number.
+      exponent = 127 - 14;
+      for (; (fraction & 0x400u) == 0; --exponent) fraction <<= 1;
+      fraction &= 0x3ffu;
     }
-    // A subnormal lacks the leading one and has the exponent of the least normal number.
-    const unsigned significand = exponent == 0 ? fraction : fraction | 0x400u;
-    float value = sign * static_cast<float>(significand) / 16777216.0f;  // 2^-24
-    for (unsigned i = 1; i < exponent; ++i) value *= 2.0f;
+    const std::uint32_t wide = sign | exponent << 23u | fraction << 13u;
+    float value = 0;
+    std::memcpy(&value, &wide, sizeof value);
     return value;
   }
   friend bool operator==(Float16 one, Float16 other) noexcept { return one.bits == other.bits; }
