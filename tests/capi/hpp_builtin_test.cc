@@ -1,8 +1,13 @@
 // Strings and scalars as every language stores them.
+#include <array>
 #include <cmath>
 #include <complex>
+#include <initializer_list>
 #include <limits>
+#include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "tests/capi/hpp_fixture.h"
@@ -15,6 +20,35 @@ using vineyard::MetaBuilder;
 using vineyard::Object;
 
 constexpr std::size_t kLeaf = 16 * 1024;
+
+// What a builder borrows must live until the put; a put takes what is gone after it.
+constexpr auto kString = [](auto&& text) -> decltype(vineyard::build_string(
+                                             static_cast<decltype(text)>(text))) { return {}; };
+constexpr auto kArray =
+    [](auto&& values) -> decltype(vineyard::build_array(static_cast<decltype(values)>(values))) {
+  return {};
+};
+constexpr auto kTensor = [](auto&& values) -> decltype(vineyard::build_tensor(
+                                               static_cast<decltype(values)>(values), {2})) {
+  return {};
+};
+template <class T>
+constexpr bool kText = std::is_invocable_v<decltype(kString), T>;
+template <class T>
+constexpr bool kRange = std::is_invocable_v<decltype(kArray), T>;
+template <class T>
+constexpr bool kShaped = std::is_invocable_v<decltype(kTensor), T>;
+using Doubles = std::vector<double>;
+using Pair = std::array<double, 2>;
+static_assert(!kText<std::string> && !kText<const std::string> && !kText<vineyard::Text>);
+static_assert(kText<std::string&> && kText<const std::string&> && kText<vineyard::Text&>);
+static_assert(kText<std::string_view> && kText<const char*> && kText<const char (&)[3]>);
+static_assert(!kRange<Doubles> && !kRange<const Doubles> && !kRange<Pair>);
+static_assert(kRange<Doubles&> && kRange<const Doubles&> && kRange<Pair&> && kRange<double (&)[2]>);
+static_assert(kRange<std::span<double>> && kRange<const std::span<const double, 2>>);
+static_assert(kRange<vineyard::TensorView<double>> && kRange<std::initializer_list<double>&>);
+static_assert(!kShaped<Doubles> && !kShaped<const Doubles> && !kShaped<Pair>);
+static_assert(kShaped<Doubles&> && kShaped<const Doubles&> && kShaped<std::span<double>>);
 
 class HppBuiltin : public WithClient {
  protected:

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <string>
@@ -20,6 +21,7 @@
 #include <vineyard/hpp/element.hpp>
 #include <vineyard/hpp/meta.hpp>
 #include <vineyard/hpp/object.hpp>
+#include <vineyard/hpp/span.hpp>
 #include <vineyard/hpp/tensor.hpp>
 
 namespace vineyard {
@@ -72,6 +74,29 @@ MetaBuilder& set_int(MetaBuilder& builder, std::string_view name, T value) {
 
 }  // namespace detail
 
+namespace detail {
+
+// What does not own what it shows.
+template <class Range>
+inline constexpr bool is_view_v = false;
+#ifdef __cpp_lib_span
+template <class T, std::size_t kSize>
+inline constexpr bool is_view_v<std::span<T, kSize>> = true;
+#else
+template <class T>
+inline constexpr bool is_view_v<span<T>> = true;
+#endif
+template <class T>
+inline constexpr bool is_view_v<TensorView<T>> = true;
+template <class T>
+inline constexpr bool is_view_v<std::basic_string_view<T>> = true;
+// Of a Range&& that was deduced: what it holds is gone before the put.
+template <class Range>
+inline constexpr bool is_gone_v =
+    !std::is_lvalue_reference_v<Range> && !is_view_v<std::remove_cv_t<Range>>;
+
+}  // namespace detail
+
 // ---- building ----------------------------------------------------------------------------------
 
 // vineyard::String. Above 16 KiB `text` is borrowed until the put has returned. InvalidError: not UTF-8.
@@ -86,6 +111,11 @@ inline MetaBuilder build_string(std::string_view text) {
   }
   return builder;
 }
+
+// Not of text that is gone before the put; Client::put_string takes that.
+template <class T, class Owner = std::remove_cv_t<T>,
+          std::enable_if_t<detail::is_one_of_v<Owner, std::string, Text>, int> = 0>
+MetaBuilder build_string(T&& gone) = delete;
 
 // vineyard::Scalar of nullptr, bool, an integer, a float, a std::complex, as Python's own type.
 template <class T>
@@ -175,6 +205,12 @@ template <class Range>
 MetaBuilder build_array(const Range& values) {
   return build_tensor(values, {static_cast<std::int64_t>(std::size(values))});
 }
+// Not of elements that are gone before the put; Client::put_array and put_tensor take those.
+template <class Range, std::enable_if_t<detail::is_gone_v<Range>, int> = 0>
+MetaBuilder build_tensor(Range&& gone, const std::vector<std::int64_t>& shape,
+                         Order order = Order::kC) = delete;
+template <class Range, std::enable_if_t<detail::is_gone_v<Range>, int> = 0>
+MetaBuilder build_array(Range&& gone) = delete;
 // The same of what was written into shared memory, without a copy: build_tensor<double>(writer, {3, 4}).
 template <class T>
 MetaBuilder build_tensor(const BlobWriter& writer, const std::vector<std::int64_t>& shape,
