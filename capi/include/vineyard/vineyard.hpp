@@ -18,8 +18,11 @@
 //              empty one (moved from, or made by the default constructor) may be destroyed and assigned
 //              to; it answers as the C function does to NULL: an InvalidError, or nothing (no bytes,
 //              the id 0). What is passed in is borrowed for the call, except payloads given to a
-//              MetaBuilder: until its put has returned. Views (Blob, Object) outlive their Client; a payload
-//              below an Object is to be looked at once before that goes, which maps its memory.
+//              MetaBuilder: until its put has returned. What is borrowed from a
+//              handle (tensor(), fields(), members(), values, string views) goes with it: give it a name, as
+//              `for (double x : client.get(id).tensor<double>())` reads what is gone before the loop.
+//              Views (Blob, Object) outlive their Client; a payload below an Object is to be looked at
+//              once before that goes, which maps its memory.
 //   Units.     Sizes are bytes or, of spans and tensors, elements; times are std::chrono::milliseconds:
 //              vineyard::kNoWait does not wait, vineyard::kDefaultTimeout is the client's.
 //   Threads.   Each class says one of: thread-safe (any number of threads at once), thread-compatible (one at a
