@@ -530,7 +530,8 @@ typedef struct vineyard_name_options {
 
 /* Names a sealed object. A name is 1 to 1,024 bytes of UTF-8. `options` and `revision` may be NULL.
  * EXISTS: taken (the text says by which object) and neither replace nor compare was given; CONFLICT:
- * another revision than expected; NOT_FOUND: no such object. A name goes with its object. */
+ * another revision than expected; NOT_FOUND: no such object; LIMIT: a longer name. A name goes with its object. To persist
+ * the object makes the name the cluster's, which counts revisions anew. */
 VINEYARD_API int32_t vineyard_name_put(vineyard_client* client, const char* name, vineyard_id id,
                                        const vineyard_name_options* options, uint64_t* revision);
 /* The object that has the name, waiting up to timeout_ms for it to be given. `revision` may be NULL.

@@ -5,6 +5,7 @@ package io.vineyard;
  *
  * @param name one to 1,024 bytes of UTF-8
  * @param id of the object
- * @param revision moves with each change of the name; for compare and set
+ * @param revision moves with each change of the name, and when its object is persisted, which makes the name the cluster's;
+ *     for compare and set
  */
 public record NamedObject(String name, ObjectId id, long revision) {}
