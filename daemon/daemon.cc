@@ -12,6 +12,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <mutex>
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
@@ -236,7 +237,9 @@ void Daemon::BecomeKeeper() {
   if (stopping_) return;
   Log(LogLevel::kWarning, "keeper %d died: pid %d becomes the keeper", inheritance_.keeper,
       getpid());
+  std::unique_lock<std::mutex> held = service_->HoldThreads();
   Status failed = ExecKeeper(*inheritance_.options, *state_, inheritance_.executable);
+  if (held) held.unlock();
   Log(LogLevel::kError, "%s; the daemon goes on without a keeper", failed.ToString().c_str());
   exec_timer_.expires_after(kExecPause);
   exec_timer_.async_wait([this](const ErrorCode& error) {

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 
 #include "core/base/clock.h"
 #include "core/base/result.h"
@@ -58,6 +59,9 @@ class Service {
   virtual void Tick(int64_t now_ns) = 0;
   // Leaves the cluster in order: others see this instance as lost at once. What is pending fails.
   virtual void Stop() = 0;
+  // For a process that becomes another program: while the lock is held no thread of the service starts a thread, which
+  // the kernel refuses during an exec. Waits for one that does, a few seconds at most.
+  virtual std::unique_lock<std::mutex> HoldThreads() { return {}; }
 };
 
 }  // namespace vineyard::meta

@@ -57,6 +57,7 @@ class Connection final : private Link::Owner {
   // Waits until the threads of all closed connections are done: for the end of a daemon. False: the
   // deadline passed.
   static bool JoinClosed(const Deadline& deadline) { return Link::JoinShut(deadline); }
+  static std::unique_lock<std::mutex> HoldThreads() { return Link::HoldThreads(); }
 
   // Deadlines are noticed here, and a link that is idle is tried: call it every 100 ms or so.
   void Tick(int64_t now_ns);

@@ -21,6 +21,7 @@ namespace {
 
 // Between two attempts to resolve the servers' names for the first time.
 constexpr std::chrono::seconds kOpenAgain{1};
+constexpr int64_t kHoldThreadsMs = 3000;
 
 // Links whose thread runs. Never freed: a thread may still run when the process exits.
 struct Threads {
@@ -177,7 +178,25 @@ bool Link::JoinShut(const Deadline& deadline) {
   return every.running == 0;
 }
 
+// The library ends the process when a thread can not be started, and the kernel starts none (EAGAIN) between the beginning
+// of an exec and the end of the other threads. Never destroyed.
+static std::mutex& StartingThreads() {
+  static auto* mutex = new std::mutex;
+  return *mutex;
+}
+
+std::unique_lock<std::mutex> Link::HoldThreads() {
+  std::unique_lock<std::mutex> held(StartingThreads(), std::try_to_lock);
+  // Names are resolved under it, which may take long; then the exec is tried all the same.
+  for (Deadline deadline = Deadline::After(kHoldThreadsMs); !held && !deadline.passed();) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    held = std::unique_lock<std::mutex>(StartingThreads(), std::try_to_lock);
+  }
+  return held;
+}
+
 bool Link::OpenHandle() {
+  std::lock_guard starting(StartingThreads());
   if (options_.own_port != 0) GuardPort(options_.own_port);
   // Too long for the library's int is as good as for ever.
   int timeout_ms = static_cast<int>(std::min<uint32_t>(options_.session_timeout_ms, INT32_MAX));

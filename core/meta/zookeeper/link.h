@@ -67,6 +67,8 @@ class Link : public std::enable_shared_from_this<Link> {
   static Result<std::shared_ptr<Link>> Open(const Options& options, Post post, Owner* owner);
   // Waits until every link that was shut is closed. False: the deadline passed.
   static bool JoinShut(const Deadline& deadline);
+  // While it is held no link starts the library's threads. Not held when one took too long with it.
+  static std::unique_lock<std::mutex> HoldThreads();
 
   // REQUIRES: OnOpened() came, Shut() was not called. `watch` is a number, 0 for none. They return
   // kOk, and a reply will come, or ZooKeeper's number for why nothing was sent.

@@ -58,6 +58,7 @@ class ZookeeperService : public Service {
   void WaitFor(Revision revision, const Deadline& deadline, Synced done) override;
   void Tick(int64_t now_ns) override;
   void Stop() override;
+  std::unique_lock<std::mutex> HoldThreads() override { return Connection::HoldThreads(); }
 
  private:
   // `is_own`: this service's, that wants to know when what it loaded is as of now.
