@@ -1,7 +1,11 @@
 // Versions, codes and texts of errors, ids.
+#include <pthread.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <memory>
+#include <new>
 
 #include "capi/src/guard.h"
 #include "core/client/wait.h"
@@ -11,7 +15,43 @@
 namespace vineyard::capi {
 namespace {
 
-thread_local char error_text[512];
+constexpr size_t kTextSize = 512;
+
+// A literal, or the thread's buffer. No buffer itself: this library takes its thread-local memory from what the
+// process has set apart for late comers (view_cache in core/client/view.h), 1,664 bytes for all of them.
+thread_local constinit const char* error_text = "";
+
+// Whose values are the buffers. A key's destructor runs behind those of thread_local variables, and once more if
+// one of another key fails here: whatever ends with a thread may call this library.
+class BufferKey {
+ public:
+  BufferKey() : made_(pthread_key_create(&key_, &Free) == 0) {}
+
+  // The calling thread's. Null: there is no memory for it.
+  char* Get() {
+    if (!made_) return nullptr;
+    if (void* buffer = pthread_getspecific(key_); buffer != nullptr)
+      return static_cast<char*>(buffer);
+    std::unique_ptr<char[]> made(new (std::nothrow) char[kTextSize]);
+    if (made == nullptr || pthread_setspecific(key_, made.get()) != 0) return nullptr;
+    return made.release();
+  }
+
+ private:
+  static void Free(void* buffer) {
+    error_text = "";
+    delete[] static_cast<char*>(buffer);
+  }
+
+  pthread_key_t key_{};
+  const bool made_;
+};
+
+char* ThreadBuffer() {
+  // Trivially destructible: threads may outlive what the end of the process destroys.
+  static BufferKey key;
+  return key.Get();
+}
 
 static_assert(VINEYARD_OK == static_cast<int32_t>(Code::kOk));
 static_assert(VINEYARD_E_INVALID == static_cast<int32_t>(Code::kInvalid));
@@ -63,13 +103,19 @@ static_assert(VINEYARD_REVISION_ANY == client::Client::kAnyRevision);
 }  // namespace
 
 int32_t Fail(Code code, std::string_view text) noexcept {
+  char* buffer = ThreadBuffer();
+  if (buffer == nullptr) {
+    error_text = CodeName(code).data();  // a literal
+    return static_cast<int32_t>(code);
+  }
   // Cut where a character of UTF-8 begins.
-  size_t size = std::min(text.size(), sizeof error_text - 1);
+  size_t size = std::min(text.size(), kTextSize - 1);
   while (size < text.size() && size > 0 && (text[size] & 0xc0) == 0x80) --size;
   // One line, whatever the caller's names hold.
   auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  std::replace_copy_if(text.begin(), text.begin() + size, error_text, is_control, '?');
-  error_text[size] = '\0';
+  std::replace_copy_if(text.begin(), text.begin() + size, buffer, is_control, '?');
+  buffer[size] = '\0';
+  error_text = buffer;
   return static_cast<int32_t>(code);
 }
 
