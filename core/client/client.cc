@@ -88,7 +88,20 @@ Result<Client*> Client::Connect(const ConnectOptions& options) {
   return connected;
 }
 
+// Views outlive the client, and so does what is below them; to map memory takes the daemon. Best effort: one that does
+// not answer is not waited for as long as other requests wait.
+void Client::MapWhatViewsNeed() {
+  Session* session = session_.load(std::memory_order_acquire);
+  if (is_closed() || session == nullptr || !connection_->IsAlive() || !ThreadMayWait()) return;
+  Patience patience = PatienceOf(std::min(timeout_ms_, kGoodbyeMs));
+  for (uint32_t segment : session->UnmappedBelowPins()) {
+    Status mapped = EnsureSegment(session, segment, /*writable=*/false, patience);
+    if (!mapped.ok() && mapped.code() != Code::kNotFound) return;
+  }
+}
+
 void Client::Close() {
+  MapWhatViewsNeed();
   if (closed_.exchange(true, std::memory_order_acq_rel)) return;
   session_.store(nullptr, std::memory_order_release);
   // Best effort: what stays leased comes back when the session's memory is unmapped.

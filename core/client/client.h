@@ -163,6 +163,7 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   std::shared_ptr<Connection> NewConnection();
   Status OnSession(const wire::Welcome& welcome, const std::vector<Fd>& files);
   Status CheckUsable() const;
+  void MapWhatViewsNeed();
   void DropLeaseLater(ObjectId id);
   void DropLeasesNow(const Patience& patience);
 

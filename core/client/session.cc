@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/base/bytes.h"
 #include "core/shm/file_header.h"
@@ -122,6 +123,39 @@ bool Session::AnyPinLeft() {
     if (pins_[scanned_].count.load(std::memory_order_seq_cst) != 0) return true;
   }
   return false;
+}
+
+bool Session::AnyPin() const {
+  // acquire, of the capacity as of words below: slots below it have memory, and their fields are those of the word.
+  uint64_t capacity = superblock_->capacity.load(std::memory_order_acquire);
+  for (uint64_t i = 0; i < capacity; ++i) {
+    if (i % shm::kPinPieceSlots == 0) {
+      while (i < capacity && !IsGranted(i)) i += shm::kPinPieceSlots;
+      if (i >= capacity) return false;
+    }
+    // relaxed: a pin of the calling thread is seen, and one that another is just taking is not waited for.
+    if (pins_[i].count.load(std::memory_order_relaxed) != 0) return true;
+  }
+  return false;
+}
+
+std::vector<uint32_t> Session::UnmappedBelowPins() const {
+  std::set<uint32_t> found;
+  uint64_t capacity = AnyPin() ? superblock_->capacity.load(std::memory_order_acquire) : 0;
+  for (uint64_t i = 0; i < capacity; ++i) {
+    uint64_t word = slots_[i].word.load(std::memory_order_acquire);
+    shm::SlotState state = shm::StateOf(word);
+    if (state != shm::SlotState::kSealed && state != shm::SlotState::kEvicting &&
+        state != shm::SlotState::kDeleting) {
+      continue;
+    }
+    // relaxed: of what a pin keeps they stay; of anything else they may be any, and then name no segment.
+    uint64_t location = slots_[i].fields[1].load(std::memory_order_relaxed);
+    uint64_t size = slots_[i].fields[2].load(std::memory_order_relaxed);
+    uint32_t segment = shm::SegmentOf(location);
+    if (size > 0 && segment < kMaxSegments && Find(segment) == nullptr) found.insert(segment);
+  }
+  return {found.begin(), found.end()};
 }
 
 void Session::FreeMemory() {

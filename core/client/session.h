@@ -87,6 +87,9 @@ class Session {
   std::shared_ptr<const void> HoldMapping(const void* data) const;
   // Unmaps segments that nobody uses any more (invariant 4), unless their mapping is held.
   void DropOldSegments();
+  // What is pinned here and may be read later: the segments that are not mapped of all that is sealed. None, while
+  // nothing is pinned.
+  std::vector<uint32_t> UnmappedBelowPins() const;
   // A writer has a lease of this session, or has it no longer.
   void AddWriter();
   void RemoveWriter();
@@ -110,6 +113,7 @@ class Session {
   Segment* Find(uint32_t number) const;
   std::atomic<Segment*>& Cell(uint32_t number);
   void FreeIfUnused();
+  bool AnyPin() const;
   bool AnyPinLeft();
   void FreeMemory();
   static void Unmap(const std::shared_ptr<Segment>& segment);

@@ -172,7 +172,8 @@ typedef struct vineyard_connect_options {
 VINEYARD_API int32_t vineyard_client_connect(const char* path,
                                              const vineyard_connect_options* options,
                                              vineyard_client** client);
-/* Says goodbye and closes the connection; views stay valid. What a blob writer has given out may still be
+/* Says goodbye and closes the connection; views stay valid, and what is below them can be got as before: their
+ * memory, as far as this process has not looked at it yet, is mapped now (not where the daemon is gone). What a blob writer has given out may still be
  * written, to no effect, until that is released; its memory comes back with the last view of this client.
  * Closing twice is allowed. */
 VINEYARD_API int32_t vineyard_client_close(vineyard_client* client);
