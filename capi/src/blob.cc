@@ -16,7 +16,7 @@ namespace {
     RETURN_IF_NULL(client);
     RETURN_IF_NULL(blob);
     if (id == VINEYARD_ID_INVALID) return Invalid("id: it is the invalid id");
-    if (!IsBlobId(id)) return {Code::kType, "object " + PrintId(id) + ": it is not a blob"};
+    if (!IsBlobId(id)) return client::ObjectView::NotABlob(Of(client)->shared_from_this(), id);
     ASSIGN_OR_RETURN(client::View * view, Of(client)->GetView(id));
     *blob = HandleOf(view);
     return OkStatus();

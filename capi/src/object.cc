@@ -8,8 +8,34 @@ namespace {
 
 const Record& RecordOf(const vineyard_object* object) { return object->view->record(); }
 
-Status WrongType(const char* name, const char* wanted) {
-  return {Code::kType, Format("field '%s': it is not %s", name, wanted)};
+std::string Describe(const Value& value) {
+  switch (value.type) {
+    case ValueType::kNull:
+      return "null";
+    case ValueType::kBool:
+      return "a bool";
+    case ValueType::kInt64:
+      return "the integer " + std::to_string(value.as.int64);
+    case ValueType::kUint64:
+      return "the integer " + std::to_string(value.as.uint64);
+    case ValueType::kFloat64:
+      return "a float";
+    case ValueType::kString:
+      return "a string";
+    case ValueType::kBytes:
+      return "bytes";
+    case ValueType::kList:
+      return "a list";
+    case ValueType::kMap:
+      return "a map";
+  }
+  return "of a type that this library does not know";
+}
+
+Status WrongType(const vineyard_object* object, const char* name, const Value& found,
+                 const char* wanted) {
+  return {Code::kType, "object " + PrintId(object->view->id()) + ": its field '" + name + "' is " +
+                           Describe(found) + ", not " + wanted};
 }
 
 // Finds a field and hands it to `read`, which answers whether it is of the right type.
@@ -21,7 +47,7 @@ int32_t ReadField(const vineyard_object* object, const char* name, const void* o
     RETURN_IF_NULL(name);
     RETURN_IF_NULL(out);
     ASSIGN_OR_RETURN(const Value* value, object->view->Field(name));
-    return read(*value) ? OkStatus() : WrongType(name, wanted);
+    return read(*value) ? OkStatus() : WrongType(object, name, *value, wanted);
   });
 }
 

@@ -30,6 +30,15 @@ Result<std::unique_ptr<ObjectView>> ObjectView::Get(const std::shared_ptr<Client
   return Make(client, view, std::move(remote), id);
 }
 
+Status ObjectView::NotABlob(const std::shared_ptr<Client>& client, ObjectId id) {
+  Result<std::unique_ptr<ObjectView>> object = Get(client, id);
+  // Who may not wait calls again when it may.
+  if (object.status().code() == Code::kTimeout && !ThreadMayWait()) return object.status();
+  std::string is = object.ok() ? "it is a " + (*object)->type_name() + ", not a blob"
+                               : std::string("it is not a blob");
+  return {Code::kType, "object " + PrintId(id) + ": " + is};
+}
+
 Result<std::unique_ptr<ObjectView>> ObjectView::Make(const std::shared_ptr<Client>& client,
                                                      View* view, RemoteTreePtr remote,
                                                      ObjectId id) {
@@ -160,9 +169,7 @@ Result<std::unique_ptr<ObjectView>> ObjectView::Member(ObjectId id) const {
 }
 
 Result<View*> ObjectView::MemberBlob(ObjectId id) const {
-  if (!IsBlobId(id)) {
-    return Status(Code::kType, "object " + PrintId(id) + ": it is not a blob");
-  }
+  if (!IsBlobId(id)) return NotABlob(client_, id);
   if (view_ == nullptr) {
     return remote_->Find(id) != nullptr ? remote_->NoPayload(id) : client_->GetView(id);
   }
@@ -174,7 +181,8 @@ Result<View*> ObjectView::MemberBlob(ObjectId id) const {
 
 Result<View*> ObjectView::Blob() const {
   if (!is_blob()) {
-    return Status(Code::kType, "object " + PrintId(id()) + ": it is not a blob");
+    return Status(Code::kType,
+                  "object " + PrintId(id()) + ": it is a " + type_name_ + ", not a blob");
   }
   if (view_ == nullptr) return remote_->NoPayload(id());
   View* shared = ShareView(view_);

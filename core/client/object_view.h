@@ -24,6 +24,8 @@ namespace vineyard::client {
 
 class ObjectView {
  public:
+  // kType, with what the object is instead if it can be got.
+  static Status NotABlob(const std::shared_ptr<Client>& client, ObjectId id);
   static Result<std::unique_ptr<ObjectView>> Get(const std::shared_ptr<Client>& client,
                                                  ObjectId id);
   ~ObjectView();

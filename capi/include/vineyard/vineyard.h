@@ -257,7 +257,8 @@ VINEYARD_API void vineyard_mapping_release(vineyard_mapping* mapping);
 
 /* Stores a copy of `size` bytes as a sealed blob. `kind`: VINEYARD_BLOB_*. `data` may be NULL when size
  * is 0. Up to 64 KiB travel in one message; more is written into shared memory directly.
- * OUT_OF_MEMORY; LIMIT: larger than the store. */
+ * OUT_OF_MEMORY, also where the store is smaller than this blob alone (the text says so); LIMIT: larger than any
+ * memory. */
 VINEYARD_API int32_t vineyard_blob_put(vineyard_client* client, const void* data, uint64_t size,
                                        int32_t kind, vineyard_id* id);
 
@@ -265,7 +266,7 @@ VINEYARD_API int32_t vineyard_blob_put(vineyard_client* client, const void* data
 typedef struct vineyard_blob_writer vineyard_blob_writer;
 
 /* Memory for `size` bytes of value. Given back with vineyard_blob_writer_release, which aborts what was
- * not sealed. OUT_OF_MEMORY; LIMIT. */
+ * not sealed. OUT_OF_MEMORY; LIMIT: as above. */
 VINEYARD_API int32_t vineyard_blob_writer_create(vineyard_client* client, uint64_t size,
                                                  int32_t kind, vineyard_blob_writer** writer);
 /* The bytes to write; NULL once sealed, aborted, closed or forked. */
