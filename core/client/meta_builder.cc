@@ -59,6 +59,27 @@ Result<std::shared_ptr<MetaBuilder>> MetaBuilder::Create(std::string_view type_n
   return builder;
 }
 
+// What goes with this one waits in a list through the builders themselves: neither on the stack, which ends sooner
+// than a tree must, nor in memory that would have to be got.
+MetaBuilder::~MetaBuilder() {
+  std::shared_ptr<MetaBuilder> doomed;
+  TakeLastMembers(&doomed);
+  while (doomed != nullptr) {
+    std::shared_ptr<MetaBuilder> last = std::move(doomed);
+    doomed = std::move(last->next_doomed_);
+    last->TakeLastMembers(&doomed);
+  }
+}
+
+// Those that nobody else holds.
+void MetaBuilder::TakeLastMembers(std::shared_ptr<MetaBuilder>* doomed) {
+  for (Member& member : members_) {
+    if (member.meta == nullptr || member.meta.use_count() != 1) continue;
+    member.meta->next_doomed_ = std::move(*doomed);
+    *doomed = std::move(member.meta);
+  }
+}
+
 std::shared_ptr<MetaBuilder> MetaBuilder::CreateBlob(Bytes bytes) {
   auto builder = std::make_shared<MetaBuilder>();
   builder->is_blob_ = true;

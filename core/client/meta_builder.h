@@ -52,6 +52,12 @@ class MetaBuilder {
     Bytes bytes;
   };
 
+  MetaBuilder() = default;
+  // A tree may be put with 64 levels, but built with any number.
+  ~MetaBuilder();
+  MetaBuilder(const MetaBuilder&) = delete;
+  MetaBuilder& operator=(const MetaBuilder&) = delete;
+
   static Result<std::shared_ptr<MetaBuilder>> Create(std::string_view type_name);
   static std::shared_ptr<MetaBuilder> CreateBlob(Bytes bytes);
 
@@ -75,6 +81,7 @@ class MetaBuilder {
   Status CheckNewName(std::string_view name);
   Result<Member*> NewMember(std::string_view name);  // valid until the next
   bool Reaches(const MetaBuilder* other) const;
+  void TakeLastMembers(std::shared_ptr<MetaBuilder>* doomed);
 
   bool is_blob_ = false;
   Bytes bytes_;
@@ -85,6 +92,7 @@ class MetaBuilder {
   NameSet names_;
   ObjectId id_ = kInvalidId;
   bool is_member_ = false;  // of another builder: only then can a cycle be closed through it
+  std::shared_ptr<MetaBuilder> next_doomed_;  // see the destructor
 };
 
 }  // namespace vineyard::client

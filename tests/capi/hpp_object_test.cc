@@ -251,9 +251,58 @@ TEST_F(HppObject, AValueIsWhatItWasMadeOf) {
   EXPECT_ERROR(none.items(), TypeError);
   EXPECT_EQ(client_.get(client_.put(MetaBuilder("t").set("none", none))).field<FieldValue>("none"),
             FieldValue());
-  FieldValue deep = FieldValue::List{};
-  for (int i = 0; i < 100; ++i) deep = FieldValue::List{deep};
-  EXPECT_ERROR(MetaBuilder("t").set("too deep", deep), LimitError);
+}
+
+TEST_F(HppObject, AValueIsAsDeepAsAFieldAndNoDeeper) {
+  FieldValue list = FieldValue::List{}, map = FieldValue::Map{};
+  for (std::uint32_t depth = 1; depth < FieldValue::kMaxDepth; ++depth) {
+    list = FieldValue::List{std::move(list), depth};
+    map = FieldValue::Map{{"next", std::move(map)}, {"depth", depth}};
+  }
+  Object object = client_.get(client_.put(MetaBuilder("t").set("list", list).set("map", map)));
+  EXPECT_EQ(FieldValue(object.field("list")).type(), vineyard::FieldType::kList);
+  EXPECT_EQ(FieldValue(object.field("map")).type(), vineyard::FieldType::kMap);
+  EXPECT_ERROR(FieldValue(FieldValue::List{list}), LimitError);
+  EXPECT_ERROR(FieldValue(FieldValue::Map{{"map", map}}), LimitError);
+  EXPECT_ERROR(FieldValue(FieldValue::List{map}), LimitError);
+
+  // Regression: a million levels ended the process, where a value was copied, compared, or gone.
+  std::vector<vineyard_value> levels(1'000'000);
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    levels[i].type = VINEYARD_VALUE_LIST;
+    levels[i].size = i == 0 ? 0 : 1;
+    levels[i].as.items = i == 0 ? nullptr : &levels[i - 1];
+  }
+  const vineyard::ValueView deep(&levels.back());
+  EXPECT_ERROR(FieldValue{deep}, LimitError);
+  EXPECT_ERROR(MetaBuilder("t").set("deep", deep), LimitError);
+}
+
+// Regression: the builders of a tree ended one inside the other, and the process with them.
+TEST_F(HppObject, BuildersOfATreeOfAnyDepthEnd) {
+  MetaBuilder down("t"), shared("t");
+  down.add("shared", shared);
+  for (int i = 0; i < 200'000; ++i) {
+    MetaBuilder above("t");
+    above.add("below", down);
+    if (i % 20'000 == 0) above.add("shared", shared);
+    down = std::move(above);
+  }
+  EXPECT_ERROR(client_.put(down), LimitError);
+  down = MetaBuilder();
+
+  MetaBuilder top("t");
+  {
+    MetaBuilder last("t");
+    top.add("below", last);
+    for (int i = 0; i < 200'000; ++i) {
+      MetaBuilder below("t");
+      last.add("below", below);
+      last = std::move(below);
+    }
+  }
+  top = MetaBuilder();
+  EXPECT_NE(client_.put(shared), vineyard::kNoObject);
 }
 
 TEST_F(HppObject, IntegersAreReadByBothSignednessesWhereTheyFit) {

@@ -4,6 +4,7 @@
 
 #include <vineyard/vineyard.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -146,9 +147,10 @@ inline constexpr bool is_integer_v =
 
 }  // namespace detail
 
-// A value of any type, as deep as you like (what is put: 60 levels). Thread-compatible.
+// A value of any type. Lists and maps nest up to kMaxDepth deep, as in a field: LimitError. Thread-compatible.
 class FieldValue {
  public:
+  static constexpr std::uint32_t kMaxDepth = 60;
   using Bytes = std::vector<std::byte>;
   using List = std::vector<FieldValue>;
   using Map = std::vector<std::pair<std::string, FieldValue>>;  // in this order
@@ -169,11 +171,11 @@ class FieldValue {
   FieldValue(const char* value) : value_(std::string(value)) {}
   FieldValue(std::string value) : value_(std::move(value)) {}
   FieldValue(Bytes value) : value_(std::move(value)) {}
-  FieldValue(List value) : value_(std::move(value)) {}
-  FieldValue(Map value) : value_(std::move(value)) {}
+  FieldValue(List value) : value_(measured(std::move(value))) {}
+  FieldValue(Map value) : value_(measured(std::move(value))) {}
   // NOLINTEND(google-explicit-constructor)
   // A copy of what is borrowed, all of it.
-  explicit FieldValue(ValueView value);
+  explicit FieldValue(ValueView value) : FieldValue(value, 1) {}
 
   FieldType type() const noexcept { return static_cast<FieldType>(value_.index()); }
   friend bool operator==(const FieldValue& one, const FieldValue& other) {
@@ -199,13 +201,48 @@ class FieldValue {
   };
 
  private:
+  // `level`: that of a list or map there.
+  FieldValue(ValueView value, std::uint32_t level);
+  // With how deep it nests: looked at when it is made, so that no copy, comparison or end of a value goes down
+  // further than a stack does.
+  template <class Items>
+  struct Nested {
+    Items items;
+    std::uint32_t depth;
+    friend bool operator==(const Nested& one, const Nested& other) {
+      return one.items == other.items;
+    }
+  };
+  static const FieldValue& value_in(const FieldValue& item) noexcept { return item; }
+  static const FieldValue& value_in(const Map::value_type& pair) noexcept { return pair.second; }
+  std::uint32_t depth() const noexcept {
+    if (const auto* list = std::get_if<Nested<List>>(&value_)) return list->depth;
+    if (const auto* map = std::get_if<Nested<Map>>(&value_)) return map->depth;
+    return 0;
+  }
+  template <class Items>
+  static Nested<Items> measured(Items items) {
+    Nested<Items> nested{std::move(items), 1};
+    for (const auto& item : nested.items) {
+      nested.depth = std::max(nested.depth, value_in(item).depth() + 1);
+    }
+    check(nested.depth);
+    return nested;
+  }
+  static void check(std::uint32_t depth) {
+    if (depth > kMaxDepth) {
+      throw LimitError("value: lists and maps nested more than " + std::to_string(kMaxDepth) +
+                       " deep");
+    }
+  }
+
   // In the order of FieldType.
-  std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string, Bytes, List,
-               Map>
+  std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string, Bytes,
+               Nested<List>, Nested<Map>>
       value_;
 };
 
-inline FieldValue::FieldValue(ValueView value) {
+inline FieldValue::FieldValue(ValueView value, std::uint32_t level) {
   switch (value.type()) {
     case FieldType::kNull:
       break;
@@ -230,19 +267,21 @@ inline FieldValue::FieldValue(ValueView value) {
       break;
     }
     case FieldType::kList: {
+      check(level);
       List list;
       list.reserve(value.size());
-      for (ValueView item : value.items()) list.emplace_back(item);
-      value_ = std::move(list);
+      for (ValueView item : value.items()) list.push_back(FieldValue(item, level + 1));
+      value_ = measured(std::move(list));
       break;
     }
     case FieldType::kMap: {
+      check(level);
       Map map;
       map.reserve(value.size());
       for (std::size_t i = 0; i < value.size(); ++i) {
-        map.emplace_back(std::string(value.key_at(i)), FieldValue(value.value_at(i)));
+        map.emplace_back(std::string(value.key_at(i)), FieldValue(value.value_at(i), level + 1));
       }
-      value_ = std::move(map);
+      value_ = measured(std::move(map));
       break;
     }
     default:
@@ -288,20 +327,20 @@ inline vineyard_value FieldValue::Raw::make(const FieldValue& value) {
     raw = detail::raw_of(*text);
   } else if (const auto* bytes = std::get_if<Bytes>(&value.value_)) {
     raw = detail::raw_of(value.type(), bytes->data(), bytes->size());
-  } else if (const auto* list = std::get_if<List>(&value.value_)) {
+  } else if (const auto* list = std::get_if<Nested<List>>(&value.value_)) {
     std::vector<vineyard_value>& items = blocks_.emplace_back();
-    items.reserve(list->size());
-    for (const FieldValue& item : *list) items.push_back(make(item));
-    raw.size = list->size();
+    items.reserve(list->items.size());
+    for (const FieldValue& item : list->items) items.push_back(make(item));
+    raw.size = list->items.size();
     raw.as.items = items.data();
-  } else if (const auto* map = std::get_if<Map>(&value.value_)) {
+  } else if (const auto* map = std::get_if<Nested<Map>>(&value.value_)) {
     std::vector<vineyard_value>& items = blocks_.emplace_back();
-    items.reserve(2 * map->size());
-    for (const auto& [key, item] : *map) {
+    items.reserve(2 * map->items.size());
+    for (const auto& [key, item] : map->items) {
       items.push_back(detail::raw_of(key));
       items.push_back(make(item));
     }
-    raw.size = map->size();
+    raw.size = map->items.size();
     raw.as.items = items.data();
   }
   return raw;
