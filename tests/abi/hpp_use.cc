@@ -13,7 +13,7 @@ std::size_t elements(const vineyard::Client& client) {
   const vineyard::Object object = client.get(client.put_array(values));
   const vineyard::TensorView<T> view = object.tensor<T>();
   std::size_t count = view.values().size() + view.shape().size() + view.dimensions();
-  for (const T& value : view) count += &value == view.data() ? 1u : 0u;
+  for (const auto& value : view) count += &value == view.data() ? 1u : 0u;
   count += &view(0) == &view.at(1) ? 1u : 0u;
   return count + client.get_blob(1).as<T>().size() + client.create_blob(8).as<T>().size();
 }

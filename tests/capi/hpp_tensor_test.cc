@@ -81,6 +81,25 @@ TEST_F(HppTensor, BoolsAreBytes) {
   EXPECT_EQ(object.field<std::string>("value_type_"), "bool");
 }
 
+// Regression: a reader in C++ looked at them as bool, which such bytes may not be.
+TEST_F(HppTensor, ABoolThatSomebodyWroteAsAnotherByteThanOneIsTrue) {
+  vineyard::BlobWriter writer = client_.create_blob(4);
+  const std::uint8_t bytes[] = {0, 1, 2, 255};
+  std::memcpy(writer.data(), bytes, sizeof bytes);
+  Object object = client_.get(client_.put(vineyard::build_tensor<bool>(writer, {2, 2})));
+  vineyard::TensorView<bool> tensor = object.tensor<bool>();
+  static_assert(std::is_same_v<decltype(tensor)::value_type, vineyard::Bool>);
+  EXPECT_EQ(std::vector<bool>(tensor.begin(), tensor.end()),
+            (std::vector<bool>{false, true, true, true}));
+  EXPECT_EQ(int{tensor(1, 0)} + int{tensor.at(1, 1)}, 2);
+  const vineyard::Blob blob = object.member_blob("buffer_");
+  EXPECT_TRUE(!blob.as<bool>()[0] && blob.as<bool>()[2]);
+  EXPECT_EQ(tensor[3].byte, 255) << "and the byte is there for those who want it";
+  int trues = 0;
+  for (bool value : tensor.values()) trues += value ? 1 : 0;
+  EXPECT_EQ(trues, 3);
+}
+
 // Field for field what python/vineyard/data/tensor.py writes.
 TEST_F(HppTensor, TheRecordIsThatOfPython) {
   const std::pair<Element, const char*> descriptors[] = {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <type_traits>
 #include <vineyard/hpp/detail.hpp>
+#include <vineyard/hpp/element.hpp>
 #include <vineyard/hpp/ids.hpp>
 #include <vineyard/hpp/span.hpp>
 
@@ -60,10 +61,10 @@ class Blob {
   bool empty() const noexcept { return size() == 0; }
   span<const std::byte> bytes() const noexcept { return {data(), size()}; }
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(data()), size()}; }
-  // The value as elements of T; what their bytes mean is the caller's knowledge. TypeError: see above.
+  // The value as elements of T; what their bytes mean is the caller's knowledge; of bool: Bool. TypeError: see above.
   template <class T>
-  span<const T> as() const {
-    return detail::elements_of<const T>(data(), size());
+  span<const detail::stored_t<T>> as() const {
+    return detail::elements_of<const detail::stored_t<T>>(data(), size());
   }
 
   ObjectId id() const noexcept { return vineyard_blob_id(handle()); }

@@ -69,7 +69,28 @@ struct Float16 {
   friend bool operator!=(Float16 one, Float16 other) noexcept { return one.bits != other.bits; }
 };
 
+// A bool as it is stored: a byte that any process may have written, where 0 is false and all others are true. C++'s own
+// bool may not be anything but 0 and 1.
+struct Bool {
+  std::uint8_t byte = 0;
+
+  // NOLINTNEXTLINE(google-explicit-constructor): it is one.
+  operator bool() const noexcept { return byte != 0; }
+};
+
 namespace detail {
+
+// What is read where elements of type T lie.
+template <class T>
+struct Stored {
+  using type = T;
+};
+template <>
+struct Stored<bool> {
+  using type = Bool;
+};
+template <class T>
+using stored_t = typename Stored<T>::type;
 
 template <class T>
 constexpr Element element_of() noexcept {
@@ -104,7 +125,8 @@ constexpr Element element_of() noexcept {
 template <class T>
 inline constexpr Element element_of_v = detail::element_of<std::remove_cv_t<T>>();
 
-static_assert(sizeof(bool) == 1 && sizeof(Float16) == 2 && sizeof(std::complex<double>) == 16,
+static_assert(sizeof(bool) == 1 && sizeof(Bool) == 1 && sizeof(Float16) == 2 &&
+                  sizeof(std::complex<double>) == 16,
               "arrays are read in place");
 
 }  // namespace v0

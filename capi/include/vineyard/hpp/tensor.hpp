@@ -49,12 +49,14 @@ class TensorBytes : public detail::TensorForm {
 };
 
 // An array of T: what Object::tensor<T>() answers. Borrowed from the object: valid for as long as that.
-// Thread-safe. As a range: its elements as they lie in memory.
+// Thread-safe. As a range: its elements as they lie in memory; those of TensorView<bool> are Bool.
 template <class T>
 class TensorView : public detail::TensorForm {
   static_assert(element_of_v<T> != Element::kOther, "there is no array of such elements");
 
  public:
+  using value_type = detail::stored_t<T>;
+
   // TypeError: its elements are others, or lie where T can not be read in place.
   explicit TensorView(const vineyard_tensor& raw) : TensorForm(raw) {
     if (element() != element_of_v<T>) {
@@ -67,24 +69,24 @@ class TensorView : public detail::TensorForm {
     }
   }
 
-  const T* data() const noexcept { return static_cast<const T*>(raw_.data); }
+  const value_type* data() const noexcept { return static_cast<const value_type*>(raw_.data); }
   std::size_t size() const noexcept { return static_cast<std::size_t>(raw_.data_size) / sizeof(T); }
   bool empty() const noexcept { return size() == 0; }
-  span<const T> values() const noexcept { return {data(), size()}; }
-  const T* begin() const noexcept { return data(); }
-  const T* end() const noexcept { return data() + size(); }
+  span<const value_type> values() const noexcept { return {data(), size()}; }
+  const value_type* begin() const noexcept { return data(); }
+  const value_type* end() const noexcept { return data() + size(); }
   // The element at this place in memory. REQUIRES: place < size().
-  const T& operator[](std::size_t place) const { return data()[place]; }
+  const value_type& operator[](std::size_t place) const { return data()[place]; }
 
   // One index for each dimension, whatever the order. REQUIRES: as many, each within its dimension.
   template <class... Indexes>
-  const T& operator()(Indexes... indexes) const {
+  const value_type& operator()(Indexes... indexes) const {
     const std::size_t list[] = {static_cast<std::size_t>(indexes)..., 0};
     return data()[place_of(list, sizeof...(indexes))];
   }
   // The same, checked: InvalidError.
   template <class... Indexes>
-  const T& at(Indexes... indexes) const {
+  const value_type& at(Indexes... indexes) const {
     const std::size_t list[] = {static_cast<std::size_t>(indexes)..., 0};
     if (sizeof...(indexes) != dimensions()) {
       throw InvalidError("array: " + std::to_string(sizeof...(indexes)) + " indexes into " +
