@@ -127,7 +127,7 @@ class Client {
     detail::check(vineyard_blob_get(handle(), id, &blob));
     return Blob(blob);
   }
-  // A copy as a sealed blob. OutOfMemoryError; LimitError: larger than the store.
+  // A copy as a sealed blob. OutOfMemoryError, also where it is larger than the store.
   ObjectId put_bytes(const void* data, std::size_t size,
                      PayloadKind kind = PayloadKind::kBuffer) const {
     ObjectId id = kNoObject;
