@@ -11,10 +11,11 @@ import java.util.Locale;
 import java.util.Properties;
 
 /**
- * Loads the native library, once in a process, from the first place that has one:
+ * Loads the native library, once for each class loader that has these classes, from the first place that has one:
  *
  * <ol>
- *   <li>the file that the system property {@code io.vineyard.library} names, and then nowhere else;
+ *   <li>the file that the system property {@code io.vineyard.library} names (or, for all class loaders but the first, a
+ *       temporary copy of it), and then nowhere else;
  *   <li>{@code java.library.path}, as {@code libvineyard_jni.so};
  *   <li>this jar, by way of a temporary file that is the user's own and is deleted right after.
  * </ol>
@@ -76,7 +77,8 @@ public final class NativeLibrary {
   private static String find(List<String> tried) {
     String named = System.getProperty(PROPERTY);
     if (named != null) {
-      return loadFile("-D" + PROPERTY + "=" + named, Path.of(named).toAbsolutePath(), tried) ? named : null;
+      Path file = Path.of(named).toAbsolutePath();
+      return loadFile("-D" + PROPERTY + "=" + named, file, tried) || loadCopy(file) ? named : null;
     }
     try {
       System.loadLibrary(NAME);
@@ -96,6 +98,21 @@ public final class NativeLibrary {
       // to let no code load libraries says so its own way (--enable-native-access=ALL-UNNAMED lets it).
       tried.add(what + " (" + error.getMessage() + ")");
       return false;
+    }
+  }
+
+  // A JVM loads a file for one class loader only; for the next ones it takes another file. What was wrong with the file
+  // is said already, and of a copy nothing else would be.
+  private static boolean loadCopy(Path file) {
+    Path copy = null;
+    try {
+      copy = Files.createTempFile("vineyard-", ".so");  // a random name, for its owner only
+      Files.write(copy, Files.readAllBytes(file));
+      return loadFile("", copy, new ArrayList<>());
+    } catch (IOException error) {
+      return false;
+    } finally {
+      delete(copy);
     }
   }
 
