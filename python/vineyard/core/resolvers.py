@@ -7,7 +7,7 @@ import contextvars
 from vineyard import _native
 from vineyard.core.leaves import scalar_value
 from vineyard.core.registry import Registry, accepted, load_plugins
-from vineyard.errors import Corrupt, ObjectNotFound, Remote, TypeMismatch, Unavailable
+from vineyard.errors import Corrupt, LimitExceeded, ObjectNotFound, Remote, TypeMismatch, Unavailable
 from vineyard.ids import make_id
 from vineyard.objects import Object, object_of
 
@@ -25,6 +25,11 @@ BASES = {
     "vineyard::List": "vineyard::Sequence",
     "vineyard::Array": "vineyard::Tensor",
 }
+
+
+# Levels of one get, as in Java: for which Python's stack is enough. A put has 64 at most, but what it links to may
+# have as many below.
+MAX_DEPTH = 256
 
 
 class ResolverContext(Registry[str]):
@@ -94,6 +99,7 @@ class Resolving:
         # What the native module makes of leaves is what our resolvers would.
         self.plain = context.plain and not copy
         self.memo: dict[int, Any] = {}
+        self.depth = 0  # of the object that is being resolved
 
     def run(self, obj: Object, **keywords: Any) -> Any:
         """The value of a member: what a resolver that declares ``resolver`` calls."""
@@ -107,7 +113,12 @@ class Resolving:
         if number in self.memo:
             return self.memo[number]
         entry = self.context.find(record.typename)
+        self.depth += 1
         try:
+            if self.depth > MAX_DEPTH:
+                raise LimitExceeded(
+                    f"object {make_id(number)}: more than {MAX_DEPTH} levels of objects; read its members on their own"
+                )
             if entry is None:
                 value = object_of(self.client, record)
             elif entry.builtin:
@@ -117,6 +128,13 @@ class Resolving:
                 value = entry.function(object_of(self.client, record), **keywords)
         except Remote as error:
             value = self._absent(error)
+        except RecursionError as error:  # the caller's own stack was deep
+            raise LimitExceeded(
+                f"object {make_id(number)}: more levels of objects than Python's stack has room for "
+                f"(sys.setrecursionlimit); read its members on their own"
+            ) from error
+        finally:
+            self.depth -= 1
         self.memo[number] = value
         return value
 
