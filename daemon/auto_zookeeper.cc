@@ -28,16 +28,29 @@ using meta::zookeeper::OwnerOfPort;
 using meta::zookeeper::Probe;
 
 constexpr int64_t kPauseMs = 20;
-constexpr int64_t kProbeMs = 250;     // of a server that may not serve yet
-constexpr int64_t kAnswerMs = 2000;   // of one that has opened a session
-constexpr int64_t kForeignMs = 5000;  // for a server that may be starting
-constexpr int64_t kSayMs = 1000;      // between two lines of progress
+constexpr int64_t kProbeMs = 250;       // for the first attempt
+constexpr int64_t kForeignMs = 10'000;  // for a server that may be starting
+constexpr int64_t kSayMs = 1000;        // between two lines of progress
 constexpr int64_t kEndMs = 5000;
 constexpr size_t kTailLines = 6;
 
 Deadline Sooner(const Deadline& deadline, int64_t timeout_ms) {
   return deadline.LeftMs() < timeout_ms ? deadline : Deadline::After(timeout_ms);
 }
+
+// How long to wait for a session: a server that is starting may lose a question, and one on a machine that has much else
+// to do may take seconds, so that the next attempt lasts longer than one that was given up.
+class Attempts {
+ public:
+  Deadline Next(const Deadline& whole) {
+    if (last_.passed()) next_ms_ *= 2;
+    return last_ = Sooner(whole, next_ms_);
+  }
+
+ private:
+  int64_t next_ms_ = kProbeMs;
+  Deadline last_ = Deadline::Never();
+};
 
 Status FolderError(const std::string& folder, const std::string& why) {
   return {Code::kPermission, "ZooKeeper folder " + folder + ": " + why};
@@ -216,10 +229,15 @@ Status AutoZookeeper::CheckEndpoint() {
   return OkStatus();
 }
 
+Deadline AutoZookeeper::TurnOfAnother(int64_t timeout_ms) {
+  return Deadline::After(timeout_ms + 2 * kEndMs);
+}
+
 // ---- join and leave ------------------------------------------------------------------------------
 
-Result<AutoZookeeper::Place> AutoZookeeper::Join(const Deadline& deadline) {
-  ASSIGN_OR_RETURN(Fd lock, TakeLock(/*make=*/true, deadline));
+Result<AutoZookeeper::Place> AutoZookeeper::Join(int64_t timeout_ms) {
+  ASSIGN_OR_RETURN(Fd lock, TakeLock(/*make=*/true, TurnOfAnother(timeout_ms)));
+  Deadline deadline = Deadline::After(timeout_ms);
   ASSIGN_OR_RETURN(Fd users, OpenUsers());
   if (Lock(users, LOCK_EX)) return JoinAlone(std::move(users), deadline);
   if (errno != EWOULDBLOCK) return FileError(UsersPath(), errno);
@@ -297,11 +315,11 @@ Status AutoZookeeper::Leave(const Deadline& deadline) {
   return OkStatus();
 }
 
-Result<bool> AutoZookeeper::Revive(const std::string& auth, const Deadline& deadline) {
-  ASSIGN_OR_RETURN(Fd lock, TakeLock(/*make=*/false, deadline));
+Result<bool> AutoZookeeper::Revive(const std::string& auth, int64_t timeout_ms) {
+  ASSIGN_OR_RETURN(Fd lock, TakeLock(/*make=*/false, TurnOfAnother(timeout_ms)));
   if (IsHeld()) return false;
   RETURN_IF_ERROR(CheckEndpoint());
-  RETURN_IF_ERROR(Start(/*fresh=*/false, auth, deadline));
+  RETURN_IF_ERROR(Start(/*fresh=*/false, auth, Deadline::After(timeout_ms)));
   return true;
 }
 
@@ -320,10 +338,12 @@ Status AutoZookeeper::Refused() const {
 
 Result<bool> AutoZookeeper::IsForeign(const Deadline& deadline) {
   Deadline patience = Sooner(deadline, kForeignMs);
+  Attempts attempts;
   for (;;) {
-    Deadline soon = Sooner(patience, kProbeMs);
-    Result<Probe> probe = Probe::Open(options_.port, "", soon);
+    Result<Probe> probe =
+        Probe::Open(options_.port, "", attempts.Next(patience), [this] { return pause_(0); });
     Status answer = probe.ok() ? probe->Read(options_.prefix, patience) : probe.status();
+    if (answer.code() == Code::kInterrupted) return Interrupted();
     if (answer.ok() || answer.code() == Code::kNotFound) return true;
     if (answer.code() == Code::kPermission) return Refused();
     if (!probe.ok() && answer.code() == Code::kUnavailable) return false;
@@ -365,7 +385,16 @@ Status AutoZookeeper::AwaitSession(bool fresh, const std::string& auth, const De
   int64_t began_ns = MonotonicNs();
   auto waited_ms = [began_ns] { return (MonotonicNs() - began_ns) / 1'000'000; };
   int64_t say_ms = kSayMs;
+  auto go_on = [&](int64_t pause_ms) {
+    if (waited_ms() >= say_ms) {
+      Log(LogLevel::kInfo, "metadata: waiting for the %s, %s", Where().c_str(),
+          PrintDuration(say_ms).c_str());
+      say_ms += kSayMs;
+    }
+    return pause_(pause_ms);
+  };
   std::string last;
+  Attempts attempts;
   for (;;) {
     // The descriptor first: if the server dies in between, the next turn says so.
     if (!IsHeld()) {
@@ -374,9 +403,10 @@ Status AutoZookeeper::AwaitSession(bool fresh, const std::string& auth, const De
     // Another user's server may have taken the port, and ours be about to find that out.
     std::optional<uint32_t> owner = OwnerOfPort(options_.port);
     if (!owner || *owner == geteuid()) {
-      Result<Probe> probe = Probe::Open(options_.port, auth, Sooner(deadline, kProbeMs));
-      Status taken =
-          probe.ok() ? TakePrefix(&*probe, fresh, Sooner(deadline, kAnswerMs)) : probe.status();
+      Result<Probe> probe = Probe::Open(options_.port, auth, attempts.Next(deadline),
+                                        [&] { return go_on(/*pause_ms=*/0); });
+      // Once it is asked to make the node, its answer is waited for: it may make it without one.
+      Status taken = probe.ok() ? TakePrefix(&*probe, fresh, deadline) : probe.status();
       if (taken.ok()) {
         if (waited_ms() >= kPauseMs) {
           Log(LogLevel::kInfo, "metadata: the %s serves after %s", Where().c_str(),
@@ -384,6 +414,7 @@ Status AutoZookeeper::AwaitSession(bool fresh, const std::string& auth, const De
         }
         return OkStatus();
       }
+      if (taken.code() == Code::kInterrupted) return Interrupted();
       if (taken.code() == Code::kPermission) return Refused();
       if (taken.code() == Code::kExists) return taken;
       last = taken.text();
@@ -392,12 +423,7 @@ Status AutoZookeeper::AwaitSession(bool fresh, const std::string& auth, const De
       return {Code::kTimeout,
               "the " + Where() + " opens no session (" + last + "); " + Tail(files_.log())};
     }
-    if (waited_ms() >= say_ms) {
-      Log(LogLevel::kInfo, "metadata: waiting for the %s, %s", Where().c_str(),
-          PrintDuration(say_ms).c_str());
-      say_ms += kSayMs;
-    }
-    if (!pause_(kPauseMs)) return Interrupted();
+    if (!go_on(kPauseMs)) return Interrupted();
   }
 }
 

@@ -36,7 +36,7 @@ namespace vineyard::daemon {
 
 class AutoZookeeper {
  public:
-  // Waits for so many milliseconds or less. False: give up.
+  // Waits for so many milliseconds or less; 0: only looks. False: give up.
   using Pause = std::function<bool(int64_t pause_ms)>;
 
   // REQUIRES, of what is called: options.kind == MetaKind::kAuto.
@@ -48,11 +48,12 @@ class AutoZookeeper {
   };
   // Finds the server that serves at the port, or starts one. A server that no daemon of this user
   // has started is used as it is. kPermission: "cluster of uid N", who lets nobody else in.
-  Result<Place> Join(const Deadline& deadline);
+  // `timeout_ms`: for this user's own turn. Before it others may have theirs, which is waited for as well.
+  Result<Place> Join(int64_t timeout_ms);
 
   // For one who has joined: starts the server again, on the same data, if it is dead. False: it
   // runs, or is being started.
-  Result<bool> Revive(const std::string& auth, const Deadline& deadline);
+  Result<bool> Revive(const std::string& auth, int64_t timeout_ms);
 
   // The last one ends the server and removes what lies in the folder.
   // REQUIRES: the descriptor of `users` is closed.
@@ -65,6 +66,8 @@ class AutoZookeeper {
   std::string EndpointPath() const { return files_.folder + "/endpoint"; }
   std::string AuthPath() const { return files_.folder + "/auth"; }
 
+  // How long another user's turn may last, with all that it ends.
+  static Deadline TurnOfAnother(int64_t timeout_ms);
   // kNotFound: there is no folder, and `make` is false.
   Result<Fd> TakeLock(bool make, const Deadline& deadline);
   Result<Fd> OpenUsers();

@@ -124,7 +124,7 @@ Status Keeper::JoinCluster() {
       Wait(pause_ms);
       return !stopping_;
     });
-    ASSIGN_OR_RETURN(AutoZookeeper::Place place, zookeeper.Join(Deadline::After(kJoinMs)));
+    ASSIGN_OR_RETURN(AutoZookeeper::Place place, zookeeper.Join(kJoinMs));
     meta.auth = std::move(place.auth);
     meta.shares_server = place.users.valid();
     if (meta.shares_server) {

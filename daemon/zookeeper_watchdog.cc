@@ -52,7 +52,7 @@ void ZookeeperWatchdog::Tick(int64_t now_ns, bool is_reachable) {
 }
 
 void ZookeeperWatchdog::Look() {
-  Result<bool> revived = zookeeper_.Revive(options_.auth, Deadline::After(kReviveMs));
+  Result<bool> revived = zookeeper_.Revive(options_.auth, kReviveMs);
   if (!revived.ok() && revived.status().code() != Code::kInterrupted) {
     Log(LogLevel::kError, "metadata: %s", revived.status().ToString().c_str());
   }

@@ -22,6 +22,7 @@ constexpr int32_t kPermissions = 31;   // all
 constexpr int32_t kSessionMs = 10000;  // in case that it is not ended
 constexpr size_t kMaxReply = size_t{2} << 20;
 constexpr int64_t kFarewellMs = 200;
+constexpr int kAskMs = 100;
 
 // Integers are big-endian, strings have their length in front.
 class Frame {
@@ -56,14 +57,15 @@ int32_t IntAt(std::string_view bytes, size_t at) {
   return static_cast<int32_t>(bits);
 }
 
-// False: the deadline passed.
-bool Await(int fd, short events, const Deadline& deadline) {
-  pollfd watched{fd, events, 0};
-  int ready;
-  do {
-    ready = poll(&watched, 1, deadline.RemainingMs());
-  } while (ready < 0 && errno == EINTR);
-  return ready > 0;
+// kTimeout with `late` when the deadline passed.
+Status Await(int fd, short events, const Deadline& deadline, const Probe::GoOn& go_on,
+             const std::string& late) {
+  for (;;) {
+    pollfd watched{fd, events, 0};
+    if (poll(&watched, 1, deadline.RemainingMs(kAskMs)) > 0) return OkStatus();
+    if (deadline.passed()) return {Code::kTimeout, late};
+    if (go_on && !go_on()) return {Code::kInterrupted, "the caller ended the wait"};
+  }
 }
 
 // A connection to a port of one's own machine that nobody listens on may meet itself, when its own
@@ -76,7 +78,8 @@ bool IsItself(int fd) {
          mine.sin_port == theirs.sin_port && mine.sin_addr.s_addr == theirs.sin_addr.s_addr;
 }
 
-Result<Fd> Connect(uint16_t port, const std::string& server, const Deadline& deadline) {
+Result<Fd> Connect(uint16_t port, const std::string& server, const Deadline& deadline,
+                   const Probe::GoOn& go_on) {
   Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return ErrnoStatus("socket", errno);
   sockaddr_in address{};
@@ -86,9 +89,8 @@ Result<Fd> Connect(uint16_t port, const std::string& server, const Deadline& dea
   int error = 0;
   if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) error = errno;
   if (error == EINPROGRESS || error == EINTR) {
-    if (!Await(fd.get(), POLLOUT, deadline)) {
-      return Status(Code::kTimeout, server + ": connecting takes too long");
-    }
+    RETURN_IF_ERROR(
+        Await(fd.get(), POLLOUT, deadline, go_on, server + ": connecting takes too long"));
     socklen_t size = sizeof error;
     getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
   }
@@ -99,14 +101,15 @@ Result<Fd> Connect(uint16_t port, const std::string& server, const Deadline& dea
 
 }  // namespace
 
-Result<Probe> Probe::Open(uint16_t port, const std::string& digest_auth, const Deadline& deadline) {
+Result<Probe> Probe::Open(uint16_t port, const std::string& digest_auth, const Deadline& deadline,
+                          GoOn go_on) {
   std::string server = Format("127.0.0.1:%u", port);
-  ASSIGN_OR_RETURN(Fd fd, Connect(port, server, deadline));
+  ASSIGN_OR_RETURN(Fd fd, Connect(port, server, deadline, go_on));
   if (!digest_auth.empty() && !IsOwnPeer(fd.get())) {
     return Status(Code::kPermission,
                   server + ": another user listens there, who is not told the secret");
   }
-  Probe probe(std::move(fd), server);
+  Probe probe(std::move(fd), server, std::move(go_on));
   Frame hello;
   hello.Int(0).Long(0).Int(kSessionMs).Long(0).Text(std::string(16, '\0')).Bool(false);
   RETURN_IF_ERROR(probe.Send(hello.bytes(), deadline));
@@ -173,9 +176,8 @@ Status Probe::Send(std::string_view frame, const Deadline& deadline) {
   Frame whole;
   whole.Text(frame);
   // It is short: a socket that is empty takes all of it.
-  if (!Await(fd_.get(), POLLOUT, deadline)) {
-    return {Code::kTimeout, server_ + ": no answer within the time allowed"};
-  }
+  RETURN_IF_ERROR(
+      Await(fd_.get(), POLLOUT, deadline, go_on_, server_ + ": no answer within the time allowed"));
   ssize_t sent = send(fd_.get(), whole.bytes().data(), whole.bytes().size(), MSG_NOSIGNAL);
   if (sent == static_cast<ssize_t>(whole.bytes().size())) return OkStatus();
   open_ = false;
@@ -187,9 +189,11 @@ Result<std::string> Probe::Receive(const Deadline& deadline) {
   size_t size = 4;
   bool has_size = false;
   while (bytes.size() < size) {
-    if (!Await(fd_.get(), POLLIN, deadline)) {
+    Status ready =
+        Await(fd_.get(), POLLIN, deadline, go_on_, server_ + ": no answer within the time allowed");
+    if (!ready.ok()) {
       open_ = false;
-      return Status(Code::kTimeout, server_ + ": no answer within the time allowed");
+      return ready;
     }
     char buffer[4096];
     ssize_t got = recv(fd_.get(), buffer, std::min(sizeof buffer, size - bytes.size()), 0);

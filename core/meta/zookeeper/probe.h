@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -20,8 +21,10 @@ class Probe {
   // `digest_auth`: "user:secret"; empty: none. kUnavailable: nobody listens. kTimeout: somebody
   // does, and opens no session; a server that is about to serve does so. kProtocol: what answers is
   // no ZooKeeper. kPermission: the server refuses the secret.
-  static Result<Probe> Open(uint16_t port, const std::string& digest_auth,
-                            const Deadline& deadline);
+  // `go_on` is asked at least every 100 ms of all waits, from now on: false ends them with kInterrupted.
+  using GoOn = std::function<bool()>;
+  static Result<Probe> Open(uint16_t port, const std::string& digest_auth, const Deadline& deadline,
+                            GoOn go_on = {});
   // Ends the session.
   ~Probe();
   Probe(Probe&&) = default;
@@ -34,7 +37,8 @@ class Probe {
   Status Create(const std::string& path, const Deadline& deadline);
 
  private:
-  Probe(Fd fd, std::string server) : fd_(std::move(fd)), server_(std::move(server)) {}
+  Probe(Fd fd, std::string server, GoOn go_on)
+      : fd_(std::move(fd)), server_(std::move(server)), go_on_(std::move(go_on)) {}
   // Sends a request and takes its reply, which must be ok.
   Status Ask(int32_t number, int32_t type, std::string_view body, const std::string& what,
              const Deadline& deadline);
@@ -43,6 +47,7 @@ class Probe {
 
   Fd fd_;
   std::string server_;  // for messages
+  GoOn go_on_;
   int32_t number_ = 0;
   bool has_auth_ = false;
   bool open_ = false;

@@ -23,7 +23,6 @@ namespace {
 
 using meta::zookeeper::Probe;
 
-constexpr int64_t kJoinMs = 100'000;
 constexpr int64_t kHourNs = int64_t{3600} * 1'000'000'000;
 
 void Await(const std::function<bool()>& condition, const char* what) {
@@ -38,7 +37,8 @@ void Await(const std::function<bool()>& condition, const char* what) {
 }
 
 // What a member does in its process.
-int Live(const MetaOptions& options, const std::string& error_file, testing::Talk& talk) {
+int Live(const MetaOptions& options, const std::string& error_file, int64_t join_ms,
+         testing::Talk& talk) {
   SetLogSink([](LogLevel, std::string_view line) {
     std::fprintf(stderr, "member %d: %.*s\n", getpid(), static_cast<int>(line.size()), line.data());
   });
@@ -55,7 +55,7 @@ int Live(const MetaOptions& options, const std::string& error_file, testing::Tal
   for (;;) {
     switch (talk.Hear()) {
       case 'j': {
-        Result<AutoZookeeper::Place> joined = zookeeper.Join(Deadline::After(kJoinMs));
+        Result<AutoZookeeper::Place> joined = zookeeper.Join(join_ms);
         if (!joined.ok()) {
           fail(joined.status());
           break;
@@ -65,7 +65,7 @@ int Live(const MetaOptions& options, const std::string& error_file, testing::Tal
         break;
       }
       case 'r': {
-        Result<bool> revived = zookeeper.Revive(place.auth, Deadline::After(kJoinMs));
+        Result<bool> revived = zookeeper.Revive(place.auth, kJoinMs);
         if (!revived.ok()) {
           fail(revived.status());
           break;
@@ -162,10 +162,10 @@ Status Machine::Create(const std::string& path) const {
   return probe.Create(path, deadline);
 }
 
-Member::Member(const MetaOptions& options, const std::function<bool()>& before)
-    : child_([options, before, error_file = folder_ / "error"](testing::Talk& talk) {
+Member::Member(const MetaOptions& options, const std::function<bool()>& before, int64_t join_ms)
+    : child_([options, before, join_ms, error_file = folder_ / "error"](testing::Talk& talk) {
         if (before && !before()) return 1;
-        return Live(options, error_file, talk);
+        return Live(options, error_file, join_ms, talk);
       }) {
   // Another user writes there, too.
   std::filesystem::permissions(folder_.path(), std::filesystem::perms::all);

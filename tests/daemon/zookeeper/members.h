@@ -16,6 +16,8 @@
 
 namespace vineyard::daemon {
 
+inline constexpr int64_t kJoinMs = 100'000;
+
 struct Machine {
   Machine();
   // Kills a server that a test has left.
@@ -42,7 +44,8 @@ struct Machine {
 class Member {
  public:
   // `before`: in its process, first of all; false: it ends.
-  explicit Member(const MetaOptions& options, const std::function<bool()>& before = {});
+  explicit Member(const MetaOptions& options, const std::function<bool()>& before = {},
+                  int64_t join_ms = kJoinMs);
   ~Member();
 
   void Begin() { child_.Say('j'); }

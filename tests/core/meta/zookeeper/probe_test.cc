@@ -48,6 +48,8 @@ TEST_F(ProbeOf, SaysWhetherNobodyListensNobodyAnswersOrSomethingElseDoes) {
   EXPECT_EQ(Probe::Open(testing::FreePort(), "", Soon()).status().code(), Code::kUnavailable);
   server.Stop();
   EXPECT_EQ(Probe::Open(server.port(), "", Deadline::After(50)).status().code(), Code::kTimeout);
+  EXPECT_EQ(Probe::Open(server.port(), "", Soon(), [] { return false; }).status().code(),
+            Code::kInterrupted);
   server.Continue();
 
   Fd listening(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
