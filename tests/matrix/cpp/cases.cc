@@ -229,59 +229,55 @@ Cases Arrays() {
 
 // ---- metadata that is built by hand ----
 
-Meta MetaOf(const char* type) { return Make<Meta>(vineyard_meta_create, type); }
-
-void AddBytes(const Meta& meta, const char* name, std::string_view bytes,
-              int32_t kind = VINEYARD_BLOB_BYTES) {
-  Check(vineyard_meta_add_bytes(meta.get(), name, bytes.data(), bytes.size(), kind));
+void AddBytes(MetaBuilder* meta, const char* name, std::string_view bytes,
+              vineyard::PayloadKind kind = vineyard::PayloadKind::kBytes) {
+  meta->add_bytes(name, vineyard::bytes_of(bytes), kind);
 }
 
-void PutRegistered(vineyard_client* client) {
-  Meta sequence = MetaOf("vineyard::Sequence");
-  SetValue(sequence.get(), "__elements_-size", Field(int64_t{2}));
-  SetValue(sequence.get(), "__elements_-0", Field(int64_t{7}));
-  AddBytes(sequence, "__elements_-1", "seven");
+void PutRegistered(const Client& client) {
+  MetaBuilder sequence("vineyard::Sequence");
+  SetValue(&sequence, "__elements_-size", Field(int64_t{2}));
+  SetValue(&sequence, "__elements_-0", Field(int64_t{7}));
+  AddBytes(&sequence, "__elements_-1", "seven");
   Put(client, "sequence", sequence);
 
-  Meta list = MetaOf("vineyard::List");
-  SetValue(list.get(), "__elements_-size", Field(int64_t{2}));
-  Meta number = Encode(7), text = Encode("seven");
-  Check(vineyard_meta_add_meta(list.get(), "__elements_-0", number.get()));
-  Check(vineyard_meta_add_meta(list.get(), "__elements_-1", text.get()));
+  MetaBuilder list("vineyard::List");
+  SetValue(&list, "__elements_-size", Field(int64_t{2}));
+  MetaBuilder number = Encode(7), text = Encode("seven");
+  list.add("__elements_-0", number).add("__elements_-1", text);
   Put(client, "list_leaf_members", list);
 
   std::string six = Raw(Range<int32_t>(6));
   const std::vector<vineyard_value> shape = {Field(int64_t{6})};
-  Meta array = MetaOf("vineyard::Array");
-  SetValue(array.get(), "value_type_", Field(std::string_view("int32")));
-  SetValue(array.get(), "shape_", Field(shape));
-  SetValue(array.get(), "my_note_", Field(std::string_view("ignore me")));
-  AddBytes(array, "buffer_", six, VINEYARD_BLOB_BUFFER);
+  MetaBuilder array("vineyard::Array");
+  SetValue(&array, "value_type_", Field(std::string_view("int32")));
+  SetValue(&array, "shape_", Field(shape));
+  SetValue(&array, "my_note_", Field(std::string_view("ignore me")));
+  AddBytes(&array, "buffer_", six, vineyard::PayloadKind::kBuffer);
   Put(client, "array_least_fields", array);
 
-  Meta tensor = MetaOf("vineyard::Tensor<int32>");
-  SetArrayFields(tensor.get(), Array{"int32", {2, 3}, ""});
-  AddBytes(tensor, "buffer_", six, VINEYARD_BLOB_BUFFER);
+  MetaBuilder tensor("vineyard::Tensor<int32>");
+  SetArrayFields(&tensor, Array{"int32", {2, 3}, ""});
+  AddBytes(&tensor, "buffer_", six, vineyard::PayloadKind::kBuffer);
   Put(client, "tensor_parameters", tensor);
 
   // Elements 6 to 10 of an array of 20: a link to its blob.
   std::string numbers = Raw(Range<int64_t>(20));
-  vineyard_id whole;
-  Check(vineyard_blob_put(client, numbers.data(), numbers.size(), VINEYARD_BLOB_BUFFER, &whole));
-  Meta part = MetaOf("vineyard::Array");
-  SetArrayFields(part.get(), Array{"int64", {5}, ""});
-  SetValue(part.get(), "offset_", Field(int64_t{6 * 8}));
-  Check(vineyard_meta_add_id(part.get(), "buffer_", whole));
+  ObjectId whole = client.put_bytes(numbers);
+  MetaBuilder part("vineyard::Array");
+  SetArrayFields(&part, Array{"int64", {5}, ""});
+  SetValue(&part, "offset_", Field(int64_t{6 * 8}));
+  part.add("buffer_", whole);
   Put(client, "array_part", part);
 }
 
-void PutOwn(vineyard_client* client) {
+void PutOwn(const Client& client) {
   using Items = std::vector<vineyard_value>;
   auto text = [](std::string_view of) { return Field(of); };
   const vineyard_value null = FieldOf(VINEYARD_VALUE_NULL);
   const std::string_view grape = "\U0001f347";
 
-  Meta every = MetaOf("my::Every");
+  MetaBuilder every("my::Every");
   const std::string mixed = "NUL \0 and "s + std::string(grape);
   const Items three = {Field(int64_t{3}), FieldOf(VINEYARD_VALUE_LIST)};
   const Items two = {Field(int64_t{2}), Field(three)};
@@ -306,30 +302,30 @@ void PutOwn(vineyard_client* client) {
       {"list", Field(list)},
       {"map", Field(map, VINEYARD_VALUE_MAP)},
   };
-  for (const auto& [name, value] : fields) SetValue(every.get(), name, value);
+  for (const auto& [name, value] : fields) SetValue(&every, name, value);
   Put(client, "meta_every_value", every);
-  Put(client, "meta_empty", MetaOf("my::Nothing"));
+  Put(client, "meta_empty", MetaBuilder("my::Nothing"));
 
-  Meta unicode = MetaOf("mein::Gro\u00dfer \U0001f347");
+  MetaBuilder unicode("mein::Gro\u00dfer \U0001f347");
   const Items numbers = {Field(int64_t{1}), Field(int64_t{2})};
-  SetValue(unicode.get(), "gr\u00f6\u00dfe", Field(int64_t{1}));
-  SetValue(unicode.get(), "\U0001f347", text("grape"));
-  SetValue(unicode.get(), "\u957f\u5ea6", Field(numbers));
-  AddBytes(unicode, "\u6210\u5458", "m");
-  Meta one = Encode(List{{1}});
-  Check(vineyard_meta_add_meta(unicode.get(), "\u00e9\u0301", one.get()));
+  SetValue(&unicode, "gr\u00f6\u00dfe", Field(int64_t{1}));
+  SetValue(&unicode, "\U0001f347", text("grape"));
+  SetValue(&unicode, "\u957f\u5ea6", Field(numbers));
+  AddBytes(&unicode, "\u6210\u5458", "m");
+  MetaBuilder one = Encode(List{{1}});
+  unicode.add("\u00e9\u0301", one);
   Put(client, "meta_unicode", unicode);
 
   const std::string bytes = Pattern(20000), long_text = Repeated("y", 20000);
-  Meta long_fields = MetaOf("my::Long");
-  SetValue(long_fields.get(), "bytes", Field(bytes, VINEYARD_VALUE_BYTES));
-  SetValue(long_fields.get(), "text", Field(long_text));
+  MetaBuilder long_fields("my::Long");
+  SetValue(&long_fields, "bytes", Field(bytes, VINEYARD_VALUE_BYTES));
+  SetValue(&long_fields, "text", Field(long_text));
   Put(client, "meta_long_field", long_fields);
 }
 
 }  // namespace
 
-void WriteCases(vineyard_client* client) {
+void WriteCases(const Client& client) {
   for (const Cases& cases : {Scalars(), TextsAndBytes(), Containers(), Arrays()}) {
     for (const auto& [name, value] : cases) Put(client, name, Encode(value));
   }

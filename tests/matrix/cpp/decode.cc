@@ -1,4 +1,7 @@
 // This file is the only place that makes values of objects in the C++ program, by what docs/types.md says.
+#include <optional>
+#include <stdexcept>
+
 #include "tests/matrix/cpp/value.h"
 
 namespace matrix {
@@ -6,18 +9,9 @@ namespace {
 
 std::string_view TextOf(const vineyard_value& value) { return {value.as.data, value.size}; }
 
-const vineyard_value* FieldNamed(vineyard_object* object, const std::string& name) {
-  const vineyard_value* value = nullptr;
-  int32_t status = vineyard_object_field(object, name.c_str(), &value);
-  if (status == VINEYARD_E_NOT_FOUND) return nullptr;
-  Check(status);
-  return value;
-}
-
-uint64_t CountOf(vineyard_object* object, const char* name) {
-  uint64_t count = 0;
-  Check(vineyard_object_field_uint64(object, name, &count));
-  return count;
+const vineyard_value* FieldNamed(const Object& object, std::string_view name) {
+  std::optional<ValueView> value = object.find_field(name);
+  return value ? value->raw() : nullptr;
 }
 
 Value OfField(const vineyard_value& value) {
@@ -67,12 +61,9 @@ Value OfScalar(Named named) {
   return OfField(value);
 }
 
-Value Element(vineyard_object* object, const std::string& name) {
+Value Element(const Object& object, const std::string& name) {
   const vineyard_value* value = FieldNamed(object, name);
-  if (value == nullptr) {
-    auto member = Make<Object>(vineyard_object_member, object, name.c_str());
-    return Decode(member.get());
-  }
+  if (value == nullptr) return Decode(object.member(name));
   if (value->type != VINEYARD_VALUE_MAP) return OfField(*value);
   return OfScalar([&](std::string_view key) -> const vineyard_value* {
     for (uint64_t i = 0; i < value->size; ++i) {
@@ -82,46 +73,45 @@ Value Element(vineyard_object* object, const std::string& name) {
   });
 }
 
-Values Sequence(vineyard_object* object) {
+Values Sequence(const Object& object) {
   Values elements;
-  for (uint64_t i = 0, count = CountOf(object, "__elements_-size"); i < count; ++i) {
+  for (uint64_t i = 0, count = object.field<uint64_t>("__elements_-size"); i < count; ++i) {
     elements.push_back(Element(object, "__elements_-" + std::to_string(i)));
   }
   return elements;
 }
 
-Values KeysAndValues(vineyard_object* object) {
+Values KeysAndValues(const Object& object) {
   Values both;
-  for (uint64_t i = 0, count = CountOf(object, "__values_-size"); i < count; ++i) {
+  for (uint64_t i = 0, count = object.field<uint64_t>("__values_-size"); i < count; ++i) {
     both.push_back(Element(object, "__values_-key-" + std::to_string(i)));
     both.push_back(Element(object, "__values_-value-" + std::to_string(i)));
   }
   return both;
 }
 
-Value OfArray(vineyard_object* object, const std::string& type) {
-  vineyard_tensor tensor = VINEYARD_TENSOR_INIT;
-  Check(vineyard_object_tensor(object, &tensor));
-  if (tensor.element == VINEYARD_ELEMENT_OTHER) {
+Value OfArray(const Object& object, const std::string& type) {
+  const vineyard::TensorBytes tensor = object.tensor();
+  if (tensor.element() == vineyard::Element::kOther) {
     return Unsupported{type, "an array of numpy's own elements (other)"};
   }
   // The pin of the buffer keeps the bytes when the object's handle is given back.
-  Buffer data(Make<Blob>(vineyard_object_member_blob, object, "buffer_"));
-  data.bytes = {static_cast<const char*>(tensor.data), tensor.data_size};
-  return Array{vineyard_element_name(tensor.element),
-               {tensor.shape, tensor.shape + tensor.dimensions},
+  Buffer data(object.member_blob("buffer_"));
+  data.bytes = vineyard::text_of(tensor.bytes());
+  return Array{vineyard::element_name(tensor.element()),
+               {tensor.shape().begin(), tensor.shape().end()},
                std::move(data),
-               tensor.is_fortran != 0};
+               tensor.order() == vineyard::Order::kFortran};
 }
 
 }  // namespace
 
-Value Decode(vineyard_object* object) {
-  const std::string full = vineyard_object_type_name(object);
+Value Decode(const Object& object) {
+  const std::string full(object.type_name());
   const std::string type = full.substr(0, full.find('<'));
   if (type == "vineyard::Blob") {
-    auto blob = Make<Blob>(vineyard_object_blob, object);
-    int32_t kind = vineyard_blob_kind(blob.get());
+    Blob blob = object.blob();
+    const auto kind = static_cast<int32_t>(blob.kind());
     return Bytes{Buffer(std::move(blob)), kind};
   }
   if (type == "vineyard::Scalar") {
@@ -130,7 +120,7 @@ Value Decode(vineyard_object* object) {
   if (type == "vineyard::String") {
     const vineyard_value* value = FieldNamed(object, "value_");
     if (value != nullptr) return OfField(*value);
-    return Text{Buffer(Make<Blob>(vineyard_object_member_blob, object, "buffer_"))};
+    return Text{Buffer(object.member_blob("buffer_"))};
   }
   if (type == "vineyard::List") return List{Sequence(object)};
   if (type == "vineyard::Tuple" || type == "vineyard::Sequence") return Tuple{Sequence(object)};
@@ -140,7 +130,7 @@ Value Decode(vineyard_object* object) {
   if (type == "vineyard::Dict") return Dict{KeysAndValues(object)};
   if (type == "vineyard::Array" || type == "vineyard::Tensor") return OfArray(object, type);
   if (type == "vineyard::PickleBuffer") {
-    std::string size = std::to_string(CountOf(object, "nbytes"));
+    std::string size = std::to_string(object.field<uint64_t>("nbytes"));
     return Unsupported{type, "a pickle of " + size + " bytes, which only Python reads"};
   }
   return OfOnesOwn{full};

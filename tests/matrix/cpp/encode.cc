@@ -1,4 +1,5 @@
 // This file is the only place that makes objects of values in the C++ program, by what docs/types.md says.
+#include <deque>
 #include <iostream>
 #include <map>
 
@@ -72,12 +73,12 @@ const Text* ShortText(const Value& value) {
   return text != nullptr && text->buffer.bytes.size() <= kMaxText ? text : nullptr;
 }
 
-// One put: what is shared is one builder.
+// One put: what is shared is one builder. Builders are borrowed from here until the last one is taken.
 class Encoder {
  public:
-  vineyard_meta* Build(const Value& value) {
+  MetaBuilder* Build(const Value& value) {
     if (const auto* shared = std::get_if<Value::Shared>(&value.is)) {
-      vineyard_meta*& known = shared_[shared->get()];
+      MetaBuilder*& known = shared_[shared->get()];
       if (known == nullptr) known = Build(**shared);
       return known;
     }
@@ -85,74 +86,64 @@ class Encoder {
   }
 
   // The builder made last; members are kept by it.
-  Meta Take() {
-    Meta root = std::move(built_.back());
-    built_.pop_back();
-    return root;
-  }
+  MetaBuilder Take() { return std::move(built_.back()); }
 
  private:
-  vineyard_meta* New(const char* type) {
-    built_.push_back(Make<Meta>(vineyard_meta_create, type));
-    return built_.back().get();
-  }
+  MetaBuilder* New(const char* type) { return &built_.emplace_back(type); }
 
-  vineyard_meta* BuildOf(const Value&, const Text& text) {
-    vineyard_meta* meta = New("vineyard::String");
+  MetaBuilder* BuildOf(const Value&, const Text& text) {
+    MetaBuilder* meta = New("vineyard::String");
     std::string_view bytes = text.buffer.bytes;
     if (bytes.size() <= kMaxText) {
       SetValue(meta, "value_", Field(bytes));
     } else {
-      Check(vineyard_meta_add_bytes(meta, "buffer_", bytes.data(), bytes.size(),
-                                    VINEYARD_BLOB_BUFFER));
+      meta->add_bytes("buffer_", vineyard::bytes_of(bytes));
     }
     return meta;
   }
 
-  vineyard_meta* BuildOf(const Value&, const Bytes& value) {
-    std::string_view bytes = value.buffer.bytes;
-    built_.push_back(Make<Meta>(vineyard_meta_create_blob, bytes.data(), bytes.size(), value.kind));
-    return built_.back().get();
+  MetaBuilder* BuildOf(const Value&, const Bytes& value) {
+    return &built_.emplace_back(MetaBuilder::blob(vineyard::bytes_of(value.buffer.bytes),
+                                                  static_cast<vineyard::PayloadKind>(value.kind)));
   }
 
-  vineyard_meta* BuildOf(const Value&, const Tuple& tuple) {
+  MetaBuilder* BuildOf(const Value&, const Tuple& tuple) {
     if (tuple.elements.size() != 2) return Sequence("vineyard::Tuple", tuple.elements);
-    return Named("vineyard::Pair", [&](vineyard_meta* meta) {
+    return Named("vineyard::Pair", [&](MetaBuilder* meta) {
       Elements(meta, tuple.elements, [](size_t i) { return i == 0 ? "first_" : "second_"; });
     });
   }
 
-  vineyard_meta* BuildOf(const Value&, const List& list) {
+  MetaBuilder* BuildOf(const Value&, const List& list) {
     return Sequence("vineyard::List", list.elements);
   }
 
-  vineyard_meta* BuildOf(const Value&, const Dict& dict) {
+  MetaBuilder* BuildOf(const Value&, const Dict& dict) {
     Values keys, values;
     for (size_t i = 0; i + 1 < dict.keys_and_values.size(); i += 2) {
       keys.push_back(dict.keys_and_values[i]);
       values.push_back(dict.keys_and_values[i + 1]);
     }
-    return Named("vineyard::Dict", [&](vineyard_meta* meta) {
+    return Named("vineyard::Dict", [&](MetaBuilder* meta) {
       SetValue(meta, "__values_-size", Field(uint64_t{keys.size()}));
       Elements(meta, keys, [](size_t i) { return "__values_-key-" + std::to_string(i); });
       Elements(meta, values, [](size_t i) { return "__values_-value-" + std::to_string(i); });
     });
   }
 
-  vineyard_meta* BuildOf(const Value&, const Array& array) {
-    vineyard_meta* meta = New(array.shape.size() == 1 ? "vineyard::Array" : "vineyard::Tensor");
+  MetaBuilder* BuildOf(const Value&, const Array& array) {
+    MetaBuilder* meta = New(array.shape.size() == 1 ? "vineyard::Array" : "vineyard::Tensor");
     SetArrayFields(meta, array);
-    Check(vineyard_meta_add_bytes(meta, "buffer_", array.data.bytes.data(), array.data.bytes.size(),
-                                  VINEYARD_BLOB_BUFFER));
+    meta->add_bytes("buffer_", vineyard::bytes_of(array.data.bytes));
     return meta;
   }
 
-  vineyard_meta* BuildOf(const Value&, const OfOnesOwn& own) { return New(own.type.c_str()); }
+  MetaBuilder* BuildOf(const Value&, const OfOnesOwn& own) { return New(own.type.c_str()); }
 
   // What is left is a scalar.
   template <typename T>
-  vineyard_meta* BuildOf(const Value& value, const T&) {
-    vineyard_meta* meta = New("vineyard::Scalar");
+  MetaBuilder* BuildOf(const Value& value, const T&) {
+    MetaBuilder* meta = New("vineyard::Scalar");
     ScalarFields fields = ScalarFieldsOf(value);
     SetValue(meta, "value_", fields.value);
     SetValue(meta, "value_type_", Field(fields.type));
@@ -160,8 +151,8 @@ class Encoder {
     return meta;
   }
 
-  vineyard_meta* Sequence(const char* type, const Values& elements) {
-    return Named(type, [&](vineyard_meta* meta) {
+  MetaBuilder* Sequence(const char* type, const Values& elements) {
+    return Named(type, [&](MetaBuilder* meta) {
       SetValue(meta, "__elements_-size", Field(uint64_t{elements.size()}));
       Elements(meta, elements, [](size_t i) { return "__elements_-" + std::to_string(i); });
     });
@@ -169,16 +160,15 @@ class Encoder {
 
   // A builder that is filled while others are made: it has to be the last.
   template <typename Fill>
-  vineyard_meta* Named(const char* type, Fill fill) {
-    Meta meta = Make<Meta>(vineyard_meta_create, type);
-    fill(meta.get());
-    built_.push_back(std::move(meta));
-    return built_.back().get();
+  MetaBuilder* Named(const char* type, Fill fill) {
+    MetaBuilder meta(type);
+    fill(&meta);
+    return &built_.emplace_back(std::move(meta));
   }
 
   // Bare leaves are fields, then the other scalars, as maps; what is neither is a member.
   template <typename NameOf>
-  void Elements(vineyard_meta* meta, const Values& elements, NameOf name_of) {
+  void Elements(MetaBuilder* meta, const Values& elements, NameOf name_of) {
     for (size_t i = 0; i < elements.size(); ++i) {
       ScalarFields scalar = ScalarFieldsOf(elements[i]);
       if (const Text* text = ShortText(elements[i])) {
@@ -198,8 +188,7 @@ class Encoder {
     }
     for (size_t i = 0; i < elements.size(); ++i) {
       if (!ScalarFieldsOf(elements[i]).type.empty() || ShortText(elements[i]) != nullptr) continue;
-      std::string name = name_of(i);
-      Check(vineyard_meta_add_meta(meta, name.c_str(), Build(elements[i])));
+      meta->add(name_of(i), *Build(elements[i]));
     }
   }
 
@@ -208,17 +197,17 @@ class Encoder {
                                        fields.type == "int" || fields.type == "float");
   }
 
-  std::vector<Meta> built_;
-  std::map<const Value*, vineyard_meta*> shared_;
+  std::deque<MetaBuilder> built_;  // which stay where they are
+  std::map<const Value*, MetaBuilder*> shared_;
 };
 
 }  // namespace
 
-void SetValue(vineyard_meta* meta, const std::string& name, const vineyard_value& value) {
-  Check(vineyard_meta_set_value(meta, name.c_str(), &value));
+void SetValue(MetaBuilder* meta, const std::string& name, const vineyard_value& value) {
+  meta->set(name, ValueView(&value));
 }
 
-void SetArrayFields(vineyard_meta* meta, const Array& array) {
+void SetArrayFields(MetaBuilder* meta, const Array& array) {
   std::vector<vineyard_value> shape;
   for (int64_t size : array.shape) shape.push_back(Field(size));
   std::string descriptor = DescriptorOf(array.element);
@@ -229,18 +218,16 @@ void SetArrayFields(vineyard_meta* meta, const Array& array) {
   SetValue(meta, "partition_index_", FieldOf(VINEYARD_VALUE_LIST));
 }
 
-Meta Encode(const Value& value) {
+MetaBuilder Encode(const Value& value) {
   Encoder encoder;
   encoder.Build(value);
   return encoder.Take();
 }
 
-void Put(vineyard_client* client, const std::string& name, const Meta& meta) {
-  std::string full = "cpp/" + name;
-  vineyard_put_options options = VINEYARD_PUT_OPTIONS_INIT;
-  options.name = full.c_str();
-  vineyard_id id;
-  Check(vineyard_object_put(client, meta.get(), &options, &id));
+void Put(const Client& client, const std::string& name, const MetaBuilder& meta) {
+  vineyard::PutOptions options;
+  options.name = "cpp/" + name;
+  client.put(meta, options);
   std::cout << "written " << name << "\n";
 }
 

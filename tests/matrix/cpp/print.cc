@@ -121,45 +121,31 @@ void PrintField(const vineyard_value& value, int depth) {
 
 // ---- objects ----
 
-using Numbers = std::map<vineyard_id, size_t>;
+using Numbers = std::map<ObjectId, size_t>;
 
-std::string_view StoredBytes(const vineyard_blob* blob) {
-  return {static_cast<const char*>(vineyard_blob_stored_data(blob)),
-          vineyard_blob_stored_size(blob)};
-}
-
-void PrintObject(vineyard_object* object, int depth, Numbers* numbers) {
-  vineyard_id id = vineyard_object_id(object);
-  auto [known, is_new] = numbers->emplace(id, numbers->size());
+void PrintObject(const Object& object, int depth, Numbers* numbers) {
+  auto [known, is_new] = numbers->emplace(object.id(), numbers->size());
   std::cout << "#" << known->second;
   if (!is_new) {
     std::cout << "\n";
     return;
   }
-  std::cout << " " << Quoted(vineyard_object_type_name(object)) << " nbytes "
-            << vineyard_object_nbytes(object) << "\n";
-  const char* name = nullptr;
-  uint64_t size = 0;
-  for (uint64_t i = 0; i < vineyard_object_field_count(object); ++i) {
-    const vineyard_value* value = nullptr;
-    Check(vineyard_object_field_at(object, i, &name, &size, &value));
-    std::cout << Indent(depth + 1) << "field " << Quoted({name, size}) << " ";
-    PrintField(*value, depth + 1);
+  std::cout << " " << Quoted(object.type_name()) << " nbytes " << object.nbytes() << "\n";
+  for (auto [name, value] : object.fields()) {
+    std::cout << Indent(depth + 1) << "field " << Quoted(name) << " ";
+    PrintField(*value.raw(), depth + 1);
   }
-  for (uint64_t i = 0; i < vineyard_object_member_count(object); ++i) {
-    vineyard_id member_id;
-    Check(vineyard_object_member_at(object, i, &name, &size, &member_id));
-    auto member = Make<Object>(vineyard_object_member_by_index, object, i);
-    std::cout << Indent(depth + 1) << "member " << Quoted({name, size}) << " ";
-    PrintObject(member.get(), depth + 1, numbers);
+  size_t index = 0;
+  for (auto [name, id] : object.members()) {
+    std::cout << Indent(depth + 1) << "member " << Quoted(name) << " ";
+    PrintObject(object.member_at(index++), depth + 1, numbers);
   }
-  if (vineyard_id_is_blob(id) != 0) {
-    Buffer buffer(Make<Blob>(vineyard_object_blob, object));
-    auto blob = std::static_pointer_cast<const vineyard_blob>(buffer.holder);
-    auto address = reinterpret_cast<uintptr_t>(buffer.bytes.data());
-    std::cout << Indent(depth + 1) << "value at " << address % 64 << " " << Data(buffer.bytes)
+  if (vineyard::is_blob(object.id())) {
+    const Blob blob = object.blob();
+    auto address = reinterpret_cast<uintptr_t>(blob.data());
+    std::cout << Indent(depth + 1) << "value at " << address % 64 << " " << Data(blob.text())
               << "\n"
-              << Indent(depth + 1) << "stored " << Data(StoredBytes(blob.get())) << "\n";
+              << Indent(depth + 1) << "stored " << Data(vineyard::text_of(blob.stored())) << "\n";
   }
 }
 
@@ -245,7 +231,7 @@ std::string Data(std::string_view bytes) {
 
 void PrintValue(const Value& value, int depth) { std::visit(Printer{depth}, value.is); }
 
-void PrintObject(vineyard_object* object) {
+void PrintObject(const Object& object) {
   Numbers numbers;
   PrintObject(object, 0, &numbers);
 }

@@ -1,53 +1,25 @@
-// What the files of the C++ program share: handles that give themselves back, and values of any registered type.
+// What the files of the C++ program share: values of any registered type, as a program of C++ may have them.
 #pragma once
-
-#include <vineyard/vineyard.h>
 
 #include <complex>
 #include <cstdint>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
+#include <vineyard/vineyard.hpp>
 
 namespace matrix {
 
-// ---- handles ----
-
-class Error : public std::runtime_error {
- public:
-  explicit Error(int32_t status) : runtime_error(vineyard_error_text()), status(status) {}
-  int32_t status;
-};
-
-inline void Check(int32_t status) {
-  if (status != VINEYARD_OK) throw Error(status);
-}
-
-template <auto kRelease>
-struct Release {
-  template <typename Handle>
-  void operator()(Handle* handle) const {
-    kRelease(handle);
-  }
-};
-
-using Client = std::unique_ptr<vineyard_client, Release<vineyard_client_release>>;
-using Object = std::unique_ptr<vineyard_object, Release<vineyard_object_release>>;
-using Blob = std::unique_ptr<vineyard_blob, Release<vineyard_blob_release>>;
-using Meta = std::unique_ptr<vineyard_meta, Release<vineyard_meta_release>>;
-using NameList = std::unique_ptr<vineyard_name_list, Release<vineyard_name_list_release>>;
-
-// Make<Blob>(vineyard_blob_get, client, id): calls a function whose last parameter is the handle made.
-template <typename Handle, typename Function, typename... Arguments>
-Handle Make(Function function, Arguments... arguments) {
-  typename Handle::pointer made = nullptr;
-  Check(function(arguments..., &made));
-  return Handle(made);
-}
+using vineyard::Blob;
+using vineyard::Client;
+using vineyard::Error;
+using vineyard::MetaBuilder;
+using vineyard::Object;
+using vineyard::ObjectId;
+using vineyard::ValueView;
 
 // ---- values ----
 
@@ -59,16 +31,14 @@ struct Buffer {
   Buffer(const char* literal) : bytes(literal) {}       // NOLINT(google-explicit-constructor)
   Buffer(std::string_view literal) : bytes(literal) {}  // NOLINT(google-explicit-constructor)
   Buffer(std::string owned)                             // NOLINT(google-explicit-constructor)
-      : holder(std::make_shared<std::string>(std::move(owned))),
-        bytes(*std::static_pointer_cast<const std::string>(holder)) {}
-  explicit Buffer(Blob blob)
-      : bytes(static_cast<const char*>(vineyard_blob_data(blob.get())),
-              vineyard_blob_length(blob.get())) {
-    holder = std::shared_ptr<vineyard_blob>(std::move(blob));
+      : holder(std::make_shared<std::string>(std::move(owned))) {
+    bytes = *std::static_pointer_cast<const std::string>(holder);
   }
+  explicit Buffer(Blob blob)
+      : bytes(blob.text()), holder(std::make_shared<Blob>(std::move(blob))) {}
 
-  std::shared_ptr<const void> holder;
   std::string_view bytes;
+  std::shared_ptr<const void> holder;
 };
 
 struct Text {
@@ -125,26 +95,26 @@ struct Value {
 // ---- encode.cc, decode.cc ----
 
 // The builder of a value, by what docs/types.md says. The value has to live until the put.
-Meta Encode(const Value& value);
+MetaBuilder Encode(const Value& value);
 // Puts a builder as cpp/<name>, and says so.
-void Put(vineyard_client* client, const std::string& name, const Meta& meta);
+void Put(const Client& client, const std::string& name, const MetaBuilder& meta);
 // An array's fields, for those that are built by hand.
-void SetArrayFields(vineyard_meta* meta, const Array& array);
-void SetValue(vineyard_meta* meta, const std::string& name, const vineyard_value& value);
+void SetArrayFields(MetaBuilder* meta, const Array& array);
+void SetValue(MetaBuilder* meta, const std::string& name, const vineyard_value& value);
 
 // The value of an object; its bytes are where they lie.
-Value Decode(vineyard_object* object);
+Value Decode(const Object& object);
 
 // ---- print.cc ----
 
 // "[3] 616263": a size and the bytes, or of many a hash.
 std::string Data(std::string_view bytes);
 void PrintValue(const Value& value, int depth = 0);
-void PrintObject(vineyard_object* object);
+void PrintObject(const Object& object);
 
 // ---- cases.cc ----
 
-void WriteCases(vineyard_client* client);
+void WriteCases(const Client& client);
 
 // ---- values of metadata ----
 
