@@ -6,7 +6,7 @@ VY_ANSWERS_LONG(vy_client_connect)
 VY_CHECKED(vy_client_close)
 VY_CHECKED(vy_client_wait_revision)
 VY_ANSWERS_LONG(vy_blob_put)
-VY_ANSWERS_LONG(vy_object_put)
+VY_CHECKED(vy_object_put)
 VY_CHECKED(vy_object_delete)
 VY_CHECKED(vy_object_persist)
 VY_ANSWERS_LONG(vy_list_open)
@@ -103,6 +103,10 @@ static uint64_t vy_address(JNIEnv* env, jobject buffer) {
   return (uint64_t)(uintptr_t)(*env)->GetDirectBufferAddress(env, buffer);
 }
 
+static int32_t vy_memory_is_shared(const void* data, uint64_t size) {
+  return vineyard_memory_is_shared(data, size);
+}
+
 static int32_t vy_blob_put(vineyard_client* client, const void* data, uint64_t size, int32_t kind,
                            vineyard_id* id) {
   return vineyard_blob_put(client, data, size, kind, id);
@@ -129,12 +133,20 @@ static void vy_meta_set(JNIEnv* env, vineyard_meta* meta, const char* name, jbyt
   (*env)->ReleaseByteArrayElements(env, encoded, bytes, JNI_ABORT);
 }
 
-static int32_t vy_object_put(vineyard_client* client, vineyard_meta* meta, const char* name,
-                             int32_t replace, vineyard_id* id) {
+// The id goes into `id[0]`, also of a failure after which the object exists.
+static int32_t vy_object_put(JNIEnv* env, vineyard_client* client, vineyard_meta* meta, const char* name,
+                             int32_t replace, int32_t persist, jlongArray id) {
   vineyard_put_options options = VINEYARD_PUT_OPTIONS_INIT;
+  vineyard_id made = VINEYARD_ID_INVALID;
+  jlong number;
+  int32_t status;
   options.name = name;
   options.replace = replace;
-  return vineyard_object_put(client, meta, &options, id);
+  options.persist = persist;
+  status = vineyard_object_put(client, meta, &options, &made);
+  number = (jlong)made;
+  (*env)->SetLongArrayRegion(env, id, 0, 1, &number);
+  return status;
 }
 
 // ---- reading
@@ -246,9 +258,10 @@ static int32_t vy_object_persist(JNIEnv* env, vineyard_client* client, jlongArra
   return status;
 }
 
-static int32_t vy_list_open(vineyard_client* client, const char* pattern, uint64_t instance,
+static int32_t vy_list_open(vineyard_client* client, const char* pattern, uint64_t page, uint64_t instance,
                             const char* label, const char* value, vineyard_list** list) {
   vineyard_list_options options = VINEYARD_LIST_OPTIONS_INIT;
+  options.page = page;
   options.instance = instance;
   options.label = label;
   options.value = value;

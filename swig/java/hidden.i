@@ -11,7 +11,6 @@
 %ignore vineyard_client_sync;
 %rename("$ignore", regextarget=1) "^vineyard_(info|value)_";
 %ignore vineyard_blob_put;
-%ignore vineyard_blob_share;
 %rename("$ignore", regextarget=1) "^vineyard_meta_set_";
 %rename("$ignore", regextarget=1) "^vineyard_object_(field|member_(count|at|id))";
 %ignore vineyard_object_put;
@@ -34,7 +33,6 @@
 // Is in vy_object_record.
 %rename("$ignore", regextarget=1) "^vineyard_object_(type_name|nbytes|instance|is_(persisted|remote)|owner_.*|stale_.*)$";
 %ignore vineyard_object_member_by_index;
-%ignore vineyard_meta_id;
 // Of statuses, elements and ids Java knows all by itself.
 %rename("$ignore", regextarget=1) "^vineyard_(status_|element_)";
 %rename("$ignore", regextarget=1) "^(vineyard_id_(parse|is_blob)|VINEYARD_ID_|VINEYARD_REVISION_)";

@@ -160,7 +160,7 @@ public final class Blob implements AutoCloseable {
    * @param <T> what is wanted
    * @param type its class
    * @return a view
-   * @throws UnsupportedOperationException this Java has no such view, or nobody has
+   * @throws UnsupportedOperationException there is no view of that class; the text says of which there are
    * @throws IllegalArgumentException the size is no multiple of the element's
    * @throws IllegalStateException it is closed
    */
@@ -170,13 +170,27 @@ public final class Blob implements AutoCloseable {
     }
     ElementType element = TypedArray.elementOf(Objects.requireNonNull(type, "type"));
     if (element == null) {
-      throw new UnsupportedOperationException("blob: no view as " + type.getName() + " here");
+      throw TypedArray.noView("blob " + id, type);
     }
     return type.cast(array(element, 0, size()));
   }
 
   TypedArray array(ElementType element, long offset, long length) {
     return TypedArray.of(element, new Elements((from, count) -> slice(offset + from, count), length));
+  }
+
+  /**
+   * The same bytes once more, with a life of its own: they stay until both are closed.
+   *
+   * @return to be closed
+   * @throws IllegalStateException it is closed
+   */
+  public Blob share() {
+    synchronized (pin) {
+      Blob shared = new Blob(id, new Pin(Native.vineyard_blob_share(pin.blob())));
+      Reference.reachabilityFence(root);
+      return shared;
+    }
   }
 
   Pin pin() {

@@ -74,7 +74,7 @@ abstract class Catalog extends Connection {
     byte[] label = Utf8.nameOrNull("label", options.label());
     byte[] value = Utf8.nameOrNull("value of the label", options.value());
     return call(client -> {
-      long list = Native.vy_list_open(client, pattern, options.instance(), label, value);
+      long list = Native.vy_list_open(client, pattern, options.page(), options.instance(), label, value);
       Handle opened = new Handle("list", list, null, Native::vineyard_list_release, handle());
       return Pages.stream(this, opened, pages -> {
         List<ObjectId> page = new ArrayList<>();
@@ -175,6 +175,18 @@ abstract class Catalog extends Connection {
    */
   public NamedObject getLatestName(String name) {
     return getName(name, Duration.ZERO, true);
+  }
+
+  /**
+   * The same, waiting for the name to be given.
+   *
+   * @param name of an object
+   * @param longest how long to wait
+   * @return name, object and revision
+   * @throws VineyardException.TimedOut it was not given in time
+   */
+  public NamedObject waitForLatestName(String name, Duration longest) {
+    return getName(name, longest, true);
   }
 
   private NamedObject getName(String name, Duration longest, boolean latest) {
@@ -317,7 +329,7 @@ abstract class Catalog extends Connection {
   }
 
   /**
-   * Follows the changes of the cluster from now on.
+   * Follows the changes of the cluster from now on. What is not persisted is no matter of the cluster: of it nothing is seen.
    *
    * @return to be closed
    */

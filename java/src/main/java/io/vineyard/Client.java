@@ -12,6 +12,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.ToLongFunction;
 
 /**
  * A connection to the daemon of this host. Thread-safe. What was got stays valid after the client is closed; a daemon
@@ -92,6 +93,21 @@ public final class Client extends Catalog {
   }
 
   /**
+   * The same with options.
+   *
+   * @param bytes are copied; its position does not move
+   * @param kind how they are stored
+   * @param options name and more
+   * @return the id of a blob
+   * @throws VineyardException.AlreadyExists the name is taken
+   * @throws VineyardException.StoreFull nothing was stored
+   */
+  public ObjectId put(ByteBuffer bytes, BlobKind kind, PutOptions options) {
+    ObjectMeta.Payload payload = ObjectMeta.Payload.of(bytes, Objects.requireNonNull(kind, "kind"));
+    return put(options, put -> put.build(payload));
+  }
+
+  /**
    * Stores a tree: this metadata and all below it, or nothing.
    *
    * @param tree is put once
@@ -99,57 +115,96 @@ public final class Client extends Catalog {
    * @throws VineyardException.NotFound a member does not exist
    * @throws VineyardException.StoreFull nothing was stored
    * @throws VineyardException.LimitExceeded more than 64 levels, or 64 MiB of metadata
+   * @throws IllegalArgumentException it, or metadata below it, was put already
    */
   public ObjectId put(ObjectMeta tree) {
-    return put(tree, null, false);
+    return put(tree, PutOptions.DEFAULT);
   }
 
   /**
-   * The same, and names it in the same step.
+   * The same with options.
    *
    * @param tree is put once
-   * @param name for it; null: none
-   * @param replace whether the name may be taken: it moves then
+   * @param options name and more
    * @return the id of its root
    * @throws VineyardException.AlreadyExists the name is taken
+   * @throws VineyardException when it was to be persisted and was stored only, {@link VineyardException#stored()} is its id
    */
-  public ObjectId put(ObjectMeta tree, String name, boolean replace) {
+  public ObjectId put(ObjectMeta tree, PutOptions options) {
     Objects.requireNonNull(tree, "tree");
-    byte[] bytes = Utf8.nameOrNull("name", name);
+    return put(options, put -> put.build(tree));
+  }
+
+  private ObjectId put(PutOptions options, ToLongFunction<TreePut> build) {
+    byte[] name = Utf8.nameOrNull("name", Objects.requireNonNull(options, "options").name());
+    long[] id = new long[1];
     try (TreePut put = new TreePut(this)) {
-      long meta = put.build(tree);
-      return new ObjectId(answer(client -> Native.vy_object_put(client, meta, bytes, replace ? 1 : 0)));
+      long meta = build.applyAsLong(put);
+      try {
+        run(client -> Native.vy_object_put(client, meta, name, options.replace() ? 1 : 0, options.persist() ? 1 : 0, id));
+      } finally {
+        if (id[0] != 0) {
+          put.tellIds();
+        }
+      }
+      return new ObjectId(id[0]);
+    } catch (VineyardException error) {
+      throw error.withStored(id[0]);
     }
   }
 
   /**
    * Stores a value in the form that every language reads: null, Boolean, whole numbers (BigInteger too), Float, Double,
-   * {@link Complex}, String, byte[] (as {@code bytes}), ByteBuffer (as it is), arrays of other primitives, List,
-   * {@link Tuple}, Map, and in those also {@link ObjectId}, {@link VineyardObject}, {@link Tensor}, {@link Blob}, which
-   * are linked and not copied.
+   * {@link Complex}, String, byte[] (as {@code bytes}), ByteBuffer (its bytes as they are, whatever its order says), arrays of
+   * other primitives and buffers of them (DoubleBuffer and so on, as arrays of one dimension), List and arrays of objects
+   * (int[][] is a list of arrays), {@link Tuple}, Map, and in those also {@link ObjectId}, {@link VineyardObject},
+   * {@link Tensor}, {@link Blob}, which are linked and not copied, and {@link ObjectMeta}.
    *
    * @param value to store
    * @return its id
-   * @throws VineyardException.TypeMismatch a value of another class: it has no such form
+   * @throws VineyardException.TypeMismatch a value of another class: it has no such form. The text says where it is
    * @throws VineyardException.StoreFull nothing was stored
    */
   public ObjectId putValue(Object value) {
-    if (value instanceof byte[]) {
-      return put((byte[]) value);
+    return putValue(value, PutOptions.DEFAULT);
+  }
+
+  /**
+   * The same, and names it in the same step.
+   *
+   * @param value to store
+   * @param name for it, 1 to 1,024 bytes of UTF-8
+   * @return its id
+   * @throws VineyardException.AlreadyExists the name is taken; {@link PutOptions#withReplace()} moves it
+   */
+  public ObjectId putValue(Object value, String name) {
+    return putValue(value, PutOptions.DEFAULT.withName(Objects.requireNonNull(name, "name")));
+  }
+
+  /**
+   * The same with options.
+   *
+   * @param value to store
+   * @param options name and more
+   * @return its id
+   * @throws VineyardException.AlreadyExists the name is taken
+   * @throws VineyardException when it was to be persisted and was stored only, {@link VineyardException#stored()} is its id
+   */
+  public ObjectId putValue(Object value, PutOptions options) {
+    Objects.requireNonNull(options, "options");
+    if (value instanceof byte[] || value instanceof ByteBuffer) {
+      ByteBuffer bytes = value instanceof byte[] array ? ByteBuffer.wrap(array) : (ByteBuffer) value;
+      BlobKind kind = value instanceof byte[] ? BlobKind.BYTES : BlobKind.BUFFER;
+      return options.equals(PutOptions.DEFAULT) ? put(bytes, kind) : put(bytes, kind, options);
     }
-    if (value instanceof ByteBuffer) {
-      return put((ByteBuffer) value, BlobKind.BUFFER);
-    }
-    if (value instanceof ObjectMeta) {
-      return put((ObjectMeta) value);
-    }
-    return put(new ValueBuilder().build(value));
+    return put(value instanceof ObjectMeta meta ? meta : new ValueBuilder().build(value), options);
   }
 
   /**
    * Stores an array of numbers with a shape.
    *
-   * @param numbers byte[], short[], int[], long[], float[], double[] or boolean[]; copied
+   * @param numbers byte[], short[], int[], long[], float[], double[] or boolean[], or what remains of a ShortBuffer, IntBuffer,
+   *     LongBuffer, FloatBuffer or DoubleBuffer, whichever the order of its bytes; copied
    * @param shape sizes, the last varies fastest; their product is the length
    * @return its id
    */
@@ -165,6 +220,9 @@ public final class Client extends Catalog {
    * @param fortran whether the first index varies fastest
    * @param shape sizes
    * @return its id
+   * @throws IllegalArgumentException the buffer says that it is big-endian, as every new one does, and elements are wider than
+   *     a byte. Who knows that its bytes are little-endian says {@code bytes.order(ByteOrder.LITTLE_ENDIAN)}; numbers that were
+   *     put in as big-endian are put by {@link #putTensor(Object, long...)} of {@code bytes.asDoubleBuffer()} and the like
    */
   public ObjectId putTensor(ElementType element, ByteBuffer bytes, boolean fortran, long... shape) {
     return put(ValueBuilder.tensor(element, Objects.requireNonNull(bytes, "bytes"), shape, fortran));
@@ -235,6 +293,17 @@ public final class Client extends Catalog {
   }
 
   /**
+   * The object that has a name now.
+   *
+   * @param name of an object
+   * @return to be closed
+   * @throws VineyardException.NotFound nobody has it
+   */
+  public VineyardObject get(String name) {
+    return get(getName(name).id());
+  }
+
+  /**
    * An array, in place.
    *
    * @param id of an array
@@ -249,16 +318,31 @@ public final class Client extends Catalog {
    * Java's value of an object: null, Boolean, Long (BigInteger where that is too small), Double, Float, {@link Complex},
    * String, byte[] (a copy) of Python's bytes, ByteBuffer (in place; a {@link Blob} above 2 GiB) of raw buffers,
    * {@link Tensor} (in place), List, {@link Tuple}, Map. Containers can not be changed. What has its payload on another
-   * instance is as {@link ClientOptions.Builder#remote} says.
+   * instance is as {@link ClientOptions.Builder#remote} says. A list that is an element twice is one Java object: who goes
+   * through all elements of all lists may meet very many.
    *
    * @param id of any object
    * @return its value, null too
-   * @throws VineyardException there is no such object, or Java has no value of its type: the text names it
+   * @throws VineyardException.NotFound there is no such object
+   * @throws VineyardException.TypeMismatch Java has no value of its type, or of that of an object below it: the text names it
+   * @throws VineyardException.Corrupt it is not what {@code docs/types.md} says of its type: the text says what, and where
+   * @throws VineyardException.LimitExceeded a map with a key of more than 1,000 values, or more than 256 levels
    */
   public Object getValue(ObjectId id) {
     try (VineyardObject object = get(id)) {
       return new ValueReader(remote, this::addCopied).read(object);
     }
+  }
+
+  /**
+   * The value of the object that has a name now.
+   *
+   * @param name of an object
+   * @return as {@link #getValue(ObjectId)}
+   * @throws VineyardException.NotFound nobody has it
+   */
+  public Object getValue(String name) {
+    return getValue(getName(name).id());
   }
 
   /**
@@ -292,20 +376,20 @@ public final class Client extends Catalog {
    * @throws VineyardException there is no such object, or others link to it
    */
   public void delete(ObjectId... ids) {
-    delete(Arrays.asList(Objects.requireNonNull(ids, "ids")), false, false);
+    delete(Arrays.asList(Objects.requireNonNull(ids, "ids")), DeleteOptions.DEFAULT);
   }
 
   /**
    * The same with options.
    *
    * @param ids of objects
-   * @param force also what others link to: it goes when they are gone
-   * @param shallow members stay
+   * @param options what goes with them
    * @throws VineyardException there is no such object, or others link to it
    */
-  public void delete(Collection<ObjectId> ids, boolean force, boolean shallow) {
+  public void delete(Collection<ObjectId> ids, DeleteOptions options) {
+    Objects.requireNonNull(options, "options");
     long[] numbers = numbers(ids);
-    run(client -> Native.vy_object_delete(client, numbers, force ? 1 : 0, shallow ? 1 : 0));
+    run(client -> Native.vy_object_delete(client, numbers, options.force() ? 1 : 0, options.shallow() ? 1 : 0));
   }
 
   /**

@@ -9,13 +9,17 @@ import java.util.Objects;
  * @param instance number of their owner; 0: any
  * @param label that they have; null: any or none
  * @param value of the label; null: any
+ * @param page how many are fetched at a time; 0: 1,000
  */
-public record ListOptions(String pattern, long instance, String label, String value) {
+public record ListOptions(String pattern, long instance, String label, String value, long page) {
   /** Checks. */
   public ListOptions {
     Objects.requireNonNull(pattern, "pattern");
     if (value != null && label == null) {
       throw new IllegalArgumentException("list: the value of no label");
+    }
+    if (page < 0) {
+      throw new IllegalArgumentException("list: pages of " + page + " objects");
     }
   }
 
@@ -26,7 +30,7 @@ public record ListOptions(String pattern, long instance, String label, String va
    * @return options
    */
   public static ListOptions types(String pattern) {
-    return new ListOptions(pattern, 0, null, null);
+    return new ListOptions(pattern, 0, null, null, 0);
   }
 
   /**
@@ -36,7 +40,7 @@ public record ListOptions(String pattern, long instance, String label, String va
    * @return options
    */
   public ListOptions ofInstance(long number) {
-    return new ListOptions(pattern, number, label, value);
+    return new ListOptions(pattern, number, label, value, page);
   }
 
   /**
@@ -47,6 +51,16 @@ public record ListOptions(String pattern, long instance, String label, String va
    * @return options
    */
   public ListOptions withLabel(String key, String wanted) {
-    return new ListOptions(pattern, instance, key, wanted);
+    return new ListOptions(pattern, instance, key, wanted, page);
+  }
+
+  /**
+   * The same, fetched so many at a time.
+   *
+   * @param objects a page; 0: 1,000
+   * @return options
+   */
+  public ListOptions withPage(long objects) {
+    return new ListOptions(pattern, instance, label, value, objects);
   }
 }

@@ -20,6 +20,7 @@ public final class ObjectMeta {
   final String typeName;
   final List<Part> parts = new ArrayList<>();
   private final Set<String> names = new HashSet<>();
+  volatile ObjectId id;  // once it was put
 
   /** One field (its value in bytes) or member. Exactly one of the last five is there. */
   record Part(String name, byte[] field, ObjectId id, ObjectMeta meta, BlobWriter writer, Payload payload) {}
@@ -147,7 +148,8 @@ public final class ObjectMeta {
    * A blob that the same put makes of these bytes.
    *
    * @param name of the member
-   * @param bytes what remains of the buffer; not to be changed until the put
+   * @param bytes what remains of the buffer, as it lies there, whatever {@link ByteBuffer#order()} says (elements of arrays are
+   *     little-endian in the store); not to be changed until the put
    * @param kind how it is stored
    * @return this
    * @throws VineyardException.AlreadyExists the name is taken in this object
@@ -188,6 +190,15 @@ public final class ObjectMeta {
   public ObjectMeta setAll(Map<String, ?> fields) {
     Objects.requireNonNull(fields, "fields").forEach(this::set);
     return this;
+  }
+
+  /**
+   * The id of the object that a put has made of it.
+   *
+   * @return null before the put
+   */
+  public ObjectId id() {
+    return id;
   }
 
   @Override

@@ -38,6 +38,16 @@ final class TreePut implements AutoCloseable {
     return build(meta, 1);
   }
 
+  /** The native builder of a blob by itself. */
+  long build(ObjectMeta.Payload payload) {
+    return blobs.computeIfAbsent(payload, this::blob);
+  }
+
+  /** After the put: says to all metadata what it has become. */
+  void tellIds() {
+    builders.forEach((meta, built) -> meta.id = new ObjectId(Native.vineyard_meta_id(built)));
+  }
+
   private long build(ObjectMeta meta, int depth) {
     if (depth > MAX_DEPTH) {
       throw tooDeep();
@@ -48,6 +58,10 @@ final class TreePut implements AutoCloseable {
         throw new IllegalArgumentException("metadata of " + meta.typeName + ": it is a member of itself");
       }
       return known;
+    }
+    if (meta.id != null) {
+      throw new IllegalArgumentException("metadata of " + meta.typeName + ": it was put already, as " + meta.id
+          + "; metadata is put once, add the id to link to it");
     }
     builders.put(meta, 0L);
     long built = Native.vineyard_meta_create(Utf8.name("type name", meta.typeName));

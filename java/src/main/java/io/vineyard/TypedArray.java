@@ -123,6 +123,14 @@ public abstract sealed class TypedArray
     return ELEMENT_OF.get(type);
   }
 
+  /** A view was asked for of a class that has none. */
+  static UnsupportedOperationException noView(String what, Class<?> type) {
+    String instead = java.nio.Buffer.class.isAssignableFrom(type)
+        ? ", or an array of the right type, such as Float64Array, whose asBuffer() is a DoubleBuffer" : ", or an array, such as Float64Array";
+    return new UnsupportedOperationException(
+        what + ": no view as " + type.getTypeName() + "; ask for ByteBuffer" + instead);
+  }
+
   /**
    * The type of the elements.
    *

@@ -1,6 +1,9 @@
 package io.vineyard;
 
+import io.vineyard.internal.Native;
 import io.vineyard.internal.NativeLibrary;
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
 import java.util.Objects;
 
 /** Where everything begins: {@code try (var client = Vineyard.connect()) { ... }}. */
@@ -29,6 +32,7 @@ public final class Vineyard {
    * @throws UnsatisfiedLinkError the native library can not be loaded
    */
   public static Client connect(String socket) {
+    Objects.requireNonNull(socket, "the socket's path is null; connect() without an argument takes the default one");
     return connect(ClientOptions.builder().socket(socket).build());
   }
 
@@ -44,6 +48,23 @@ public final class Vineyard {
     Objects.requireNonNull(options, "options");
     NativeLibrary.load();
     return Client.open(options);
+  }
+
+  /**
+   * Whether what remains of a buffer lies in shared memory that some client of this process has mapped.
+   *
+   * @param buffer any
+   * @return false: it lies elsewhere, also that of a buffer that is not direct
+   * @throws UnsatisfiedLinkError the native library can not be loaded
+   */
+  public static boolean isShared(ByteBuffer buffer) {
+    if (!Objects.requireNonNull(buffer, "buffer").isDirect()) {
+      return false;
+    }
+    NativeLibrary.load();
+    boolean shared = Native.vy_memory_is_shared(TreePut.address(buffer), buffer.remaining()) != 0;
+    Reference.reachabilityFence(buffer);
+    return shared;
   }
 
   /**

@@ -9,6 +9,8 @@ public class VineyardException extends RuntimeException {
 
   /** What went wrong. */
   private final Status status;
+  /** An id, or 0. */
+  private long stored;
 
   /**
    * Made by the library.
@@ -28,6 +30,20 @@ public class VineyardException extends RuntimeException {
    */
   public Status status() {
     return status;
+  }
+
+  /**
+   * What was stored all the same: the object whose put failed behind that, when it was to be persisted.
+   *
+   * @return its id; {@link Client#persist} may be called with it. null: nothing was stored
+   */
+  public ObjectId stored() {
+    return stored == 0 ? null : new ObjectId(stored);
+  }
+
+  VineyardException withStored(long id) {
+    stored = id;
+    return this;
   }
 
   /**
@@ -52,6 +68,7 @@ public class VineyardException extends RuntimeException {
       case IN_USE -> new InUse(text);
       case REMOTE -> new Remote(text);
       case LOST -> new Lost(text);
+      case CORRUPT -> new Corrupt(text);
       case UNKNOWN -> new UnknownOutcome(text);
       default -> new VineyardException(status, text);
     };
@@ -107,7 +124,7 @@ public class VineyardException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
     Interrupted(String text) {
-      super(Status.INTERRUPTED, text);
+      super(Status.INTERRUPTED, "the thread was interrupted while it waited: " + text);
     }
   }
 
@@ -171,6 +188,15 @@ public class VineyardException extends RuntimeException {
 
     Lost(String text) {
       super(Status.LOST, text);
+    }
+  }
+
+  /** What is stored is not as it has to be. */
+  public static final class Corrupt extends VineyardException {
+    private static final long serialVersionUID = 1;
+
+    Corrupt(String text) {
+      super(Status.CORRUPT, text);
     }
   }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import java.lang.reflect.Executable;
 import java.lang.reflect.Modifier;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collection;
@@ -20,9 +21,10 @@ final class Arguments {
     known = Map.ofEntries(
         Map.entry(ObjectId.class, ObjectId.EMPTY_BLOB), Map.entry(ObjectId[].class, new ObjectId[] {ObjectId.EMPTY_BLOB}),
         Map.entry(Collection.class, List.of(ObjectId.EMPTY_BLOB)), Map.entry(String.class, "text"), Map.entry(byte[].class, new byte[8]),
-        Map.entry(ByteBuffer.class, ByteBuffer.allocate(8)), Map.entry(BlobKind.class, BlobKind.BUFFER), Map.entry(Object.class, new long[1]),
+        Map.entry(ByteBuffer.class, ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN)), Map.entry(BlobKind.class, BlobKind.BUFFER), Map.entry(Object.class, new long[1]),
         Map.entry(long[].class, new long[] {1}), Map.entry(ElementType.class, ElementType.INT64), Map.entry(ObjectMeta.class, new ObjectMeta("t")),
         Map.entry(Duration.class, Duration.ZERO), Map.entry(ListOptions.class, ListOptions.types("*")), Map.entry(Position.class, Position.NONE),
+        Map.entry(PutOptions.class, PutOptions.DEFAULT), Map.entry(DeleteOptions.class, DeleteOptions.DEFAULT),
         Map.entry(boolean.class, false), Map.entry(long.class, 0L), Map.entry(Class.class, ByteBuffer.class), Map.entry(Map.class, Map.of()),
         Map.entry(List.class, List.of()), Map.entry(Object[].class, new Object[] {1}), Map.entry(RemotePolicy.class, RemotePolicy.NONE),
         Map.entry(ClientOptions.class, ClientOptions.DEFAULT), Map.entry(VineyardObject.class, client.get(ObjectId.EMPTY_BLOB)),

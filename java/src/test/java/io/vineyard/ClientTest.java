@@ -253,7 +253,7 @@ class ClientTest extends WithClient {
     ObjectId list = client.putValue(List.of(leaf));
     var linked = assertThrows(VineyardException.InUse.class, () -> client.delete(leaf));
     assertTrue(linked.getMessage().contains(list.toString()), linked.getMessage());
-    client.delete(List.of(list), false, true);
+    client.delete(List.of(list), DeleteOptions.DEFAULT.withShallow());
     assertTrue(client.exists(leaf));
     client.delete(leaf);
     assertFalse(client.exists(leaf));

@@ -73,6 +73,18 @@ class ClusterTest {
   }
 
   @Test
+  void whatIsStoredAndCanNotBePersistedSaysItsId() {
+    try (Client one = first.connect()) {
+      ObjectMeta tooLarge = new ObjectMeta("example::Large").set("bytes", new byte[8 << 20]);
+      var error = assertThrows(VineyardException.class, () -> one.put(tooLarge, PutOptions.DEFAULT.withPersist().withName("large")));
+      assertEquals(one.getName("large").id(), error.stored());
+      assertEquals(error.stored(), tooLarge.id());
+      var taken = assertThrows(VineyardException.AlreadyExists.class, () -> one.putValue(1, PutOptions.DEFAULT.withName("large").withPersist()));
+      assertNull(taken.stored());
+    }
+  }
+
+  @Test
   void metadataElsewhereIsReadAndSaysWhoseItIs() {
     try (Client one = first.connect(); Client two = second.connect(); VineyardObject object = two.get(pairOf(one, two))) {
       assertNotEquals(one.instance(), two.instance());

@@ -152,7 +152,7 @@ class LifeTimeTest extends WithClient {
         ids.add(client.put(filling));
       }
     });
-    client.delete(ids, false, false);
+    client.delete(ids, DeleteOptions.DEFAULT);
   }
 
   private static View view(Function<Client, Function<ObjectId, View>> way, ObjectId id) {

@@ -20,8 +20,8 @@ import org.junit.jupiter.api.Test;
 /** A null where none may be says so by name, and does nothing. */
 class NullsTest extends WithClient {
   /** Parameters that may be null: method and the parameter's number. */
-  private static final Set<String> MAY_BE = Set.of("Client.putValue 0", "Client.put 1 of 3", "Client.setLabel 2", "ObjectMeta.set 1",
-      "ListOptions.withLabel 0", "ListOptions.withLabel 1", "ListOptions.ListOptions 2", "ListOptions.ListOptions 3", "ListOptions.equals 0",
+  private static final Set<String> MAY_BE = Set.of("Client.putValue 0", "PutOptions.withName 0", "PutOptions.PutOptions 0", "Client.setLabel 2", "ObjectMeta.set 1",
+      "ListOptions.withLabel 0", "ListOptions.withLabel 1", "ListOptions.ListOptions 2", "ListOptions.ListOptions 3", "ListOptions.equals 0", "Tuple.equals 0",
       "ObjectId.equals 0", "Position.equals 0", "ObjectId.compareTo 0", "Position.compareTo 0");  // compareTo: by the JVM
 
   private final List<org.junit.jupiter.api.function.Executable> checks = new ArrayList<>();
@@ -54,7 +54,7 @@ class NullsTest extends WithClient {
     }, call).getCause();
     assertInstanceOf(NullPointerException.class, thrown, call);
     assertNotNull(thrown.getMessage(), call);
-    assertTrue(thrown.getMessage().matches("[a-z ]+"), () -> call + " says: " + thrown.getMessage());  // not the JVM's own text
+    assertTrue(thrown.getMessage().matches("[a-z ();',]+"), () -> call + " says: " + thrown.getMessage());  // not the JVM's own text
   }
 
   @Test
@@ -91,7 +91,7 @@ class NullsTest extends WithClient {
     ObjectId id = client.putValue("text");
     List<ObjectId> withNull = Arrays.asList(id, null);
     for (org.junit.jupiter.api.function.Executable each : List.<org.junit.jupiter.api.function.Executable>of(
-        () -> client.delete(id, null), () -> client.delete(withNull, false, false), () -> client.persist(id, null))) {
+        () -> client.delete(id, null), () -> client.delete(withNull, DeleteOptions.DEFAULT), () -> client.persist(id, null))) {
       NullPointerException error = assertThrows(NullPointerException.class, each);
       assertEquals("id", error.getMessage());
     }

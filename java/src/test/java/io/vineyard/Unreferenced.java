@@ -73,7 +73,7 @@ final class Unreferenced {
         ids.add(client.createBlob(100).seal());
       }
       long found = ids.stream().filter(client::exists).count();
-      client.delete(ids, false, false);
+      client.delete(ids, DeleteOptions.DEFAULT);
       return found;
     } finally {
       collecting.complete(null);
