@@ -197,7 +197,7 @@ public final class Client extends Catalog {
       BlobKind kind = value instanceof byte[] ? BlobKind.BYTES : BlobKind.BUFFER;
       return options.equals(PutOptions.DEFAULT) ? put(bytes, kind) : put(bytes, kind, options);
     }
-    return put(value instanceof ObjectMeta meta ? meta : new ValueBuilder().build(value), options);
+    return put(value instanceof ObjectMeta meta ? meta : ValueBuilder.build(value), options);
   }
 
   /**
@@ -209,7 +209,7 @@ public final class Client extends Catalog {
    * @return its id
    */
   public ObjectId putTensor(Object numbers, long... shape) {
-    return put(ValueBuilder.array(Objects.requireNonNull(numbers, "numbers"), Objects.requireNonNull(shape, "shape")));
+    return put(ArrayBuilder.build(Objects.requireNonNull(numbers, "numbers"), Objects.requireNonNull(shape, "shape")));
   }
 
   /**
@@ -225,7 +225,7 @@ public final class Client extends Catalog {
    *     put in as big-endian are put by {@link #putTensor(Object, long...)} of {@code bytes.asDoubleBuffer()} and the like
    */
   public ObjectId putTensor(ElementType element, ByteBuffer bytes, boolean fortran, long... shape) {
-    return put(ValueBuilder.tensor(element, Objects.requireNonNull(bytes, "bytes"), shape, fortran));
+    return put(ArrayBuilder.ofBytes(element, Objects.requireNonNull(bytes, "bytes"), shape, fortran));
   }
 
   /**
@@ -238,7 +238,7 @@ public final class Client extends Catalog {
    * @return its id
    */
   public ObjectId putTensor(ElementType element, BlobWriter elements, boolean fortran, long... shape) {
-    return put(ValueBuilder.header(element, Objects.requireNonNull(elements, "elements").size(), shape, fortran).add("buffer_", elements));
+    return put(ArrayBuilder.header(element, Objects.requireNonNull(elements, "elements").size(), shape, fortran).add("buffer_", elements));
   }
 
   /**

@@ -46,4 +46,19 @@ public final class Tuple extends AbstractList<Object> implements RandomAccess {
   public int size() {
     return elements.length;
   }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof List && Nest.equal(this, other);
+  }
+
+  @Override
+  public int hashCode() {
+    return Nest.hash(this);
+  }
+
+  @Override
+  public String toString() {
+    return Nest.text(this);
+  }
 }

@@ -1,21 +1,21 @@
 package io.vineyard;
 
-import java.math.BigInteger;
+import io.vineyard.internal.Place;
+import io.vineyard.internal.Values;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
+import java.util.Set;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 
 /**
  * Java's value of an object, as {@code docs/types.md} says: one get, which reads a tree and opens nothing that stays open
- * but the payloads it gives.
+ * but the payloads it gives. What is not as it says there is refused; the error names object, place and what is wrong.
  */
 final class ValueReader {
   private static final String ELEMENT = "__elements_-";
@@ -27,7 +27,8 @@ final class ValueReader {
   private final RemotePolicy remote;
   private final LongConsumer copied;
   private final Map<ObjectId, Object> known = new HashMap<>();
-  private int depth;  // of the object that is being read
+  private final Place place = new Place();
+  private int keys;  // that are being read, one in the other
 
   /** `copied` is told how many bytes of payload were copied. */
   ValueReader(RemotePolicy remote, LongConsumer copied) {
@@ -41,14 +42,18 @@ final class ValueReader {
       return known.get(object.id());
     }
     // A put has 64 levels at most, but what it links to may have as many below.
-    if (++depth > MAX_DEPTH) {
-      throw VineyardException.of(Status.LIMIT, "object " + object.id() + ": more than " + MAX_DEPTH
-          + " levels of objects; read its members with Client.get");
+    if (place.depth() == MAX_DEPTH) {
+      throw error(Status.LIMIT, object, "more than " + MAX_DEPTH + " levels of objects; read its members with Client.get");
     }
+    place.enter();
     Object value = readByType(object);
-    --depth;
+    place.leave();
     known.put(object.id(), value);
     return value;
+  }
+
+  private VineyardException error(Status status, VineyardObject object, String text) {
+    return VineyardException.of(status, place.say("object " + object.id() + ": " + text));
   }
 
   private Object readByType(VineyardObject object) {
@@ -58,33 +63,34 @@ final class ValueReader {
       case "vineyard::Blob":
         return payload(() -> ofBlob(object.blob()));
       case "vineyard::Scalar":
-        return scalar(type, object.fields());
+        return scalar(object, object.fields());
       case "vineyard::String":
-        Object text = object.fields().get("value_");
-        if (text != null && !(text instanceof String)) {
-          throw VineyardException.of(Status.CORRUPT, "object " + object.id() + ": a vineyard::String whose value_ is no text");
-        }
-        return text != null ? text : payload(() -> longText(object));
+        return text(object);
       case "vineyard::Pair":
-        return Tuple.of(element(object, "first_"), element(object, "second_"));
+        return Tuple.of(element(object, 0, "first_"), element(object, 1, "second_"));
       case "vineyard::Tuple":
       case "vineyard::Sequence":
-        return Tuple.copyOf(elements(object, ELEMENT, size(object, "__elements_-size")));
+        return Tuple.copyOf(elements(object));
       case "vineyard::List":
-        return Collections.unmodifiableList(elements(object, ELEMENT, size(object, "__elements_-size")));
+        return new StoredList(elements(object));
       case "vineyard::Dict":
         return dict(object);
       case "vineyard::Array":
       case "vineyard::Tensor":
+        Object order = object.fields().getOrDefault("order_", "C");
+        if (!"C".equals(order) && !"F".equals(order)) {
+          throw error(Status.CORRUPT, object, "a " + type + " whose order_ is neither C nor F");
+        }
         return payload(object::tensor);
       case "vineyard::PickleBuffer":
-        throw VineyardException.of(Status.UNSUPPORTED, "object " + object.id() + ": a vineyard::PickleBuffer, a pickle of "
-            + object.fields().get("nbytes") + " bytes, which only Python can read");
+        throw error(Status.TYPE, object, "a vineyard::PickleBuffer, a pickle" + (object.fields().get("nbytes") instanceof Long size
+            ? " of " + size + " bytes" : "") + ", which only Python can read");
       default:
-        throw VineyardException.of(Status.TYPE, "object " + object.id() + ": a " + type
-            + ", of which Java has no value; read its fields and members with Client.get");
+        throw error(Status.TYPE, object, "a " + type + ", of which Java has no value; read its fields and members with Client.get");
     }
   }
+
+  // ---- payload
 
   // Bytes of Python are a copy, other payload is read in place.
   private Object ofBlob(Blob blob) {
@@ -101,17 +107,30 @@ final class ValueReader {
     }
   }
 
+  private Object text(VineyardObject object) {
+    if (object.members().containsKey("buffer_")) {
+      return payload(() -> longText(object));
+    }
+    Object text = object.fields().get("value_");
+    if (!(text instanceof String)) {
+      boolean none = !object.fields().containsKey("value_");
+      throw error(Status.CORRUPT, object, "a vineyard::String "
+          + (none ? "with neither value_ nor buffer_" : "whose value_ is " + Values.kindOf(text)));
+    }
+    return text;
+  }
+
   private String longText(VineyardObject object) {
     try (Blob blob = object.memberBlob("buffer_")) {
       if (blob.size() > Integer.MAX_VALUE) {
-        throw VineyardException.of(Status.LIMIT, "object " + object.id() + ": text of " + blob.size()
+        throw error(Status.LIMIT, object, "text of " + blob.size()
             + " bytes, more than a String can have; read its member buffer_ by slices");
       }
       String text = StandardCharsets.UTF_8.newDecoder().decode(blob.buffer()).toString();
       copied.accept(blob.size());
       return text;
     } catch (CharacterCodingException error) {
-      throw VineyardException.of(Status.CORRUPT, "object " + object.id() + ": a vineyard::String whose bytes are no UTF-8");
+      throw error(Status.CORRUPT, object, "a vineyard::String whose bytes are no UTF-8");
     }
   }
 
@@ -119,97 +138,98 @@ final class ValueReader {
   private Object payload(Supplier<Object> read) {
     try {
       return read.get();
-    } catch (VineyardException.Remote error) {
-      switch (remote) {
-        case NONE:
-          return null;
-        case FETCH:
-          throw VineyardException.of(Status.UNAVAILABLE, error.getMessage() + "; payloads can not be fetched from there yet");
-        default:
-          throw error;
+    } catch (VineyardException error) {
+      if (error.status() == Status.REMOTE && remote == RemotePolicy.NONE && keys == 0) {
+        return null;
       }
+      if (error.status() == Status.REMOTE && remote == RemotePolicy.FETCH) {
+        throw VineyardException.of(Status.UNAVAILABLE,
+            place.say(error.getMessage() + "; payloads can not be fetched from there yet"));
+      }
+      String root = new Place().toString();
+      boolean said = place.toString().equals(root) || error.getMessage().startsWith(root);
+      throw said ? error : VineyardException.of(error.status(), place.say(error.getMessage()));
     }
   }
 
   // ---- containers
 
-  private static int size(VineyardObject object, String field) {
-    long size = object.getLong(field);
+  private int size(VineyardObject object, String field) {
+    Object size = object.fields().get(field);
     // Each element is a field or a member: more than there are is a broken record, and no reason to take memory.
-    if (size < 0 || size > (long) object.fields().size() + object.members().size()) {
-      throw VineyardException.of(Status.CORRUPT, "object " + object.id() + ": " + field + " is " + size);
+    long most = (long) object.fields().size() + object.members().size();
+    if (!(size instanceof Long number) || number < 0 || number > most) {
+      throw error(Status.CORRUPT, object, "a " + object.typeName()
+          + (!object.fields().containsKey(field) ? " without " + field
+              : " whose " + field + " is " + (size instanceof Number && !(size instanceof Double) ? size : Values.kindOf(size))));
     }
-    return (int) size;
+    return number.intValue();
   }
 
-  private List<Object> elements(VineyardObject object, String prefix, int size) {
+  private List<Object> elements(VineyardObject object) {
+    int size = size(object, "__elements_-size");
     List<Object> elements = new ArrayList<>(size);
     for (int i = 0; i < size; ++i) {
-      elements.add(element(object, prefix + i));
+      elements.add(element(object, i, ELEMENT + i));
     }
     return elements;
   }
 
+  private Object element(VineyardObject object, int index, String name) {
+    place.at(index);
+    return element(object, name);
+  }
+
+  // A leaf is a field: the bare value or the three fields of a scalar.
   @SuppressWarnings("unchecked")
   private Object element(VineyardObject object, String name) {
-    if (object.fields().containsKey(name)) {
-      Object field = object.fields().get(name);
-      return field instanceof Map ? scalar(object.typeName(), (Map<String, Object>) field) : field;
+    Object field = object.fields().get(name);
+    if (field instanceof Map) {
+      return scalar(object, (Map<String, Object>) field);
+    }
+    if (field instanceof List || field instanceof byte[]) {
+      throw error(Status.CORRUPT, object, "its field " + name + " is " + Values.kindOf(field) + ", which is no leaf");
+    }
+    if (field != null || object.fields().containsKey(name)) {
+      return field;
+    }
+    if (!object.members().containsKey(name)) {
+      throw error(Status.CORRUPT, object, "a " + object.typeName() + " without " + name);
     }
     try (VineyardObject member = object.member(name)) {
       return read(member);
     }
   }
 
+  private Object scalar(VineyardObject object, Map<String, Object> fields) {
+    try {
+      return Scalars.value(fields);
+    } catch (Scalars.Wrong wrong) {
+      throw error(wrong.status, object, wrong.getMessage());
+    }
+  }
+
   private Map<Object, Object> dict(VineyardObject object) {
     int size = size(object, "__values_-size");
-    Map<Object, Object> map = new LinkedHashMap<>();
+    StoredMap map = new StoredMap();
+    Set<String> bytes = new HashSet<>();  // arrays are equal to themselves only
     for (int i = 0; i < size; ++i) {
-      map.put(element(object, KEY + i), element(object, VALUE + i));
-    }
-    return Collections.unmodifiableMap(map);
-  }
-
-  // ---- scalars
-
-  private static Object scalar(String type, Map<String, Object> fields) {
-    Object value = fields.get("value_");
-    Object kind = fields.get("value_type_");
-    boolean numpy = "numpy".equals(fields.get("scalar_kind_"));
-    try {
-      switch (String.valueOf(kind)) {
-        case "none":
-          return null;
-        case "bigint":
-          return new BigInteger((byte[]) value);
-        case "complex":
-        case "complex128":
-          List<?> parts = (List<?>) value;
-          return new Complex((Double) parts.get(0), (Double) parts.get(1));
-        case "complex64":
-          List<?> bits = (List<?>) value;
-          return new Complex(floatOf(bits.get(0)), floatOf(bits.get(1)));
-        case "float16":
-          return Float16Array.toFloat(((Long) value).shortValue());
-        case "float32":
-          return floatOf(value);
-        case "bool":
-          return (Boolean) Objects.requireNonNull(value);
-        case "float":
-        case "float64":
-          return (Double) Objects.requireNonNull(value);
-        default:
-          if (kind != null && (kind.equals("int") || numpy && ElementType.of((String) kind) != ElementType.OTHER)) {
-            return value instanceof BigInteger ? value : (Long) Objects.requireNonNull(value);
-          }
+      place.atKey(i);
+      ++keys;
+      Object key = element(object, KEY + i);
+      --keys;
+      String refused = Nest.noKey(key);
+      if (refused != null) {
+        throw error(Status.LIMIT, object, "a vineyard::Dict with a key that Java can not have: " + refused
+            + "; read its members with Client.get");
       }
-    } catch (ClassCastException | IndexOutOfBoundsException | NullPointerException | NumberFormatException error) {
-      throw VineyardException.of(Status.CORRUPT, type + ": its value is no " + kind);
+      place.atValue(i, key);
+      boolean twice = key instanceof byte[] array && !bytes.add(new String(array, StandardCharsets.ISO_8859_1));
+      if (!map.add(key, element(object, VALUE + i)) || twice) {
+        place.atKey(i);
+        throw error(Status.CORRUPT, object, "a vineyard::Dict with a key that is there twice");
+      }
     }
-    throw VineyardException.of(Status.UNSUPPORTED, type + ": of value type '" + kind + "', of which Java has no value");
-  }
-
-  private static float floatOf(Object bits) {
-    return Float.intBitsToFloat(((Long) bits).intValue());
+    return map;
   }
 }

@@ -22,6 +22,11 @@ import java.util.function.LongUnaryOperator;
  * Thread-safe.
  */
 public final class VineyardObject implements AutoCloseable {
+  // The words of docs/types.md.
+  private static final Map<Class<?>, String> KINDS = Map.of(Long.class, "an integer of 64 bits with a sign",
+      BigInteger.class, "an integer", Double.class, "a float64", Boolean.class, "a bool", String.class, "a string",
+      byte[].class, "bytes", List.class, "a list", Map.class, "a map");
+
   private final ObjectId id;
   private final Client client;  // is asked for memory that it has not seen yet: not to be collected before
   private final Handle handle;
@@ -58,7 +63,7 @@ public final class VineyardObject implements AutoCloseable {
   /**
    * Payload bytes of the whole tree.
    *
-   * @return stored sizes; what is a member twice counts twice
+   * @return stored sizes; what is a member twice counts twice. {@link Long#MAX_VALUE}: that, or more than a long can say
    */
   public long nbytes() {
     return record().nbytes;
@@ -167,8 +172,8 @@ public final class VineyardObject implements AutoCloseable {
   private <T> T field(String name, Class<T> type) {
     Object value = field(name);
     if (!type.isInstance(value)) {
-      throw VineyardException.of(Status.TYPE, "object " + id + ": field '" + name + "' is "
-          + (value == null ? "null" : "a " + value.getClass().getSimpleName()) + ", not a " + type.getSimpleName());
+      throw VineyardException.of(Status.TYPE,
+          "object " + id + ": field '" + name + "' is " + Values.kindOf(value) + ", not " + KINDS.get(type));
     }
     return type.cast(value);
   }
@@ -385,7 +390,7 @@ public final class VineyardObject implements AutoCloseable {
     @SuppressWarnings("unchecked")
     Record(List<Object> parts) {
       typeName = (String) parts.get(0);
-      nbytes = ((Number) parts.get(2)).longValue();
+      nbytes = parts.get(2) instanceof Long bytes ? bytes : Long.MAX_VALUE;
       instance = ((Number) parts.get(3)).longValue();
       persisted = (Long) parts.get(4) != 0;
       remote = (Long) parts.get(5) != 0;

@@ -93,7 +93,7 @@ class BadInputTest extends WithClient {
     try (VineyardObject object = client.get(text); Tensor tensor = client.getTensor(array); Blob bytes = client.getBlob(blob)) {
       refused(VineyardException.TypeMismatch.class, "vineyard::String", object::tensor);
       refused(VineyardException.TypeMismatch.class, text.toString(), object::blob);
-      refused(VineyardException.TypeMismatch.class, "String, not a Long", () -> object.getLong("value_"));
+      refused(VineyardException.TypeMismatch.class, "a string, not an integer", () -> object.getLong("value_"));
       refused(VineyardException.TypeMismatch.class, "int32, not float64", () -> tensor.as(Float64Array.class));
       refused("12 bytes", () -> bytes.as(Int64Array.class));
       assertThrows(UnsupportedOperationException.class, () -> tensor.as(String.class));

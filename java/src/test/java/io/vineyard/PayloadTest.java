@@ -106,7 +106,7 @@ class PayloadTest extends WithClient {
     ObjectId id = client.put(new ObjectMeta("vineyard::PickleBuffer").set("nbytes", 4).add("buffer_", pickle, BlobKind.BUFFER));
     for (ObjectId each : List.of(id, client.putValue(List.of(id, 1)))) {
       VineyardException error = assertThrows(VineyardException.class, () -> client.getValue(each));
-      assertEquals(Status.UNSUPPORTED, error.status());
+      assertEquals(Status.TYPE, error.status());
       assertTrue(error.getMessage().contains("vineyard::PickleBuffer, a pickle of 4 bytes"), error.getMessage());
     }
   }

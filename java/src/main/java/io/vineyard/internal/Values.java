@@ -99,23 +99,35 @@ public final class Values {
     return bits >= 0 ? (Object) bits : BigInteger.valueOf(bits).add(TWO_64);
   }
 
+  /** What a value is, in the words of docs/types.md. */
+  public static String kindOf(Object value) {
+    return value == null ? "null" : value instanceof Boolean ? "a bool" : value instanceof Long || value instanceof BigInteger ? "an integer"
+        : value instanceof Double ? "a float64" : value instanceof String ? "a string" : value instanceof byte[] ? "bytes"
+        : value instanceof List ? "a list" : "a map";
+  }
+
   // ---- writing
 
   /**
    * The bytes of a value.
    *
    * @param what names it in errors
-   * @throws IllegalArgumentException a value that metadata can not have
+   * @throws IllegalArgumentException a value that metadata can not have; the text says where in it
    */
   public static byte[] encode(String what, Object value) {
     Writer out = new Writer();
-    write(out, what, value, 0);
+    Place place = new Place();
+    try {
+      write(out, place, value);
+    } catch (IllegalArgumentException error) {
+      throw new IllegalArgumentException(what + ": " + place.say(error.getMessage()), error);
+    }
     return Arrays.copyOf(out.buffer.array(), out.buffer.position());
   }
 
-  private static void write(Writer out, String what, Object value, int depth) {
-    if (depth > MAX_DEPTH) {
-      throw new IllegalArgumentException(what + ": lists and maps nested more than " + MAX_DEPTH + " deep");
+  private static void write(Writer out, Place place, Object value) {
+    if (place.depth() > MAX_DEPTH) {
+      throw new IllegalArgumentException("lists and maps nested more than " + MAX_DEPTH + " deep");
     }
     if (value == null) {
       out.room(1).put((byte) NULL);
@@ -124,41 +136,57 @@ public final class Values {
     } else if (value instanceof Long || value instanceof Integer || value instanceof Short || value instanceof Byte) {
       out.room(9).put((byte) INT64).putLong(((Number) value).longValue());
     } else if (value instanceof BigInteger) {
-      writeInteger(out, what, (BigInteger) value);
+      writeInteger(out, (BigInteger) value);
     } else if (value instanceof Double || value instanceof Float) {
       out.room(9).put((byte) FLOAT64).putDouble(((Number) value).doubleValue());
     } else if (value instanceof String) {
-      writeText(out, STRING, Utf8.bytes(what, (String) value));
+      writeText(out, STRING, Utf8.bytes("text", (String) value));
     } else if (value instanceof byte[]) {
       writeText(out, BYTES, (byte[]) value);
     } else if (value instanceof List<?>) {
-      List<?> items = (List<?>) value;
-      out.room(5).put((byte) LIST).putInt(items.size());
-      for (Object item : items) {
-        write(out, what, item, depth + 1);
-      }
+      writeList(out, place, (List<?>) value);
     } else if (value instanceof Map<?, ?>) {
-      Map<?, ?> map = (Map<?, ?>) value;
-      out.room(5).put((byte) MAP).putInt(map.size());
-      for (Map.Entry<?, ?> entry : map.entrySet()) {
-        if (!(entry.getKey() instanceof String)) {
-          throw new IllegalArgumentException(what + ": the keys of a map are strings");
-        }
-        write(out, what, entry.getKey(), depth + 1);
-        write(out, what, entry.getValue(), depth + 1);
-      }
+      writeMap(out, place, (Map<?, ?>) value);
     } else {
-      throw new IllegalArgumentException(what + ": a " + value.getClass().getName() + " can not be metadata");
+      throw new IllegalArgumentException("a " + value.getClass().getTypeName() + " can not be metadata: null, Boolean, Byte, Short, "
+          + "Integer, Long, BigInteger of 64 bits, Float, Double, String, byte[], List and Map with String keys can");
     }
   }
 
-  private static void writeInteger(Writer out, String what, BigInteger value) {
+  private static void writeList(Writer out, Place place, List<?> items) {
+    out.room(5).put((byte) LIST).putInt(items.size());
+    int i = 0;
+    place.enter();
+    for (Object item : items) {
+      place.at(i++);
+      write(out, place, item);
+    }
+    place.leave();
+  }
+
+  private static void writeMap(Writer out, Place place, Map<?, ?> map) {
+    out.room(5).put((byte) MAP).putInt(map.size());
+    int i = 0;
+    place.enter();
+    for (Map.Entry<?, ?> entry : map.entrySet()) {
+      place.atKey(i);
+      if (!(entry.getKey() instanceof String)) {
+        throw new IllegalArgumentException("the keys of a map are strings");
+      }
+      write(out, place, entry.getKey());
+      place.atValue(i++, entry.getKey());
+      write(out, place, entry.getValue());
+    }
+    place.leave();
+  }
+
+  private static void writeInteger(Writer out, BigInteger value) {
     if (value.bitLength() < Long.SIZE) {
       out.room(9).put((byte) INT64).putLong(value.longValue());
     } else if (value.signum() > 0 && value.bitLength() == Long.SIZE) {
       out.room(9).put((byte) UINT64).putLong(value.longValue());
     } else {
-      throw new IllegalArgumentException(what + ": " + value + " has more than 64 bits");
+      throw new IllegalArgumentException(value + " has more than 64 bits");
     }
   }
 
