@@ -133,7 +133,7 @@ abstract class Connection implements AutoCloseable {
   /** A time-out as the C interface takes it: rounded up, at least one for what is more than nothing. */
   static long milliseconds(Duration duration) {
     if (Objects.requireNonNull(duration, "duration").isNegative()) {
-      throw new IllegalArgumentException("time-out " + duration + ": it is not negative");
+      throw new IllegalArgumentException("a time-out of " + duration + ", which is negative");
     }
     try {
       return Math.min(duration.plusNanos(999_999).toMillis(), LONGEST_MS);

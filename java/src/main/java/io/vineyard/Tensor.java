@@ -14,7 +14,7 @@ public final class Tensor implements AutoCloseable {
   private final Blob blob;
   private final ElementType elementType;
   private final boolean fortran;
-  private final long offset, byteSize;
+  private final long offset, byteSize, size;
   private final long[] shape;
 
   /**
@@ -25,10 +25,29 @@ public final class Tensor implements AutoCloseable {
     this.id = id;
     this.blob = new Blob(new ObjectId(answer[1]), new Pin(answer[0], answer[2], answer[3]));
     this.elementType = ElementType.of((int) answer[4]);
-    this.fortran = answer[5] != 0;
     this.offset = answer[6];
     this.byteSize = answer[7];
     this.shape = Arrays.copyOfRange(answer, 8, answer.length);
+    this.fortran = answer[5] != 0 && !ArrayBuilder.isBoth(shape);
+    this.size = product(shape);
+    // Of elements that Java does not know the library has not compared shape and bytes.
+    if (size < 0 || elementType == ElementType.OTHER && size > byteSize) {
+      blob.close();
+      throw VineyardException.of(Status.CORRUPT,
+          "array " + id + ": its shape " + Arrays.toString(shape) + " has more elements than there are bytes, " + byteSize);
+    }
+  }
+
+  // -1: more than 2^63.
+  private static long product(long[] shape) {
+    long size = 1;
+    for (long each : shape) {
+      if (each == 0) {
+        return 0;
+      }
+      size = size < 0 || size > Long.MAX_VALUE / each ? -1 : size * each;
+    }
+    return size;
   }
 
   /**
@@ -70,7 +89,8 @@ public final class Tensor implements AutoCloseable {
   /**
    * Whether the first index varies fastest in memory.
    *
-   * @return true: Fortran's order; false: C's, the last index varies fastest
+   * @return true: Fortran's order; false: C's, the last index varies fastest, also where both are true (one dimension, no
+   *     elements)
    */
   public boolean isFortran() {
     return fortran;
@@ -82,10 +102,6 @@ public final class Tensor implements AutoCloseable {
    * @return the product of its shape
    */
   public long size() {
-    long size = 1;
-    for (long each : shape) {
-      size *= each;
-    }
     return size;
   }
 
@@ -115,18 +131,21 @@ public final class Tensor implements AutoCloseable {
    *     or {@link ByteBuffer}
    * @return a view
    * @throws VineyardException.TypeMismatch its elements are of another type
-   * @throws UnsupportedOperationException this Java has no such view, or nobody has
+   * @throws UnsupportedOperationException there is no view of that class; the text says of which there are
    * @throws IllegalStateException it is closed
    * @throws IllegalArgumentException a {@link ByteBuffer} of more than 2 GiB
    */
   public <T> T as(Class<T> type) {
+    if (blob.isClosed()) {
+      throw new IllegalStateException("array " + id + ": it is closed, get it again");
+    }
     if (type == ByteBuffer.class) {
       return type.cast(blob.slice(offset, byteSize));
     }
     if (type != TypedArray.class) {
       ElementType wanted = TypedArray.elementOf(Objects.requireNonNull(type, "type"));
       if (wanted == null) {
-        throw new UnsupportedOperationException("array: no view as " + type.getName() + " here");
+        throw TypedArray.noView("array " + id, type);
       }
       if (wanted != elementType) {
         throw VineyardException.of(Status.TYPE,

@@ -13,8 +13,9 @@ import java.util.Optional;
 
 /**
  * Follows the changes of the cluster, over a connection of its own that is made again when the daemon was restarted.
- * No event is left out in silence: {@link Event.Kind#COMPACTED} says where some are not known any more. For one thread
- * at a time; {@link #close()} may come from another.
+ * No event is left out in silence: {@link Event.Kind#COMPACTED} says where some are not known any more. What is not persisted,
+ * and its names, are no changes of the cluster: there are no events of it. For one thread at a time; {@link #close()} may come
+ * from another.
  *
  * <p>As an iterator it has no end of its own: {@code hasNext} waits for the next event until there is one, the watch or its
  * client is closed (false), the thread is interrupted ({@link VineyardException.Interrupted}), or the daemon is away or hears

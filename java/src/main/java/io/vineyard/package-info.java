@@ -14,6 +14,6 @@
  * What Java alone can tell (a null, a negative size, an index) is Java's own exception, as everywhere.
  *
  * <p><b>Units.</b> Sizes and offsets are bytes and {@code long}, unless a name says elements; times are
- * {@link java.time.Duration}. Nothing waits without an end.
+ * {@link java.time.Duration}. Nothing waits without an end but a {@link io.vineyard.Watch} as an iterator, which says so.
  */
 package io.vineyard;

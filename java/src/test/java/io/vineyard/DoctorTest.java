@@ -34,7 +34,8 @@ class DoctorTest {
     List<String> lines = lines();
     assertEquals("vineyard " + Vineyard.version() + ", Java " + System.getProperty("java.version") + ", " + NativeLibrary.platform(), lines.get(0));
     assertEquals("native library: loaded from the jar's /lib/" + NativeLibrary.platform() + "/libvineyard_jni.so", lines.get(1));
-    assertEquals(2, lines.size());
+    assertEquals("no daemon was asked: --socket PATH does", lines.get(2));
+    assertEquals(3, lines.size());
   }
 
   @Test

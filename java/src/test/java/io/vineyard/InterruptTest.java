@@ -47,6 +47,7 @@ class InterruptTest extends WithClient {
     Outcome found = outcome.get(100, TimeUnit.SECONDS);
     assertInstanceOf(VineyardException.Interrupted.class, found.thrown);
     assertEquals(Status.INTERRUPTED, ((VineyardException) found.thrown).status());
+    assertTrue(found.thrown.getMessage().startsWith("the thread was interrupted while it waited: "), found.thrown.getMessage());
     assertTrue(found.stillInterrupted);
   }
 

@@ -42,7 +42,11 @@ public final class Doctor {
       return 1;
     }
     out.println("native library: loaded from " + NativeLibrary.origin());
-    return connects ? check(arguments[1], out, err) : 0;
+    if (!connects) {
+      out.println("no daemon was asked: --socket PATH does");
+      return 0;
+    }
+    return check(arguments[1], out, err);
   }
 
   private static int check(String socket, PrintStream out, PrintStream err) {
