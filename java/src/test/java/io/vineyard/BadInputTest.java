@@ -209,7 +209,7 @@ class BadInputTest extends WithClient {
       try (VineyardObject object = client.get(id)) {
         assertEquals(object.members().get("w"), object.members().get("again"));
       }
-      assertThrows(VineyardException.class, () -> client.put(new ObjectMeta("t").add("w", own)));
+      refused(VineyardException.class, "sealed", () -> client.put(new ObjectMeta("t").add("w", own)));
       ObjectId unknown = new ObjectId(12345);
       Supplier<List<Executable>> calls = () -> List.of(() -> client.get(unknown), () -> client.getValue(unknown), () -> client.delete(unknown),
           () -> client.persist(unknown), () -> client.putName("n", unknown), () -> client.labels(unknown),

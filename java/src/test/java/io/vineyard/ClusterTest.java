@@ -14,6 +14,7 @@ import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -81,6 +82,16 @@ class ClusterTest {
       assertEquals(error.stored(), tooLarge.id());
       var taken = assertThrows(VineyardException.AlreadyExists.class, () -> one.putValue(1, PutOptions.DEFAULT.withName("large").withPersist()));
       assertNull(taken.stored());
+    }
+  }
+
+  @Test
+  void aPayloadElsewhereIsNoKeyThatIsNull() {
+    try (Client one = first.connect(); Client two = second.connect()) {
+      ObjectId map = one.putValue(Map.of(one.put(new byte[] {1}), 1, one.put(new byte[] {2}), 2), PutOptions.DEFAULT.withPersist());
+      two.waitFor(one.position(), PATIENCE);
+      var error = assertThrows(VineyardException.Remote.class, () -> two.getValue(map));
+      assertTrue(error.getMessage().startsWith("$[key 0]: "), error.getMessage());
     }
   }
 
