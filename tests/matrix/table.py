@@ -34,6 +34,13 @@ class Cell:
 
 NAMES = {"c": "C", "cpp": "C++", "python": "Python", "java": "Java"}
 
+# Why a value is refused, by the type of what is: what its golden file says behind "unsupported".
+WHY = {
+    "vineyard::PickleBuffer": "a pickle: to read it is to run Python",
+    "vineyard::Array": "elements of numpy's own, which other languages have no type for; shape, descriptor and bytes are read",
+}
+WHY["vineyard::Tensor"] = WHY["vineyard::Array"]
+
 
 def render(golden: dict[str, Golden], languages: list[str], cells: dict[tuple[str, str], Cell]) -> str:
     """The whole file."""
@@ -55,7 +62,18 @@ def render(golden: dict[str, Golden], languages: list[str], cells: dict[tuple[st
         kinds.setdefault(key, []).append(case.name)
     for (type_name, writers_text, readers_text), cases in sorted(kinds.items()):
         lines.append(row([type_name, str(len(cases)), writers_text, readers_text]))
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *refusals(golden)]) + "\n"
+
+
+def refusals(golden: dict[str, Golden]) -> list[str]:
+    """The cases that some language refuses, with the reason."""
+    lines = ["", "What is refused, by all but Python, and why:", "", row(["case", "what it is", "why"]), row(["---"] * 3)]
+    for case in golden.values():
+        refused = [line.split()[1].rstrip(":") for line in case.value_for("c") if is_unsupported(line)]
+        if refused:
+            link = f"[{case.name}](../tests/golden/{case.name}.txt)"
+            lines.append(row([link, case.about, WHY[refused[0]]]))
+    return lines
 
 
 def everyone(some: list[str], names: list[str]) -> str:

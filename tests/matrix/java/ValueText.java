@@ -44,10 +44,12 @@ final class ValueText {
     try {
       made.value(0, object, client.getValue(object.id()));
     } catch (VineyardException.TypeMismatch error) {
-      // The text has to name the type.
-      made.text.line(0, error.getMessage().contains(object.typeName()) ? own(object.typeName()) : error.getMessage());
-    } catch (VineyardException error) {
-      made.unsupported(0, "vineyard::PickleBuffer", error);
+      // The text has to name the type: the object's, or that of one inside it.
+      if (error.getMessage().contains("a vineyard::PickleBuffer")) {
+        made.unsupported(0, "vineyard::PickleBuffer", error);
+      } else {
+        made.text.line(0, error.getMessage().contains(object.typeName()) ? own(object.typeName()) : error.getMessage());
+      }
     }
     return made.text.toString();
   }
