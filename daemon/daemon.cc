@@ -154,6 +154,7 @@ Status Daemon::OpenStore() {
   options.size_bytes = inheritance_.options->size_bytes;
   options.prefault_bytes = inheritance_.options->prefault_bytes;
   options.eviction = inheritance_.options->eviction;
+  options.checksum_limit = inheritance_.options->checksum_limit;
   ASSIGN_OR_RETURN(store_, store::Store::Open(state_.get(), options));
   return OkStatus();
 }

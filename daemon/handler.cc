@@ -101,6 +101,8 @@ Reply Handler::Dispatch(const Inquiry& inquiry, const Value& body, Later later) 
     }
     case MessageType::kStatus:
       return Status();
+    case MessageType::kAudit:
+      return Audit(inquiry);
     case MessageType::kTrim: {
       wire::MutationAnswer answer;
       answer.value = store_->Trim();
@@ -232,6 +234,19 @@ Reply Handler::Segment(uint64_t session, const Value& body) {
   Reply reply = Succeeded(answer);
   reply.descriptors.push_back(std::move(segment).value());
   return reply;
+}
+
+Reply Handler::Audit(const Inquiry& inquiry) {
+  if (!inquiry.is_owner) {
+    return Failed(
+        {Code::kPermission, "audit: only the user of the daemon, and root, may ask for it"});
+  }
+  store::Findings findings = store_->Audit();
+  wire::AuditAnswer answer;
+  answer.problems = std::move(findings.problems);
+  answer.count = findings.count;
+  answer.numbers = std::move(findings.numbers);
+  return Succeeded(answer);
 }
 
 Reply Handler::Status() {

@@ -48,6 +48,7 @@ struct Inquiry {
   std::string_view body;
   Deadline deadline = Deadline::Never();
   bool synced = false;
+  bool is_owner = false;  // the daemon's own user, or root, asks
 };
 
 class Handler {
@@ -68,6 +69,7 @@ class Handler {
   Reply Segment(uint64_t session, const Value& body);
   Reply Find(const Inquiry& inquiry, const Value& body);
   Reply Status();
+  Reply Audit(const Inquiry& inquiry);
 
   store::Store* const store_;
   Cluster* const cluster_;

@@ -1,4 +1,5 @@
-// vineyardd: reads what it is told and becomes the keeper, which starts the daemon.
+// vineyardd: reads what it is told and becomes the keeper, which starts the daemon; or looks at one that
+// runs.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/fsck/fsck.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
@@ -41,6 +43,7 @@ int main(int argc, char** argv) {
     return EXIT_FAILURE;
   }
   daemon::StartLog(command->options.log_level);
+  if (command->fsck) return fsck::Check(*command->fsck);
   for (const std::string& warning : command->options.warnings) {
     Log(LogLevel::kWarning, "%s", warning.c_str());
   }

@@ -31,7 +31,9 @@ constexpr const char* kFooter =
 
 // What the options say, as text, before it is looked at.
 struct Said {
-  std::string socket, size, evict = "none", prefault, log_level = "info", config;
+  std::string socket, size, evict = "none", checksum = "small", prefault, log_level = "info",
+                            config;
+  std::string fsck;
   SaidOfMeta meta;
   int lifeline = -1, keeper_state = -1, made_folders = 0;
 };
@@ -93,6 +95,9 @@ void Define(CLI::App* app, Said* said, std::vector<Unavailable>* unavailable) {
   add("evict", &said->evict, "POLICY",
       "When memory is full: none (a put fails) or drop (objects that nobody uses go, the least "
       "recently used first). Default: none");
+  add("checksum", &said->checksum, "WHICH",
+      "Whose bytes get a checksum, which --fsck and reads with verify look at: none, small (up to "
+      "1 MiB) or all. Metadata always has one. Default: small");
   add("meta", &said->meta.where, "WHERE",
       "Where metadata is kept: local (this host only), zookeeper://HOST:PORT,HOST:PORT/PREFIX (a "
       "cluster; /vineyard when no prefix is given), auto or auto:PORT (the ZooKeeper of this "
@@ -109,6 +114,12 @@ void Define(CLI::App* app, Said* said, std::vector<Unavailable>* unavailable) {
       "With auto: folder of a started ZooKeeper. Default: /var/run/vineyard-zookeeper-PORT for "
       "root, else /tmp/vineyard-UID/zookeeper-PORT");
   add("log-level", &said->log_level, "LEVEL", "debug, info, warning or error. Default: info");
+  add("fsck", &said->fsck, "SOCKET",
+      "Starts nothing: checks the daemon that listens there, its books and every byte that has a "
+      "checksum, and prints what it found. Exit status 0: all in order, 1: something is damaged, "
+      "2: "
+      "it could not be checked")
+      ->configurable(false);
   // Descriptors, which only the program that starts this one can know.
   add("lifeline", &said->lifeline, "FD", "")->group("")->configurable(false);
   add("keeper-state", &said->keeper_state, "FD", "")->group("")->configurable(false);
@@ -301,6 +312,13 @@ Status Interpret(const Said& said, const std::vector<std::string>& environment,
   } else if (said.evict != "none") {
     return Invalid("--evict '" + said.evict + "': expected none or drop");
   }
+  if (said.checksum == "all") {
+    options->checksum_limit = UINT64_MAX;
+  } else if (said.checksum == "none") {
+    options->checksum_limit = 0;
+  } else if (said.checksum != "small") {
+    return Invalid("--checksum '" + said.checksum + "': expected none, small or all");
+  }
   std::optional<LogLevel> level = ParseLogLevel(said.log_level);
   if (!level) {
     return Invalid("--log-level '" + said.log_level + "': expected debug, info, warning or error");
@@ -360,6 +378,10 @@ Result<Command> ParseCommand(const std::vector<std::string>& arguments,
                           wire::kProtocolVersion, shm::kLayoutVersion);
     return command;
   }
+  if (!said.fsck.empty()) {
+    command.fsck = said.fsck;
+    return command;
+  }
   for (const Unavailable& option : unavailable) {
     if (IsOff(option.said)) continue;
     std::string text = std::string("--") + option.name + ": " + option.reason;
@@ -379,12 +401,18 @@ std::string_view EvictionName(store::Eviction eviction) {
   return eviction == store::Eviction::kDrop ? "drop" : "none";
 }
 
+std::string_view ChecksumName(uint64_t limit) {
+  if (limit == 0) return "none";
+  return limit == UINT64_MAX ? "all" : "small";
+}
+
 std::vector<std::string> Options::ToArguments() const {
   std::vector<std::string> arguments = {
       "--socket=" + socket,
       "--size=" + std::to_string(size_bytes),
       "--prefault=" + std::to_string(prefault_bytes),
       "--evict=" + std::string(EvictionName(eviction)),
+      "--checksum=" + std::string(ChecksumName(checksum_limit)),
       "--log-level=" + std::string(LogLevelName(log_level)),
   };
   for (std::string& argument : meta.ToArguments()) arguments.push_back(std::move(argument));

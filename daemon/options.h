@@ -20,6 +20,7 @@ struct Options {
   uint64_t prefault_bytes = 0;
   MetaOptions meta;
   store::Eviction eviction = store::Eviction::kNone;
+  uint64_t checksum_limit = kMiB;  // values up to this size have a checksum
   LogLevel log_level = LogLevel::kInfo;
   // A pipe: when its other end is closed, daemon and keeper end. -1: none.
   int lifeline = -1;
@@ -35,10 +36,12 @@ struct Options {
   std::vector<std::string> ToArguments() const;
 };
 
-// What the command line asks for: options, or a text to print (help, version).
+// What the command line asks for: options, a text to print (help, version), or to look at a daemon that
+// runs.
 struct Command {
   Options options;
   std::optional<std::string> text;
+  std::optional<std::string> fsck;  // the socket of that daemon
 };
 
 // Flags win over the environment (VINEYARD_<FLAG>), that over the file named by --config.
@@ -51,5 +54,6 @@ Result<Command> ParseCommand(const std::vector<std::string>& arguments,
 std::string DefaultSocket(uint32_t uid, const std::vector<std::string>& environment);
 
 std::string_view EvictionName(store::Eviction eviction);
+std::string_view ChecksumName(uint64_t limit);
 
 }  // namespace vineyard::daemon

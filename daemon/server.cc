@@ -226,7 +226,9 @@ void Server::Answer(const std::shared_ptr<Session>& session, const wire::FrameHe
 
 bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
                    std::string_view body, int64_t deadline_ns, bool synced) {
-  Inquiry inquiry{session->id(), header, body, Deadline::At(deadline_ns), synced};
+  uint32_t uid = session->peer().uid;
+  Inquiry inquiry{
+      session->id(), header, body, Deadline::At(deadline_ns), synced, uid == 0 || uid == geteuid()};
   Reply reply = handler_.Handle(
       inquiry, [this, session, header](Reply later) { Answer(session, header, std::move(later)); });
   switch (reply.kind) {
@@ -402,6 +404,7 @@ Status Server::Greet(Session& session, const wire::Hello& hello, wire::Welcome* 
   welcome->instance = store_->instance();
   welcome->epoch = store_->epoch();
   welcome->version = VINEYARD_BUILD_VERSION;
+  welcome->checksum_limit = options_->checksum_limit;
   Log(LogLevel::kDebug, "session %016llx of pid %u (%.*s) %s",
       static_cast<unsigned long long>(info.id), info.pid,
       static_cast<int>(std::min<size_t>(hello.client.size(), 64)), hello.client.data(),
@@ -446,6 +449,7 @@ wire::StatusAnswer Server::DescribeDaemon() const {
       {"socket", options_->socket},
       {"meta", health.text},
       {"evict", std::string(EvictionName(options_->eviction))},
+      {"checksum", std::string(ChecksumName(options_->checksum_limit))},
   };
   return answer;
 }

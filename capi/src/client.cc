@@ -2,6 +2,7 @@
 #include <deque>
 
 #include "capi/src/guard.h"
+#include "core/client/verify.h"
 
 using namespace vineyard;        // NOLINT(google-build-using-namespace)
 using namespace vineyard::capi;  // NOLINT(google-build-using-namespace)
@@ -84,6 +85,16 @@ int32_t vineyard_client_clear(vineyard_client* client, uint64_t* count) {
     RETURN_IF_NULL(client);
     ASSIGN_OR_RETURN(uint64_t objects, Of(client)->Clear());
     if (count != nullptr) *count = objects;
+    return OkStatus();
+  });
+}
+
+int32_t vineyard_object_verify(vineyard_client* client, vineyard_id id, uint64_t* unchecked) {
+  return Guarded([&]() -> Status {
+    RETURN_IF_NULL(client);
+    client::Verified verified;
+    RETURN_IF_ERROR(client::VerifyTree(Of(client), id, &verified));
+    if (unchecked != nullptr) *unchecked = verified.unchecked_bytes;
     return OkStatus();
   });
 }

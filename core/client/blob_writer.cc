@@ -1,6 +1,6 @@
 #include "core/client/blob_writer.h"
 
-#include "core/object/tree.h"
+#include "core/shm/os.h"
 #include "core/shm/os_copy.h"
 
 namespace vineyard::client {
@@ -16,15 +16,6 @@ Result<ObjectId> PutNode(Client* client, TreeNode node) {
   wire::EncodeTree(tree, &request.frame);
   ASSIGN_OR_RETURN(wire::MutationAnswer answer, client->Change(&request));
   return answer.id;
-}
-
-TreeNode LeasedNode(const BlobWriter& writer) {
-  TreeNode node;
-  node.type = TreeNode::Type::kLeasedBlob;
-  node.kind = writer.kind();
-  node.lease = writer.id();
-  node.value_size = writer.size();
-  return node;
 }
 
 }  // namespace
@@ -107,16 +98,24 @@ Status BlobWriter::Shrink(uint64_t size) {
   return OkStatus();
 }
 
-Status BlobWriter::Prepare() {
+Result<TreeNode> BlobWriter::Prepare() {
   RETURN_IF_ERROR(CheckOpen());
   Envelope envelope = EnvelopeOf(kind_, size_);
   if (extent_ != nullptr) WriteEnvelope(kind_, size_, value_ - envelope.before);
-  return OkStatus();
+  TreeNode node;
+  node.type = TreeNode::Type::kLeasedBlob;
+  node.kind = kind_;
+  node.lease = id_;
+  node.value_size = size_;
+  if (client_->WantsChecksum(size_)) {
+    node.checksum = shm::MakeChecksum(shm::Crc32c(value_, size_));
+  }
+  return node;
 }
 
 Status BlobWriter::Seal() {
-  RETURN_IF_ERROR(Prepare());
-  RETURN_IF_ERROR(PutNode(client_.get(), LeasedNode(*this)).status());
+  ASSIGN_OR_RETURN(TreeNode node, Prepare());
+  RETURN_IF_ERROR(PutNode(client_.get(), std::move(node)).status());
   MarkSealed();
   return OkStatus();
 }

@@ -15,6 +15,7 @@
 
 #include "core/base/result.h"
 #include "core/client/client.h"
+#include "core/object/tree.h"
 
 namespace vineyard::client {
 
@@ -37,8 +38,9 @@ class BlobWriter {
   Status Seal();
   Status Abort();
 
-  // For a put that seals it together with others: writes the envelope.
-  Status Prepare();
+  // For a put that seals it, alone or together with others: writes the envelope, and says what the put
+  // has to carry.
+  Result<TreeNode> Prepare();
   void MarkSealed() { state_ = State::kSealed; }
 
  private:

@@ -144,6 +144,7 @@ Status Client::OnSession(const wire::Welcome& welcome, const std::vector<Fd>& fi
     sessions_.push_back(session);
   }
   instance_.store(welcome.instance, std::memory_order_relaxed);
+  checksum_limit_.store(welcome.checksum_limit, std::memory_order_relaxed);
   // release: who sees the session sees its maps.
   session_.store(session, std::memory_order_release);
   if (closed_.load(std::memory_order_acquire)) session_.store(nullptr, std::memory_order_release);

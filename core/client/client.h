@@ -68,6 +68,10 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   bool is_closed() const { return closed_.load(std::memory_order_acquire); }
   uint64_t instance() const { return instance_.load(std::memory_order_relaxed); }
   ClientStatistics statistics() const;
+  // Of a value of this size: whether a put of a lease brings its checksum.
+  bool WantsChecksum(uint64_t size) const {
+    return size <= checksum_limit_.load(std::memory_order_relaxed);
+  }
   void AddCopied(uint64_t bytes) { copied_.fetch_add(bytes, std::memory_order_relaxed); }
   // The client's own default, or this many milliseconds from now.
   Patience PatienceOf(int64_t timeout_ms = -1) const;
@@ -137,6 +141,8 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
     std::vector<std::pair<std::string, std::string>> texts;
   };
   Result<Info> GetInfo();
+  // For the daemon's own user and root: what its books and its memory say of each other.
+  Result<wire::AuditAnswer> Audit();
 
   // ---- the cluster ----
   Result<std::vector<wire::InstancesAnswer::Item>> ListInstances();
@@ -159,6 +165,7 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   void AfterForkInChild() override;
 
  private:
+  friend class Verifier;  // verify.cc
   explicit Client(const ConnectOptions& options);
   std::shared_ptr<Connection> NewConnection();
   Status OnSession(const wire::Welcome& welcome, const std::vector<Fd>& files);
@@ -211,8 +218,9 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   std::atomic<bool> closed_{false};
   std::atomic<uint64_t> instance_{0};
   std::atomic<uint64_t> copied_{0};
-  std::shared_ptr<Connection> connection_;  // another one in a child
-  std::shared_ptr<Client> self_;            // what Connect() gave
+  std::atomic<uint64_t> checksum_limit_{0};  // as the daemon said
+  std::shared_ptr<Connection> connection_;   // another one in a child
+  std::shared_ptr<Client> self_;             // what Connect() gave
   std::atomic<bool> any_to_drop_{false};
 
   // Guarded by ProcessMutex().

@@ -59,6 +59,8 @@ const char* NameOf(wire::MessageType type) {
       return "forget instance";
     case MessageType::kSync:
       return "sync";
+    case MessageType::kAudit:
+      return "audit";
     case MessageType::kWatch:
       return "watch";
   }

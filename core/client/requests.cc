@@ -266,6 +266,13 @@ Result<Client::Info> Client::GetInfo() {
   return Info{std::move(answer.numbers), std::move(answer.texts)};
 }
 
+Result<wire::AuditAnswer> Client::Audit() {
+  Request request = Request::WithoutBody(wire::MessageType::kAudit);
+  Reply reply;
+  RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
+  return wire::AuditAnswer::Decode(reply.answer);
+}
+
 // ---- the cluster -----------------------------------------------------------------------------------
 
 Result<std::vector<wire::InstancesAnswer::Item>> Client::ListInstances() {

@@ -20,7 +20,7 @@ constexpr uint64_t kMaxInlineTogether = 16 * kMiB;
 constexpr uint64_t kSmall = 4 * kKiB;
 constexpr uint64_t kMaxSmallTogether = 48 * kMiB;
 // What a leased node takes in the message, at most.
-constexpr uint64_t kLeasedNode = 32;
+constexpr uint64_t kLeasedNode = 41;
 
 // One put: the tree's nodes, members before parents.
 class TreePut {
@@ -59,12 +59,9 @@ Status TreePut::MoveOut(uint64_t excess) {
     ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer,
                      BlobWriter::Create(client_, node.bytes.size(), node.kind));
     shm::CopyPayload(writer->memory(), node.bytes.data(), node.bytes.size());
-    RETURN_IF_ERROR(writer->Prepare());
-    writers_.push_back(writer);
     excess -= std::min<uint64_t>(excess, node.bytes.size() - kLeasedNode);
-    node.type = TreeNode::Type::kLeasedBlob;
-    node.lease = writer->id();
-    node.value_size = writer->size();
+    ASSIGN_OR_RETURN(node, writer->Prepare());
+    writers_.push_back(writer);
   }
   return OkStatus();
 }
@@ -95,13 +92,8 @@ Result<uint64_t> TreePut::AddBytes(const MetaBuilder::Bytes& bytes) {
 Result<uint64_t> TreePut::AddWriter(const std::shared_ptr<BlobWriter>& writer) {
   auto [place, is_new] = places_.try_emplace(writer.get());
   if (!is_new) return place->second.node;
-  RETURN_IF_ERROR(writer->Prepare());
+  ASSIGN_OR_RETURN(TreeNode node, writer->Prepare());
   writers_.push_back(writer);
-  TreeNode node;
-  node.type = TreeNode::Type::kLeasedBlob;
-  node.kind = writer->kind();
-  node.lease = writer->id();
-  node.value_size = writer->size();
   return place->second.node = AddNode(std::move(node));
 }
 

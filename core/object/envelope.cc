@@ -29,16 +29,20 @@ Envelope EnvelopeOf(BlobKind kind, uint64_t value_size) {
   return {static_cast<uint8_t>(kProtoSize + frame + opcode), kTailSize};
 }
 
-void WriteEnvelope(BlobKind kind, uint64_t value_size, char* stored) {
-  if (kind == BlobKind::kBuffer) return;
-  Envelope envelope = EnvelopeOf(kind, value_size);
-  char* at = stored;
+namespace {
+
+// What stands in front of the value, at most kMostBefore bytes, and behind it.
+constexpr uint8_t kMostBefore = kProtoSize + kFrameSize + 1 + 8;
+constexpr char kTail[kTailSize] = {kMemoize, kStop};
+
+void WriteHead(BlobKind kind, uint64_t value_size, char* at) {
   *at++ = kProto;
   *at++ = 5;
   if (value_size < kFrameLimit) {
     *at++ = kFrame;
     // A frame counts what follows its own header.
-    PutLittleEndian(at, envelope.stored_size(value_size) - kProtoSize - kFrameSize, 8);
+    uint64_t stored_size = EnvelopeOf(kind, value_size).stored_size(value_size);
+    PutLittleEndian(at, stored_size - kProtoSize - kFrameSize, 8);
   }
   int length_bytes = LengthBytes(kind, value_size);
   *at++ = kind == BlobKind::kByteArray ? kByteArray8
@@ -46,9 +50,23 @@ void WriteEnvelope(BlobKind kind, uint64_t value_size, char* stored) {
           : length_bytes == 4          ? kBinBytes
                                        : kBinBytes8;
   PutLittleEndian(at, value_size, length_bytes);
-  at = stored + envelope.before + value_size;
-  *at++ = kMemoize;
-  *at++ = kStop;
+}
+
+}  // namespace
+
+void WriteEnvelope(BlobKind kind, uint64_t value_size, char* stored) {
+  if (kind == BlobKind::kBuffer) return;
+  WriteHead(kind, value_size, stored);
+  std::memcpy(stored + EnvelopeOf(kind, value_size).before + value_size, kTail, kTailSize);
+}
+
+bool EnvelopeIsGood(BlobKind kind, uint64_t value_size, const char* stored) {
+  if (kind == BlobKind::kBuffer) return true;
+  Envelope envelope = EnvelopeOf(kind, value_size);
+  char head[kMostBefore];
+  WriteHead(kind, value_size, head);
+  return std::memcmp(stored, head, envelope.before) == 0 &&
+         std::memcmp(stored + envelope.before + value_size, kTail, kTailSize) == 0;
 }
 
 }  // namespace vineyard

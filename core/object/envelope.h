@@ -35,4 +35,7 @@ Envelope EnvelopeOf(BlobKind kind, uint64_t value_size);
 // `stored` has envelope.stored_size(value_size) bytes.
 void WriteEnvelope(BlobKind kind, uint64_t value_size, char* stored);
 
+// Whether it still stands there. Reads nothing of the value window.
+bool EnvelopeIsGood(BlobKind kind, uint64_t value_size, const char* stored);
+
 }  // namespace vineyard

@@ -30,6 +30,7 @@ struct TreeNode {
   std::string_view bytes;       // the value, without envelope
   ObjectId lease = kInvalidId;  // the id that the lease answered; it becomes the blob's
   uint64_t value_size = 0;      // at most what was leased; the rest goes back
+  uint64_t checksum = 0;        // of a leased value, as in a slot (core/shm/layout.h); 0: none
   std::string_view type_name;
   std::vector<TreeMember> members;
   std::string_view fields;  // a msgpack map

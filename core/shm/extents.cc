@@ -99,17 +99,20 @@ void Extents::Free(uint64_t location, uint64_t size) {
   Insert(location, size, ++stamp_);
 }
 
-void Extents::CheckInvariants() const {
-  CHECK(by_size_.size() == by_location_.size());
+std::string Extents::Problem() const {
+  if (by_size_.size() != by_location_.size()) return "sizes and locations are not as many";
   uint64_t sum = 0, end = 0;
   for (const auto& [location, extent] : by_location_) {
-    CHECK(extent.size > 0 && extent.size % kPayloadAlignment == 0);
-    CHECK(location > end || end == 0);
-    CHECK(by_size_.count({extent.size, extent.stamp, location}) == 1);
+    if (extent.size == 0 || extent.size % kPayloadAlignment != 0) return "one has an odd size";
+    if (location <= end && end != 0) return "two overlap or touch";
+    if (by_size_.count({extent.size, extent.stamp, location}) != 1) return "one has no size";
     end = location + Units(extent.size);
     sum += extent.size;
   }
-  CHECK(sum == free_ && free_ <= total_);
+  if (sum != free_ || free_ > total_) return "they do not add up";
+  return "";
 }
+
+void Extents::CheckInvariants() const { CHECK(Problem().empty()); }
 
 }  // namespace vineyard::shm

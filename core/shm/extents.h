@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 
 namespace vineyard::shm {
 
@@ -40,6 +41,8 @@ class Extents {
   uint64_t free() const { return free_; }
   uint64_t allocated() const { return total_ - free_; }
   uint64_t largest_free() const { return by_size_.empty() ? 0 : by_size_.rbegin()->size; }
+  // What breaks an invariant, for people; empty: nothing does.
+  std::string Problem() const;
   void CheckInvariants() const;
 
  private:

@@ -89,6 +89,9 @@ inline constexpr uint8_t kPending =
 inline constexpr uint8_t kRemote = 16;  // reaches objects of other instances
 inline constexpr uint8_t kHome = 32;    // root of a tree of the cluster
 
+// payload_checksum: crc32c with a bit that says that there is one.
+constexpr uint64_t MakeChecksum(uint32_t crc) { return uint64_t{1} << 32 | crc; }
+
 // Location: segment:32 | offset / 64:32. The extent starts there; the stored form `skip` bytes
 // later.
 inline constexpr uint64_t kNoLocation = 0;  // nothing stored: size 0
@@ -115,7 +118,8 @@ struct SlotFields {
   uint32_t links = 0;           // parents that are sealed, spilled or pinned; one per member entry
   uint16_t type = 0;            // TypeNumber
   uint16_t location_check = 0;  // of location; changes with it
-  uint64_t payload_checksum = 0;  // crc32c of the stored form, plus 1 << 32; 0: none
+  // Of a blob's value (its envelope follows from kind and size), of the record of what has one; 0: none.
+  uint64_t payload_checksum = 0;
 };
 static_assert(sizeof(SlotFields) == 56);
 

@@ -91,13 +91,11 @@ Result<std::unique_ptr<SlotTable>> SlotTable::Open(StateFile* state) {
   return table;
 }
 
-SlotImage SlotTable::Read(uint32_t slot) const {
-  const Slot& source = at(slot);
+SlotImage SlotImage::Of(const Slot& slot) {
   uint64_t words[7];
   SlotImage image;
-  // relaxed: this thread is the only writer.
-  image.word = source.word.load(std::memory_order_relaxed);
-  for (int i = 0; i < 7; ++i) words[i] = source.fields[i].load(std::memory_order_relaxed);
+  image.word = slot.word.load(std::memory_order_relaxed);
+  for (int i = 0; i < 7; ++i) words[i] = slot.fields[i].load(std::memory_order_relaxed);
   std::memcpy(&image.fields, words, sizeof image.fields);
   return image;
 }

@@ -21,6 +21,8 @@ struct SlotImage {
   uint64_t word = 0;
   SlotFields fields;
 
+  // relaxed: of a slot that this process alone writes, or pins.
+  static SlotImage Of(const Slot& slot);
   SlotState state() const { return StateOf(word); }
   // Computes the two checksums of the fields.
   void Seal();
@@ -43,7 +45,7 @@ class SlotTable {
   uint64_t capacity() const { return superblock().capacity.load(std::memory_order_relaxed); }
   uint64_t file_size() const { return kSlotsOffset + capacity() * sizeof(Slot); }
 
-  SlotImage Read(uint32_t slot) const;
+  SlotImage Read(uint32_t slot) const { return SlotImage::Of(at(slot)); }
   uint64_t word(uint32_t slot) const { return at(slot).word.load(std::memory_order_relaxed); }
   // Outside of a commit, for the two changes that need none: an eviction that begins or is given up
   // (D1: seq_cst), and quarantine.

@@ -278,6 +278,10 @@ bool Store::Impl::AdoptSlot(uint32_t slot, const SlotImage& image, UsedMaps* use
     quarantined_bytes_ += ExtentSize(fields);
     return false;
   };
+  if (record && fields.payload_checksum != 0 &&
+      fields.payload_checksum != ChecksumOf(StoredBytes(fields))) {
+    return quarantine("its record does not have its checksum");
+  }
   bool linkable = image.state() != SlotState::kCreated && image.state() != SlotState::kDeleting &&
                   fields.kind <= SlotKind::kObject;
   if (!linkable && fields.links != 0) links_doubted_ = true;

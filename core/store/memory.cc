@@ -34,10 +34,13 @@ Pool& Store::Impl::PoolOf(uint64_t location) {
   return large_.Find(shm::SegmentOf(location)) != nullptr ? large_ : small_;
 }
 
-char* Store::Impl::At(uint64_t location) const {
-  uint32_t number = shm::SegmentOf(location);
+const Pool::Entry* Store::Impl::FindSegment(uint32_t number) const {
   const Pool::Entry* entry = small_.Find(number);
-  if (entry == nullptr) entry = large_.Find(number);
+  return entry != nullptr ? entry : large_.Find(number);
+}
+
+char* Store::Impl::At(uint64_t location) const {
+  const Pool::Entry* entry = FindSegment(shm::SegmentOf(location));
   return entry == nullptr ? nullptr : entry->segment.data() + shm::OffsetOf(location);
 }
 

@@ -51,6 +51,7 @@ Result<Store::Impl::Side> Store::Impl::MakeSide(Batch& batch, SlotKind kind, uin
   side.image.fields.owner = owner;
   ASSIGN_OR_RETURN(side.image.fields.location, Allocate(false, record.size(), 0, "put"));
   std::memcpy(At(side.image.fields.location), record.data(), record.size());
+  side.image.fields.payload_checksum = ChecksumOf(record);
   side.slot = TakeSlot();
   SlotImage& image = batch.Edit(side.slot);
   side.image.word = shm::MakeWord(shm::GenerationOf(image.word), SlotState::kSealed);

@@ -134,6 +134,10 @@ Status PutPlan::CheckLease(size_t i) {
   node.fields.skip = envelope.skip();
   node.fields.before = envelope.before;
   node.fields.type = static_cast<uint16_t>(TypeNumber::kBlob);
+  if (source.checksum != 0 && source.checksum >> 32 != 1) {
+    return Invalid("blob " + PrintId(source.lease) + ": its checksum can not be one");
+  }
+  node.fields.payload_checksum = source.checksum;
   if (node.fields.size == 0) node.fields.location = shm::kNoLocation;  // nothing of it is kept
   node.nbytes = node.fields.size;
   return OkStatus();
@@ -270,9 +274,13 @@ void PutPlan::Fill() {
     char* stored = store_->At(node.fields.location) + node.fields.skip;
     if (source.type == TreeNode::Type::kObject) {
       std::memcpy(stored, node.record.data(), node.record.size());
+      node.fields.payload_checksum = ChecksumOf(node.record);
     } else if (source.type == TreeNode::Type::kInlineBlob) {
       WriteEnvelope(source.kind, source.bytes.size(), stored);
       std::memcpy(stored + node.fields.before, source.bytes.data(), source.bytes.size());
+      if (store_->options_.checksum_limit >= source.bytes.size()) {
+        node.fields.payload_checksum = ChecksumOf(source.bytes);
+      }
       copied_ += source.bytes.size();
     } else {
       WriteEnvelope(static_cast<BlobKind>(node.fields.kind), source.value_size, stored);

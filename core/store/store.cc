@@ -165,6 +165,7 @@ void Store::Tick(int64_t now_ms) {
 
 Status Store::Repair() { return impl_->Repair(); }
 bool Store::has_deferred() const { return !impl_->deferred_.empty() || !impl_->held_.empty(); }
+Findings Store::Audit() const { return impl_->Audit(); }
 void Store::CheckInvariants() const { impl_->CheckInvariants(); }
 
 }  // namespace vineyard::store

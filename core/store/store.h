@@ -34,6 +34,8 @@ struct Options {
   uint64_t size_bytes = 0;      // payloads and records together, at most
   uint64_t prefault_bytes = 0;  // free warm memory kept ready, as far as size_bytes allows
   Eviction eviction = Eviction::kNone;
+  // Values up to this size have a checksum; records always have.
+  uint64_t checksum_limit = kMiB;
 };
 
 // Who asks. `number` 0: the request is not repeatable (tests only).
@@ -124,6 +126,14 @@ struct Statistics {
   uint64_t puts = 0, deletes = 0, evictions = 0, copied_bytes = 0;
   uint64_t slots = 0, revision = 0, adopted = 0, quarantined = 0;
 };
+
+// What an audit found.
+struct Findings {
+  std::vector<std::string> problems;  // a line for people each; at most kMaxProblems
+  uint64_t count = 0;                 // of problems, those left out too
+  std::vector<std::pair<std::string, uint64_t>> numbers;  // what was looked at
+};
+inline constexpr uint64_t kMaxProblems = 1000;
 
 class Store {
  public:
@@ -243,7 +253,9 @@ class Store {
   // Counts the links of every object again and puts right what damaged memory got wrong, as the store
   // does by itself once it sees damage. Slow.
   Status Repair();
-  // Ends with a CHECK when books and memory disagree. Slow; for tests.
+  // Compares books, slots, records and sessions with each other. Slow.
+  Findings Audit() const;
+  // Ends with a CHECK when an audit finds more than sessions that died unnoticed; for tests.
   void CheckInvariants() const;
 
   class Impl;  // core/store/store_impl.h

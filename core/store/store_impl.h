@@ -1,7 +1,7 @@
 // This file is the only place that lists what a store keeps in its heap. Everything here is derived
 // from shared memory and rebuilt by adoption (adopt.cc), except what is said to be of no weight.
 //
-// Invariants (CheckInvariants in check.cc):
+// Invariants (audit.cc checks them):
 //  1. The extents of slots that are not EMPTY do not overlap; they and the free extents are all
 //  there is, but for what QUARANTINE keeps from being used again.
 //  2. links of a slot = member entries of objects that are not EMPTY and name it.
@@ -49,6 +49,10 @@ struct Session {
 
 class UsedMaps;  // adopt.cc
 
+inline uint64_t ChecksumOf(std::string_view bytes) {
+  return shm::MakeChecksum(shm::Crc32c(bytes.data(), bytes.size()));
+}
+
 class Store::Impl {
  public:
   Impl(Store* store, shm::StateFile* state, const Options& options)
@@ -94,6 +98,7 @@ class Store::Impl {
   std::string_view StoredBytes(const shm::SlotFields& fields) const;
   static uint64_t ExtentSize(const shm::SlotFields& fields);  // rounded
   Pool& PoolOf(uint64_t location);
+  const Pool::Entry* FindSegment(uint32_t number) const;
   // Memory from one of the pools. kOutOfMemory; growth_ is set when growing can help. `hint`: bytes
   // that the whole change needs.
   Result<uint64_t> Allocate(bool leasable, uint64_t size, uint64_t hint, std::string_view what);
@@ -201,6 +206,8 @@ class Store::Impl {
   std::string TypeOf(const shm::SlotFields& fields) const;
   TypeIndex& types();  // built at its first use after a restart
 
+  // ---- audit.cc ----
+  Findings Audit() const;
   void CheckInvariants() const;
 
   Store* store_;

@@ -50,8 +50,8 @@ Result<DropLease> DropLease::Decode(const Value& body) {
   return Finish(fields, std::move(drop));
 }
 
-// [nodes, name, replace]; a node is [0, kind, bytes], [1, lease, size, kind] or [2, type, members,
-// fields]; members are name, reference, name, reference ..., a reference to node i of this tree is
+// [nodes, name, replace]; a node is [0, kind, bytes], [1, lease, size, kind, checksum] or [2, type,
+// members, fields]; members are name, reference, name, reference ..., a reference to node i of this tree is
 // -1 - i.
 void EncodeTree(const Tree& tree, std::string* out) {
   Packer packer(out);
@@ -63,8 +63,8 @@ void EncodeTree(const Tree& tree, std::string* out) {
         packer.Array(3).Uint(type).Uint(static_cast<uint8_t>(node.kind)).Bytes(node.bytes);
         break;
       case TreeNode::Type::kLeasedBlob:
-        packer.Array(4).Uint(type).Uint(node.lease).Uint(node.value_size);
-        packer.Uint(static_cast<uint8_t>(node.kind));
+        packer.Array(5).Uint(type).Uint(node.lease).Uint(node.value_size);
+        packer.Uint(static_cast<uint8_t>(node.kind)).Uint(node.checksum);
         break;
       case TreeNode::Type::kObject:
         packer.Array(4).Uint(type).String(node.type_name).Array(2 * node.members.size());
@@ -133,6 +133,7 @@ Result<TreeNode> DecodeNode(const Value& value, uint64_t index) {
     case static_cast<uint64_t>(TreeNode::Type::kLeasedBlob):
       fields.Uint("lease", &node.lease).Uint("size of a blob", &node.value_size);
       ReadKind(&fields, &node.kind);
+      if (fields.HasMore()) fields.Uint("checksum", &node.checksum);
       break;
     case static_cast<uint64_t>(TreeNode::Type::kObject): {
       fields.Text("type name", &node.type_name);

@@ -77,6 +77,9 @@ class Fields {
     return *this;
   }
 
+  // Whether there is an item behind those read: what an older peer does not send.
+  bool HasMore() const { return status_.ok() && at_ != end_; }
+
   void Fail(Status status) {
     if (status_.ok()) status_ = std::move(status);
   }

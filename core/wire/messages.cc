@@ -94,7 +94,7 @@ Result<Hello> Hello::Decode(const Value& body) {
 }
 
 void Welcome::Encode(std::string* out) const {
-  Succeeded(out, 4).Bool(resumed).Uint(instance).Uint(epoch).String(version);
+  Succeeded(out, 5).Bool(resumed).Uint(instance).Uint(epoch).String(version).Uint(checksum_limit);
 }
 
 Result<Welcome> Welcome::Decode(const Answer& answer) {
@@ -102,6 +102,7 @@ Result<Welcome> Welcome::Decode(const Answer& answer) {
   Fields fields("welcome", answer);
   fields.Bool("resumed", &welcome.resumed).Uint("instance", &welcome.instance, kMaxInstance);
   fields.Uint("epoch", &welcome.epoch).Text("version", &welcome.version);
+  if (fields.HasMore()) fields.Uint("checksum limit", &welcome.checksum_limit);
   return Finish(fields, std::move(welcome));
 }
 
@@ -265,16 +266,26 @@ void StatusAnswer::Encode(std::string* out) const {
   for (const auto& [name, text] : texts) packer.String(name).String(text);
 }
 
-Result<StatusAnswer> StatusAnswer::Decode(const Answer& answer) {
-  StatusAnswer status;
-  Fields fields("status", answer);
-  const Value* numbers = fields.Map("numbers");
+namespace {
+void ReadNumbers(const char* message, Fields* fields,
+                 std::vector<std::pair<std::string, uint64_t>>* out) {
+  const Value* numbers = fields->Map("numbers");
   for (uint64_t i = 0; numbers != nullptr && i < numbers->size; ++i) {
     const Value* pair = numbers->as.items + 2 * i;
     uint64_t number = 0;
-    if (!pair[1].GetUint64(&number)) return Bad("status", "numbers", "unsigned integers");
-    status.numbers.emplace_back(pair[0].text(), number);
+    if (!pair[1].GetUint64(&number)) {
+      fields->Fail(Bad(message, "numbers", "unsigned integers"));
+      return;
+    }
+    out->emplace_back(pair[0].text(), number);
   }
+}
+}  // namespace
+
+Result<StatusAnswer> StatusAnswer::Decode(const Answer& answer) {
+  StatusAnswer status;
+  Fields fields("status", answer);
+  ReadNumbers("status", &fields, &status.numbers);
   const Value* texts = fields.Map("texts");
   for (uint64_t i = 0; texts != nullptr && i < texts->size; ++i) {
     const Value* pair = texts->as.items + 2 * i;
@@ -282,6 +293,28 @@ Result<StatusAnswer> StatusAnswer::Decode(const Answer& answer) {
     status.texts.emplace_back(pair[0].text(), pair[1].text());
   }
   return Finish(fields, std::move(status));
+}
+
+void AuditAnswer::Encode(std::string* out) const {
+  Packer packer = Succeeded(out, 3);
+  packer.Array(problems.size());
+  for (const std::string& problem : problems) packer.String(problem);
+  packer.Uint(count).Map(numbers.size());
+  for (const auto& [name, number] : numbers) packer.String(name).Uint(number);
+}
+
+Result<AuditAnswer> AuditAnswer::Decode(const Answer& answer) {
+  AuditAnswer audit;
+  Fields fields("audit", answer);
+  const Value* problems = fields.List("problems");
+  for (uint64_t i = 0; problems != nullptr && i < problems->size; ++i) {
+    const Value& problem = problems->as.items[i];
+    if (!problem.is(ValueType::kString)) return Bad("audit", "problems", "text");
+    audit.problems.emplace_back(problem.text());
+  }
+  fields.Uint("number of problems", &audit.count);
+  ReadNumbers("audit", &fields, &audit.numbers);
+  return Finish(fields, std::move(audit));
 }
 
 }  // namespace vineyard::wire

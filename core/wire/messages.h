@@ -46,9 +46,10 @@ enum class MessageType : uint16_t {
   kForgetInstance = 22,  // mutating
   kSync = 23,
   kWatch = 24,
+  kAudit = 25,
 };
 bool IsMutating(MessageType type);
-// Requests without a struct below (clear, status, trim, instances, goodbye) have an empty list as
+// Requests without a struct below (clear, status, trim, instances, audit, goodbye) have an empty list as
 // body: "\x90".
 
 inline constexpr uint64_t kRequestWindow = 64;
@@ -90,7 +91,8 @@ struct Welcome {
   bool resumed = false;
   uint64_t instance = 0;
   uint64_t epoch = 0;
-  std::string_view version;  // of the daemon
+  std::string_view version;     // of the daemon
+  uint64_t checksum_limit = 0;  // bytes of a value up to which a put of a lease brings its checksum
   void Encode(std::string* out) const;
   static Result<Welcome> Decode(const Answer& answer);
 };
@@ -297,6 +299,15 @@ struct StatusAnswer {
   static Result<StatusAnswer> Decode(const Answer& answer);
 };
 
+// Audit: whether the daemon's books and its memory agree, for its own user and root (kPermission). Each
+// problem is a line for people. Slow: nothing else is answered meanwhile.
+struct AuditAnswer {
+  std::vector<std::string> problems;                      // some of them, when there are many
+  uint64_t count = 0;                                     // of problems, those left out too
+  std::vector<std::pair<std::string, uint64_t>> numbers;  // what was looked at
+  void Encode(std::string* out) const;
+  static Result<AuditAnswer> Decode(const Answer& answer);
+};
 // ---- writing ----
 
 // Memory for one blob, writable by this session until it is sealed by a put or dropped.

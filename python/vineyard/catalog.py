@@ -247,6 +247,15 @@ class Catalog(Names):
         to the cluster. Idempotent."""
         _native.vineyard_object_persist(self._handle, _ids(object_id))
 
+    def verify(self, object_id: Id) -> int:
+        """Compares an object, and all below it that lies in this instance's memory, with the checksums that were
+        made when it was put. Reads every byte.
+
+        :return: bytes of payload that have no checksum (``vineyardd --checksum`` says which have)
+        :raises Corrupt: something is damaged; the text names it
+        """
+        return _native.vineyard_object_verify(self._handle, as_id(object_id))
+
     def clear(self) -> int:
         """Deletes every object of this instance; how many there were."""
         return _native.vineyard_client_clear(self._handle)

@@ -155,6 +155,7 @@ class Client(Catalog, Cluster):
         copy: bool = False,
         default: Any = _MISSING,
         remote: str | None = None,
+        verify: bool = False,
         **keywords: Any,
     ) -> Any:
         """The value of an object, by id or by name.
@@ -166,11 +167,13 @@ class Client(Catalog, Cluster):
         :param default: instead of :class:`ObjectNotFound`
         :param remote: instead of the client's own policy about payloads on other instances: ``none`` (the
             value of what has such a payload is None), ``error`` or ``fetch``; ``fetch=True`` is the last
+        :param verify: compares every byte with its checksum first, see :meth:`verify`
         :param keywords: for resolvers that declare them
         :raises ObjectNotFound: no such object or name
         :raises Remote: a payload lies on another instance, and the policy is ``error``
         :raises Lost: a payload lies on an instance that is gone, whatever the policy
         :raises PickleNotAllowed: it is a pickle, and the client was opened with ``allow_pickle=False``
+        :raises Corrupt: with ``verify``: a byte is not what was put
         """
         try:
             if name is not None:
@@ -181,6 +184,8 @@ class Client(Catalog, Cluster):
                 raise TypeMismatch("get: an object id, not None, or name= is needed")
             if fetch and remote is None:
                 remote = "fetch"
+            if verify:
+                self.verify(object_id)
             if resolver is None and not copy and remote is None:
                 context = get_current_resolvers()
                 if context.plain:

@@ -7,6 +7,7 @@
 %rename("%s") vineyard_object_wait;
 %rename("%s") vineyard_object_delete;
 %rename("%s") vineyard_object_persist;
+%rename("%s") vineyard_object_verify;
 // So have lists, which are read whole or page by page.
 %rename("$ignore", regextarget=1) "^vineyard_(info|labels|types|list|name_list|instance_list|watch)_";
 %rename("%s") vineyard_list_open_with;

@@ -194,10 +194,11 @@ VY_ANSWERS_NUMBER(vineyard_client_is_connected)
 %typemap(in) vineyard_id { if (!vy_id($input, &$1)) SWIG_fail; }
 %typemap(in, numinputs=0) vineyard_id* id (vineyard_id made = 0), uint64_t* instance (uint64_t made = 0),
     uint64_t* revision (uint64_t made = 0), uint64_t* count (uint64_t made = 0),
-    uint64_t* bytes (uint64_t made = 0) {
+    uint64_t* bytes (uint64_t made = 0), uint64_t* unchecked (uint64_t made = 0) {
   $1 = &made;
 }
-%typemap(argout) vineyard_id* id, uint64_t* instance, uint64_t* revision, uint64_t* count, uint64_t* bytes {
+%typemap(argout) vineyard_id* id, uint64_t* instance, uint64_t* revision, uint64_t* count, uint64_t* bytes,
+    uint64_t* unchecked {
   $result = vy_append($result, PyLong_FromUnsignedLongLong(*$1));
 }
 %typemap(in, numinputs=0) int32_t* exists (int32_t made = 0) { $1 = &made; }
@@ -306,6 +307,7 @@ VY_WAITS(vineyard_object_exists)
 VY_WAITS(vineyard_object_wait)
 VY_WAITS(vineyard_object_delete)
 VY_WAITS(vineyard_object_persist)
+VY_WAITS(vineyard_object_verify)
 VY_WAITS(vineyard_label_set)
 VY_WAITS(vineyard_list_open_with)
 VY_WAITS(vineyard_name_put)

@@ -127,6 +127,8 @@ void ReadReply(MessageType type, std::string_view body) {
       return Reply<SyncAnswer>(body);
     case MessageType::kWatch:
       return Reply<WatchAnswer>(body);
+    case MessageType::kAudit:
+      return Reply<AuditAnswer>(body);
     default:
       return Reply<MutationAnswer>(body);
   }

@@ -48,10 +48,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   Result<wire::Answer> answer = wire::DecodeAnswer(bytes, &arena);
   if (answer.ok()) {
-    Answers<wire::Welcome, wire::SegmentAnswer, wire::FindAnswer, wire::ListAnswer,
-            wire::ListTypesAnswer, wire::ListNamesAnswer, wire::StatusAnswer, wire::LeaseAnswer,
-            wire::InstancesAnswer, wire::SyncAnswer, wire::WatchAnswer, wire::MutationAnswer>(
-        *answer);
+    Answers<wire::Welcome, wire::AuditAnswer, wire::SegmentAnswer, wire::FindAnswer,
+            wire::ListAnswer, wire::ListTypesAnswer, wire::ListNamesAnswer, wire::StatusAnswer,
+            wire::LeaseAnswer, wire::InstancesAnswer, wire::SyncAnswer, wire::WatchAnswer,
+            wire::MutationAnswer>(*answer);
   }
   return 0;
 }

@@ -472,6 +472,11 @@ VINEYARD_API int32_t vineyard_object_delete(vineyard_client* client, const viney
 /* Publishes the objects and all that is local below them to the cluster. Idempotent. NOT_FOUND. */
 VINEYARD_API int32_t vineyard_object_persist(vineyard_client* client, const vineyard_id* ids,
                                              uint64_t count);
+/* Compares an object, and all below it that lies in this instance's memory, with the checksums that were made
+   when it was put. CORRUPT: the text names what is damaged. `unchecked` may be NULL: bytes of payload that
+   have no checksum (vineyardd --checksum says which have). Reads every byte. */
+VINEYARD_API int32_t vineyard_object_verify(vineyard_client* client, vineyard_id id,
+                                            uint64_t* unchecked);
 /* Deletes every object of this instance. `count` may be NULL: how many there were. */
 VINEYARD_API int32_t vineyard_client_clear(vineyard_client* client, uint64_t* count);
 /* Gives memory that is wholly free back to the host. `bytes` may be NULL. */

@@ -52,6 +52,22 @@ TEST(Crc32c, BothWaysAgreeAtEveryLengthAndAlignment) {
   }
 }
 
+// Long ones are summed in three runs side by side.
+TEST(Crc32c, BothWaysAgreeAroundEveryRun) {
+  std::mt19937 random(2);
+  std::string data;
+  for (int i = 0; i < 4 * 3072; ++i) data += static_cast<char>(random());
+  for (size_t runs = 1; runs <= 3; ++runs) {
+    for (size_t size = runs * 3072 - 9; size <= runs * 3072 + 9; ++size) {
+      for (uint32_t before : {0u, 0x12345678u}) {
+        uint32_t wanted = BitByBit(data.substr(1, size), before);
+        ASSERT_EQ(Crc32c(data.data() + 1, size, before), wanted) << size;
+        ASSERT_EQ(Crc32cByTable(data.data() + 1, size, before), wanted) << size;
+      }
+    }
+  }
+}
+
 TEST(Crc32c, GoesOnWhereItStopped) {
   std::string data = "a text that is read in two parts";
   for (size_t cut = 0; cut <= data.size(); ++cut) {

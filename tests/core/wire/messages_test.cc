@@ -63,6 +63,36 @@ TEST(Messages, HelloWithoutSessionIsRefused) {
   EXPECT_EQ(wire.Request(Hello{}).status().code(), Code::kInvalid);
 }
 
+// A daemon or client that is older says less.
+TEST(Messages, WhatAnOlderPeerDoesNotSendIsNone) {
+  std::string body;
+  Packer(&body).Array(6).Int(0).String("").Bool(true).Uint(1).Uint(5).String("0.0.9");
+  Arena arena;
+  auto answer = DecodeAnswer(body, &arena);
+  ASSERT_TRUE(answer.ok());
+  auto welcome = Welcome::Decode(*answer);
+  ASSERT_TRUE(welcome.ok()) << welcome.status().ToString();
+  EXPECT_EQ(welcome->checksum_limit, 0u);
+
+  std::string put;
+  Packer(&put).Array(3).Array(1).Array(4).Uint(1).Uint(77).Uint(10).Uint(1).String("").Bool(false);
+  auto value = Unpack(put, &arena);
+  ASSERT_TRUE(value.ok());
+  auto tree = DecodeTree(*value);
+  ASSERT_TRUE(tree.ok()) << tree.status().ToString();
+  EXPECT_EQ(tree->nodes[0].lease, 77u);
+  EXPECT_EQ(tree->nodes[0].checksum, 0u);
+}
+
+TEST(Messages, AuditRoundTrip) {
+  Wire wire;
+  auto read = wire.Reply(AuditAnswer{{"one", "two"}, 7, {{"slots", 65536}}});
+  ASSERT_TRUE(read.ok()) << read.status().ToString();
+  EXPECT_EQ(read->problems, (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(read->count, 7u);
+  EXPECT_EQ(read->numbers[0].second, 65536u);
+}
+
 TEST(Messages, WelcomeRoundTrip) {
   Wire wire;
   auto read = wire.Reply(Welcome{true, kMaxInstance, 5, "0.1.0"});

@@ -404,6 +404,18 @@ public final class Client extends Catalog {
   }
 
   /**
+   * Compares an object, and all below it that lies in this instance's memory, with the checksums that were made when it
+   * was put. Reads every byte.
+   *
+   * @param id of any object
+   * @return bytes of payload that have no checksum: {@code vineyardd --checksum} says which have
+   * @throws VineyardException with {@link Status#CORRUPT}: something is damaged; the text names it
+   */
+  public long verify(ObjectId id) {
+    return answer(client -> Native.vineyard_object_verify(client, numberOf(id)));
+  }
+
+  /**
    * Deletes every object of this instance.
    *
    * @return how many there were

@@ -1,0 +1,15 @@
+// This file is the only way into vineyardd --fsck: a client that asks a running daemon for an audit of
+// its books, and compares every byte that clients can see with its checksum.
+#pragma once
+
+#include <string>
+
+namespace vineyard::fsck {
+
+inline constexpr int kInOrder = 0, kDamaged = 1, kNotChecked = 2;
+
+// Prints a report to standard output, progress to standard error where that is a terminal. Returns the
+// exit status.
+int Check(const std::string& socket);
+
+}  // namespace vineyard::fsck

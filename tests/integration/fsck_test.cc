@@ -1,0 +1,205 @@
+// vineyardd --fsck: what it says of a daemon in order, and of one whose memory somebody wrote into; and
+// what a read with verification says.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vineyard/vineyard.h>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "core/base/bytes.h"
+#include "core/base/fd.h"
+#include "tests/support/process.h"
+
+namespace vineyard::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Fscked {
+  int status;
+  std::string text;
+};
+
+Fscked Fsck(const std::string& socket) {
+  Vineyardd::Bare bare;
+  bare.arguments = {"--fsck", socket};
+  Vineyardd fsck(bare);
+  int status = fsck.WaitForEnd();
+  return {status, fsck.log()};
+}
+
+// The segment that this process has mapped at `data`: where in the file that is, and which file.
+struct Place {
+  uint64_t inode = 0, offset = 0;
+};
+Place PlaceOf(const void* data) {
+  auto address = reinterpret_cast<uintptr_t>(data);
+  std::ifstream maps("/proc/self/maps");
+  std::string line;
+  while (std::getline(maps, line)) {
+    unsigned long long begin = 0, end = 0, offset = 0, inode = 0;
+    if (std::sscanf(line.c_str(), "%llx-%llx %*s %llx %*s %llu", &begin, &end, &offset, &inode) <
+        4) {
+      continue;
+    }
+    if (begin <= address && address < end) return {inode, address - begin + offset};
+  }
+  return {};
+}
+
+// Flips a bit of what lies at `data`, through the daemon's own descriptor, as no client could of another
+// user's memory.
+void FlipBit(pid_t daemon, const void* data) {
+  Place place = PlaceOf(data);
+  ASSERT_NE(place.inode, 0u);
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(daemon) + "/fd")) {
+    struct stat about {};
+    if (stat(entry.path().c_str(), &about) != 0 || about.st_ino != place.inode) continue;
+    Fd fd(open(entry.path().c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(fd.valid());
+    auto at = static_cast<off_t>(place.offset);
+    char byte = 0;
+    ASSERT_EQ(pread(fd.get(), &byte, 1, at), 1);
+    byte ^= 1;
+    ASSERT_EQ(pwrite(fd.get(), &byte, 1, at), 1);
+    return;
+  }
+  FAIL() << "the daemon has no such file";
+}
+
+class FsckTest : public ::testing::Test {
+ protected:
+  void Start(const std::vector<std::string>& arguments = {}) {
+    daemon_ = std::make_unique<Vineyardd>(socket_, arguments);
+    ASSERT_TRUE(daemon_->WaitUntilReady());
+    ASSERT_EQ(vineyard_client_connect(socket_.c_str(), nullptr, &client_), VINEYARD_OK);
+  }
+  ~FsckTest() override { vineyard_client_release(client_); }
+
+  vineyard_id Put(const std::string& bytes, int kind = VINEYARD_BLOB_BYTES) {
+    vineyard_id id = 0;
+    EXPECT_EQ(vineyard_blob_put(client_, bytes.data(), bytes.size(), kind, &id), VINEYARD_OK);
+    return id;
+  }
+  // An object of type `t` with one member.
+  vineyard_id PutParent(vineyard_id member) {
+    vineyard_meta* meta = nullptr;
+    EXPECT_EQ(vineyard_meta_create("t", &meta), VINEYARD_OK);
+    EXPECT_EQ(vineyard_meta_add_id(meta, "m", member), VINEYARD_OK);
+    vineyard_id id = 0;
+    EXPECT_EQ(vineyard_object_put(client_, meta, nullptr, &id), VINEYARD_OK);
+    vineyard_meta_release(meta);
+    return id;
+  }
+  void Flip(vineyard_id id, uint64_t offset) {
+    vineyard_blob* blob = nullptr;
+    ASSERT_EQ(vineyard_blob_get(client_, id, &blob), VINEYARD_OK);
+    FlipBit(daemon_->daemon(), static_cast<const char*>(vineyard_blob_stored_data(blob)) + offset);
+    vineyard_blob_release(blob);
+  }
+  std::string IdText(vineyard_id id) {
+    char text[VINEYARD_ID_TEXT_SIZE];
+    uint64_t size = sizeof text;
+    EXPECT_EQ(vineyard_id_print(id, text, &size), VINEYARD_OK);
+    return text;
+  }
+
+  TempFolder folder_;
+  std::string socket_ = folder_ / "v.sock";
+  std::unique_ptr<Vineyardd> daemon_;
+  vineyard_client* client_ = nullptr;
+};
+
+TEST_F(FsckTest, OfADaemonInOrderSaysWhatItLookedAt) {
+  Start();
+  vineyard_id small = Put("small"), large = Put(std::string(300'000, 'x'));
+  vineyard_id huge = Put(std::string(2 << 20, 'y'));
+  PutParent(small);
+  ASSERT_EQ(vineyard_name_put(client_, "name", large, nullptr, nullptr), VINEYARD_OK);
+  ASSERT_EQ(vineyard_label_set(client_, huge, "k", "v"), VINEYARD_OK);
+  Fscked fsck = Fsck(socket_);
+  EXPECT_EQ(fsck.status, 0) << fsck.text;
+  EXPECT_THAT(fsck.text, HasSubstr("1 objects, 3 blobs, 1 names"));
+  EXPECT_THAT(fsck.text, HasSubstr("bytes: 5 objects"));
+  EXPECT_THAT(fsck.text, HasSubstr("1 with 2.0 MiB have none: see --checksum"));
+  EXPECT_THAT(fsck.text, HasSubstr(socket_ + ": in order"));
+  uint64_t unchecked = 77;
+  EXPECT_EQ(vineyard_object_verify(client_, small, &unchecked), VINEYARD_OK);
+  EXPECT_EQ(unchecked, 0u);
+  EXPECT_EQ(vineyard_object_verify(client_, huge, &unchecked), VINEYARD_OK);
+  EXPECT_EQ(unchecked, uint64_t{2} << 20);
+}
+
+TEST_F(FsckTest, NamesEveryPayloadThatIsNotWhatWasPut) {
+  Start({"--checksum", "all"});
+  vineyard_id in_message = Put("in the message"), leased = Put(std::string(300'000, 'x')),
+              huge = Put(std::string(3 << 20, 'y'), VINEYARD_BLOB_BUFFER), good = Put("good");
+  vineyard_id parent = PutParent(leased);
+  EXPECT_EQ(vineyard_object_verify(client_, parent, nullptr), VINEYARD_OK);
+  Flip(in_message, 20);
+  Flip(leased, 250'000);
+  Flip(huge, (3 << 20) - 1);
+  Fscked fsck = Fsck(socket_);
+  EXPECT_EQ(fsck.status, 1) << fsck.text;
+  for (vineyard_id id : {in_message, leased, huge}) {
+    EXPECT_THAT(fsck.text, HasSubstr("problem: blob " + IdText(id) + ": "));
+  }
+  EXPECT_THAT(fsck.text, HasSubstr("3 problems"));
+  EXPECT_THAT(fsck.text, Not(HasSubstr(IdText(good))));
+  EXPECT_EQ(vineyard_object_verify(client_, good, nullptr), VINEYARD_OK);
+  // Also below another object.
+  for (vineyard_id id : {in_message, huge, leased, parent}) {
+    EXPECT_EQ(vineyard_object_verify(client_, id, nullptr), VINEYARD_E_CORRUPT);
+    EXPECT_THAT(std::string(vineyard_error_text()),
+                HasSubstr("blob " + IdText(id == parent ? leased : id) + ": "));
+  }
+}
+
+TEST_F(FsckTest, LooksAtTheBytesAroundAValueToo) {
+  Start();
+  vineyard_id id = Put("value");
+  Flip(id, 0);
+  EXPECT_EQ(Fsck(socket_).status, 1);
+  EXPECT_EQ(vineyard_object_verify(client_, id, nullptr), VINEYARD_E_CORRUPT);
+  EXPECT_THAT(std::string(vineyard_error_text()), HasSubstr("the bytes around its value"));
+}
+
+// Small values are copied by the daemon, large ones written by the client: neither makes a checksum.
+TEST_F(FsckTest, WithoutChecksumsFindsNothingInPayloads) {
+  Start({"--checksum", "none"});
+  vineyard_id small = Put("small"), large = Put(std::string(300'000, 'x'));
+  Flip(small, 20);
+  Flip(large, 200'000);
+  Fscked fsck = Fsck(socket_);
+  EXPECT_EQ(fsck.status, 0) << fsck.text;
+  EXPECT_THAT(fsck.text, HasSubstr("2 with"));
+}
+
+TEST_F(FsckTest, OfADaemonThatTookOverIsTheSame) {
+  Start();
+  vineyard_id bad = Put(std::string(100'000, 'x'));
+  PutParent(bad);
+  ASSERT_EQ(kill(daemon_->daemon(), SIGKILL), 0);
+  ASSERT_TRUE(daemon_->WaitUntilReady());
+  EXPECT_EQ(Fsck(socket_).status, 0);
+  Flip(bad, 99);
+  EXPECT_EQ(Fsck(socket_).status, 1);
+}
+
+TEST_F(FsckTest, WithoutADaemonSaysThatItChecksNothing) {
+  Fscked fsck = Fsck(folder_ / "nobody.sock");
+  EXPECT_EQ(fsck.status, 2);
+  EXPECT_THAT(fsck.text, HasSubstr("vineyardd --fsck: connect " + (folder_ / "nobody.sock")));
+}
+
+}  // namespace
+}  // namespace vineyard::testing
