@@ -128,12 +128,15 @@ std::string Vineyardd::WaitForLine(const std::string& text) {
 }
 
 bool Vineyardd::WaitUntilReady() {
+  if (WaitUntilReadyOrEnded()) return true;
+  ADD_FAILURE() << "vineyardd is not ready; its log:\n" << log();
+  return false;
+}
+
+bool Vineyardd::WaitUntilReadyOrEnded() {
   std::string line = WaitForLine(" ready: ");
   size_t pid = line.find("pid "), keeper = line.find("keeper ");
-  if (pid == std::string::npos || keeper == std::string::npos) {
-    ADD_FAILURE() << "vineyardd is not ready; its log:\n" << log();
-    return false;
-  }
+  if (pid == std::string::npos || keeper == std::string::npos) return false;
   daemon_ = std::atoi(line.c_str() + pid + 4);
   keeper_ = std::atoi(line.c_str() + keeper + 7);
   return true;
@@ -237,9 +240,11 @@ std::string OtherVineyardd() { return std::string(std::getenv("VINEYARDD")) + "_
 
 bool IsRunning(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::string text;
+  std::getline(file, text);  // empty where it ended between open and read
   size_t behind_name = text.rfind(')');
-  return behind_name != std::string::npos && text[behind_name + 2] != 'Z';
+  return behind_name != std::string::npos && behind_name + 2 < text.size() &&
+         text[behind_name + 2] != 'Z' && text[behind_name + 2] != 'X';
 }
 
 }  // namespace vineyard::testing

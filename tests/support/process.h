@@ -68,6 +68,8 @@ class Vineyardd {
   std::string WaitForLine(const std::string& text);
   // Waits for the next "ready" line and learns who is keeper and daemon. False: none came.
   bool WaitUntilReady();
+  // The same where it may be that none comes: false when all of its processes have ended.
+  bool WaitUntilReadyOrEnded();
   // Waits until no process has its output open any more; the exit code of the first process.
   int WaitForEnd();
   // The exit code of the process that was started, or minus the signal that killed it.
