@@ -2,6 +2,7 @@ package io.vineyard;
 
 import io.vineyard.internal.Handle;
 import io.vineyard.internal.Native;
+import io.vineyard.internal.Use;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
@@ -23,13 +24,18 @@ public final class BlobWriter implements AutoCloseable {
   private final ObjectId id;
   private long size;
 
-  BlobWriter(long writer, Connection client) {
+  BlobWriter(Handle writer, Connection client) {
     this.client = client;
-    this.id = new ObjectId(Native.vineyard_blob_writer_id(writer));
-    this.size = Native.vineyard_blob_writer_size(writer);
-    this.handle = new Handle("blob writer " + id, writer, BlobWriter::abortUnsealed,
-        Native::vineyard_blob_writer_release, client.handle());
-    this.cleanable = Handle.CLEANER.register(this, handle);
+    this.id = new ObjectId(Native.vineyard_blob_writer_id(writer.own()));
+    this.size = Native.vineyard_blob_writer_size(writer.own());
+    writer.rename("blob writer " + id);
+    this.handle = writer;
+    this.cleanable = Handle.CLEANER.register(this, writer);
+  }
+
+  /** What {@link #BlobWriter} takes, once it holds a writer. */
+  static Handle newHandle() {
+    return new Handle("blob writer", BlobWriter::abortUnsealed, Native::vineyard_blob_writer_release, true);
   }
 
   /**
@@ -86,9 +92,10 @@ public final class BlobWriter implements AutoCloseable {
         throw new IllegalStateException("blob writer " + id + ": it is sealed, or its client is closed");
       }
       ByteBuffer buffer = Native.vy_buffer(data + offset, length);
-      // While somebody may write there, the native writer is not released, and its memory stays mapped.
-      handle.enter();
-      Handle.CLEANER.register(buffer, handle::leave);
+      // While somebody may write there, the native writer is not released: its memory stays mapped and, until somebody closes or
+      // aborts it, nobody else's.
+      Use use = new Use(handle);
+      use.enter(() -> Handle.CLEANER.register(buffer, use));
       return buffer.slice().order(ByteOrder.LITTLE_ENDIAN);
     } finally {
       handle.leave();

@@ -18,7 +18,7 @@ import java.util.stream.Stream;
 abstract class Catalog extends Connection {
   private static final long DEFAULT_WAIT = -1;
 
-  Catalog(long client) {
+  Catalog(Handle client) {
     super(client);
   }
 
@@ -73,17 +73,15 @@ abstract class Catalog extends Connection {
     byte[] pattern = Utf8.name("pattern", options.pattern());
     byte[] label = Utf8.nameOrNull("label", options.label());
     byte[] value = Utf8.nameOrNull("value of the label", options.value());
-    return call(client -> {
-      long list = Native.vy_list_open(client, pattern, options.page(), options.instance(), label, value);
-      Handle opened = new Handle("list", list, null, Native::vineyard_list_release, handle());
-      return Pages.stream(this, opened, pages -> {
-        List<ObjectId> page = new ArrayList<>();
-        for (long number : Native.vy_list_next(pages)) {
-          page.add(new ObjectId(number));
-        }
-        return page;
-      });
-    });
+    Handle list = new Handle("list", null, Native::vineyard_list_release, false);
+    return own(list, client -> Native.vy_list_open(client, pattern, options.page(), options.instance(), label, value),
+        () -> Pages.stream(this, list, pages -> {
+          List<ObjectId> page = new ArrayList<>();
+          for (long number : Native.vy_list_next(pages)) {
+            page.add(new ObjectId(number));
+          }
+          return page;
+        }));
   }
 
   /**
@@ -227,18 +225,15 @@ abstract class Catalog extends Connection {
    */
   public Stream<NamedObject> names(String pattern) {
     byte[] bytes = Utf8.name("pattern", pattern);
-    return call(client -> {
-      long list = Native.vineyard_name_list_open(client, bytes);
-      Handle opened = new Handle("list of names", list, null, Native::vineyard_name_list_release, handle());
-      return Pages.stream(this, opened, pages -> {
-        List<Object> parts = Values.decodeList(Native.vy_name_list_next(pages));
-        List<NamedObject> page = new ArrayList<>();
-        for (int i = 0; i < parts.size(); i += 3) {
-          page.add(new NamedObject((String) parts.get(i), new ObjectId((Long) parts.get(i + 1)), (Long) parts.get(i + 2)));
-        }
-        return page;
-      });
-    });
+    Handle list = new Handle("list of names", null, Native::vineyard_name_list_release, false);
+    return own(list, client -> Native.vineyard_name_list_open(client, bytes), () -> Pages.stream(this, list, pages -> {
+      List<Object> parts = Values.decodeList(Native.vy_name_list_next(pages));
+      List<NamedObject> page = new ArrayList<>();
+      for (int i = 0; i < parts.size(); i += 3) {
+        page.add(new NamedObject((String) parts.get(i), new ObjectId((Long) parts.get(i + 1)), (Long) parts.get(i + 2)));
+      }
+      return page;
+    }));
   }
 
   // ---- the cluster
@@ -345,6 +340,7 @@ abstract class Catalog extends Connection {
    */
   public Watch watch(Position after) {
     Objects.requireNonNull(after, "position");
-    return call(client -> new Watch(Native.vy_watch_open(client, after.generation(), after.entries()), this));
+    Handle watch = Watch.newHandle();
+    return own(watch, client -> Native.vy_watch_open(client, after.generation(), after.entries()), () -> new Watch(watch, this));
   }
 }

@@ -1,6 +1,8 @@
 package io.vineyard;
 
 import io.vineyard.internal.Callbacks;
+import io.vineyard.internal.Handle;
+import io.vineyard.internal.Holder;
 import io.vineyard.internal.Native;
 import io.vineyard.internal.Pin;
 import io.vineyard.internal.Utf8;
@@ -29,15 +31,17 @@ public final class Client extends Catalog {
 
   private final RemotePolicy remote;
 
-  private Client(long client, RemotePolicy remote) {
+  private Client(Handle client, RemotePolicy remote) {
     super(client);
     this.remote = remote;
   }
 
   static Client open(ClientOptions options) {
     long timeout = options.timeout == null ? 0 : milliseconds(options.timeout);
-    return new Client(Native.vy_client_connect(Utf8.nameOrNull("socket", options.socket), timeout,
-        Utf8.nameOrNull("name", options.name)), options.remote);
+    byte[] socket = Utf8.nameOrNull("socket", options.socket);
+    byte[] name = Utf8.nameOrNull("name", options.name);
+    Handle client = newHandle();
+    return Holder.own(client, null, none -> Native.vy_client_connect(socket, timeout, name), () -> new Client(client, options.remote));
   }
 
   // ---- putting
@@ -85,8 +89,8 @@ public final class Client extends Catalog {
     }
     ByteBuffer direct = bytes.isDirect() ? bytes : ByteBuffer.allocateDirect(bytes.remaining()).put(bytes.duplicate()).flip();
     try {
-      return new ObjectId(answer(client ->
-          Native.vy_blob_put(client, TreePut.address(direct), direct.remaining(), kind.number())));
+      return new ObjectId(allocate(() -> answer(client ->
+          Native.vy_blob_put(client, TreePut.address(direct), direct.remaining(), kind.number()))));
     } finally {
       Reference.reachabilityFence(direct);
     }
@@ -141,7 +145,10 @@ public final class Client extends Catalog {
     try (TreePut put = new TreePut(this)) {
       long meta = build.applyAsLong(put);
       try {
-        run(client -> Native.vy_object_put(client, meta, name, options.replace() ? 1 : 0, options.persist() ? 1 : 0, id));
+        allocate(() -> {
+          run(client -> Native.vy_object_put(client, meta, name, options.replace() ? 1 : 0, options.persist() ? 1 : 0, id));
+          return id;
+        });
       } finally {
         if (id[0] != 0) {
           put.tellIds();
@@ -265,7 +272,10 @@ public final class Client extends Catalog {
     if (size < 0) {
       throw new IllegalArgumentException("blob: " + size + " bytes; a size is not negative");
     }
-    return call(client -> new BlobWriter(Native.vineyard_blob_writer_create(client, size, kind.number()), this));
+    return allocate(() -> {
+      Handle writer = BlobWriter.newHandle();
+      return own(writer, client -> Native.vineyard_blob_writer_create(client, size, kind.number()), () -> new BlobWriter(writer, this));
+    });
   }
 
   // ---- getting
@@ -278,7 +288,8 @@ public final class Client extends Catalog {
    * @throws VineyardException there is none, it is no blob, or its payload is not here
    */
   public Blob getBlob(ObjectId id) {
-    return new Blob(id, new Pin(answer(client -> Native.vineyard_blob_get(client, numberOf(id)))));
+    Pin pin = new Pin();
+    return own(pin, client -> Native.vineyard_blob_get(client, numberOf(id)), () -> new Blob(id, pin.locate()));
   }
 
   /**
@@ -289,7 +300,8 @@ public final class Client extends Catalog {
    * @throws VineyardException.NotFound there is none
    */
   public VineyardObject get(ObjectId id) {
-    return new VineyardObject(id, answer(client -> Native.vineyard_object_get(client, numberOf(id))), this);
+    Handle object = VineyardObject.newHandle();
+    return own(object, client -> Native.vineyard_object_get(client, numberOf(id)), () -> new VineyardObject(id, object, this));
   }
 
   /**
@@ -311,7 +323,8 @@ public final class Client extends Catalog {
    * @throws VineyardException there is none, it is no array, or its payload is not here
    */
   public Tensor getTensor(ObjectId id) {
-    return new Tensor(id, call(client -> Native.vy_client_tensor(client, numberOf(id))));
+    Tensor.Answer tensor = new Tensor.Answer();
+    return own(tensor.pin, client -> (tensor.numbers = Native.vy_client_tensor(client, numberOf(id)))[0], () -> new Tensor(id, tensor));
   }
 
   /**

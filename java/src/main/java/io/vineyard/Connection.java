@@ -1,7 +1,9 @@
 package io.vineyard;
 
 import io.vineyard.internal.Handle;
+import io.vineyard.internal.Holder;
 import io.vineyard.internal.Native;
+import io.vineyard.internal.Unclosed;
 import io.vineyard.internal.Utf8;
 import io.vineyard.internal.Values;
 import java.lang.ref.Cleaner;
@@ -12,6 +14,7 @@ import java.util.Objects;
 import java.util.function.LongConsumer;
 import java.util.function.LongFunction;
 import java.util.function.LongUnaryOperator;
+import java.util.function.Supplier;
 
 /**
  * A session with the daemon, as far as it is about itself: how calls are made, what it is, how it ends. The rest is in
@@ -24,12 +27,17 @@ abstract class Connection implements AutoCloseable {
   private final Cleaner.Cleanable cleanable;
   private final String socket;
 
-  /** Takes over a client of the native library. */
-  Connection(long client) {
-    this.socket = Utf8.text(Native.vineyard_client_socket(client));
-    // Calls that wait end at once; the connection is freed behind the last of them.
-    this.handle = new Handle("client of " + socket, client, Native::vy_client_close, Native::vy_client_release, null);
+  /** Of a client of the native library. */
+  Connection(Handle handle) {
+    this.socket = Utf8.text(Native.vineyard_client_socket(handle.own()));
+    handle.rename("client of " + socket);
+    this.handle = handle;
     this.cleanable = Handle.CLEANER.register(this, handle);
+  }
+
+  /** What {@link #Connection} takes, once it holds a client: calls that wait end at once, the rest goes behind the last of them. */
+  static Handle newHandle() {
+    return new Handle("client", Native::vy_client_close, Native::vy_client_release, false);
   }
 
   /**
@@ -90,7 +98,7 @@ abstract class Connection implements AutoCloseable {
     run(client -> Native.vineyard_client_add_copied(client, bytes));
   }
 
-  Handle handle() {
+  final Handle handle() {
     return handle;
   }
 
@@ -113,6 +121,27 @@ abstract class Connection implements AutoCloseable {
     } finally {
       handle.leave();
       Reference.reachabilityFence(this);  // its cleaner would end the call
+    }
+  }
+
+  /** A call that makes a native handle, which `holder` holds; `owner` makes what owns that. */
+  final <T> T own(Holder holder, LongUnaryOperator function, Supplier<T> owner) {
+    try {
+      return Holder.own(holder, handle, function, owner);
+    } finally {
+      Reference.reachabilityFence(this);  // its cleaner would end the call
+    }
+  }
+
+  /** A call that takes memory of the store: what this process holds of it and nobody can reach any more is no reason to fail. */
+  static <T> T allocate(Supplier<T> function) {
+    try {
+      return function.get();
+    } catch (VineyardException.StoreFull full) {
+      if (!Unclosed.collect()) {
+        throw full;
+      }
+      return function.get();
     }
   }
 

@@ -18,12 +18,19 @@ public final class Tensor implements AutoCloseable {
   private final long[] shape;
 
   /**
-   * Takes over what vy_object_tensor has answered: handle of the buffer's blob, its id, address and size, element, fortran,
-   * offset, bytes, sizes.
+   * What vy_object_tensor has answered: handle of the buffer's blob, which the pin is to hold, its id, address and size, element,
+   * fortran, offset, bytes, sizes. Until the pin holds the handle, nothing may be called.
    */
-  Tensor(ObjectId id, long[] answer) {
+  static final class Answer {
+    final Pin pin = new Pin();
+    long[] numbers;
+  }
+
+  /** Of an answer whose pin holds the blob. */
+  Tensor(ObjectId id, Answer tensor) {
+    long[] answer = tensor.numbers;
     this.id = id;
-    this.blob = new Blob(new ObjectId(answer[1]), new Pin(answer[0], answer[2], answer[3]));
+    this.blob = new Blob(new ObjectId(answer[1]), tensor.pin.locate(answer[2], answer[3]));
     this.elementType = ElementType.of((int) answer[4]);
     this.offset = answer[6];
     this.byteSize = answer[7];

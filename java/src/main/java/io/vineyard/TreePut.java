@@ -1,7 +1,7 @@
 package io.vineyard;
 
-import io.vineyard.internal.Handle;
 import io.vineyard.internal.Native;
+import io.vineyard.internal.Use;
 import io.vineyard.internal.Utf8;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
@@ -27,7 +27,7 @@ final class TreePut implements AutoCloseable {
   private final Map<ObjectMeta.Payload, Long> blobs = new IdentityHashMap<>();
   private final Map<ObjectMeta.Payload, BlobWriter> writers = new IdentityHashMap<>();
   private final List<Object> borrowed = new ArrayList<>();
-  private final List<Handle> entered = new ArrayList<>();
+  private final List<Use> uses = new ArrayList<>();
 
   TreePut(Client client) {
     this.client = client;
@@ -69,11 +69,11 @@ final class TreePut implements AutoCloseable {
       for (ObjectMeta.Part part : meta.parts) {
         add(built, part, depth);
       }
+      builders.put(meta, built);
     } catch (RuntimeException | Error error) {
       Native.vineyard_meta_release(built);
       throw error;
     }
-    builders.put(meta, built);
     return built;
   }
 
@@ -97,10 +97,9 @@ final class TreePut implements AutoCloseable {
   }
 
   private void addWriter(long built, byte[] name, BlobWriter writer) {
-    long handle = writer.handle().enter();
-    entered.add(writer.handle());
-    borrowed.add(writer);  // which the collector would abort
-    Native.vineyard_meta_add_writer(built, name, handle);
+    Use use = new Use(writer.handle());
+    uses.add(use);
+    Native.vineyard_meta_add_writer(built, name, use.enter(use::pointer));
   }
 
   private void addPayload(long built, byte[] name, ObjectMeta.Payload payload) {
@@ -147,9 +146,7 @@ final class TreePut implements AutoCloseable {
 
   @Override
   public void close() {
-    for (Handle handle : entered) {
-      handle.leave();
-    }
+    uses.forEach(Use::run);
     writers.values().forEach(BlobWriter::close);
     for (long built : builders.values()) {
       if (built != 0) {

@@ -1,6 +1,7 @@
 package io.vineyard;
 
 import io.vineyard.internal.Handle;
+import io.vineyard.internal.Holder;
 import io.vineyard.internal.Native;
 import io.vineyard.internal.Pin;
 import io.vineyard.internal.Utf8;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.LongUnaryOperator;
+import java.util.function.Supplier;
 
 /**
  * A sealed object: its type, typed fields and members, read in shared memory. It and all below it stay while it is
@@ -33,11 +35,17 @@ public final class VineyardObject implements AutoCloseable {
   private final Cleaner.Cleanable cleanable;
   private volatile Record record;  // read at the first question; the same whoever reads it
 
-  VineyardObject(ObjectId id, long object, Client client) {
+  VineyardObject(ObjectId id, Handle object, Client client) {
+    object.rename("object " + id);
     this.id = id;
     this.client = client;
-    this.handle = new Handle("object " + id, object, null, Native::vineyard_object_release, null);
-    this.cleanable = Handle.CLEANER.register(this, handle);
+    this.handle = object;
+    this.cleanable = Handle.CLEANER.register(this, object);
+  }
+
+  /** What {@link #VineyardObject} takes, once it holds an object. */
+  static Handle newHandle() {
+    return new Handle("object", null, Native::vineyard_object_release, true);
   }
 
   // ---- what it is
@@ -289,14 +297,9 @@ public final class VineyardObject implements AutoCloseable {
    */
   public VineyardObject member(String name) {
     byte[] bytes = Utf8.name("member", name);
-    long object = handle.enter();
-    try {
-      long member = Native.vineyard_object_member(object, bytes);
-      return new VineyardObject(new ObjectId(Native.vineyard_object_id(member)), member, client);
-    } finally {
-      handle.leave();
-      Reference.reachabilityFence(this);  // its cleaner would end the call
-    }
+    Handle member = newHandle();
+    return own(member, object -> Native.vineyard_object_member(object, bytes),
+        () -> new VineyardObject(new ObjectId(Native.vineyard_object_id(member.own())), member, client));
   }
 
   /**
@@ -308,7 +311,8 @@ public final class VineyardObject implements AutoCloseable {
    */
   public Blob memberBlob(String name) {
     byte[] bytes = Utf8.name("member", name);
-    return new Blob(new Pin(call(object -> Native.vineyard_object_member_blob(object, bytes))));
+    Pin pin = new Pin();
+    return own(pin, object -> Native.vineyard_object_member_blob(object, bytes), () -> new Blob(pin.locate()));
   }
 
   /**
@@ -318,7 +322,8 @@ public final class VineyardObject implements AutoCloseable {
    * @throws VineyardException it is not one, or its payload is not here
    */
   public Blob blob() {
-    return new Blob(new Pin(call(Native::vineyard_object_blob)));
+    Pin pin = new Pin();
+    return own(pin, Native::vineyard_object_blob, () -> new Blob(pin.locate()));
   }
 
   /**
@@ -328,13 +333,8 @@ public final class VineyardObject implements AutoCloseable {
    * @throws VineyardException it is not one, or its payload is not here
    */
   public Tensor tensor() {
-    long object = handle.enter();
-    try {
-      return new Tensor(id, Native.vy_object_tensor(object));
-    } finally {
-      handle.leave();
-      Reference.reachabilityFence(this);  // its cleaner would end the call
-    }
+    Tensor.Answer tensor = new Tensor.Answer();
+    return own(tensor.pin, object -> (tensor.numbers = Native.vy_object_tensor(object))[0], () -> new Tensor(id, tensor));
   }
 
   // ---- life
@@ -356,6 +356,14 @@ public final class VineyardObject implements AutoCloseable {
       return function.applyAsLong(object);
     } finally {
       handle.leave();
+      Reference.reachabilityFence(this);  // its cleaner would end the call
+    }
+  }
+
+  private <T> T own(Holder holder, LongUnaryOperator function, Supplier<T> owner) {
+    try {
+      return Holder.own(holder, handle, function, owner);
+    } finally {
       Reference.reachabilityFence(this);  // its cleaner would end the call
     }
   }

@@ -29,10 +29,15 @@ public final class Watch implements Iterator<Event>, AutoCloseable {
   private final Cleaner.Cleanable cleanable;
   private Event next;
 
-  Watch(long watch, Connection client) {
+  Watch(Handle watch, Connection client) {
     this.client = client;
-    handle = new Handle("watch", watch, null, Native::vineyard_watch_release, client.handle());
-    cleanable = Handle.CLEANER.register(this, handle);
+    handle = watch;
+    cleanable = Handle.CLEANER.register(this, watch);
+  }
+
+  /** What {@link #Watch} takes, once it holds a watch. */
+  static Handle newHandle() {
+    return new Handle("watch", null, Native::vineyard_watch_release, false);
   }
 
   /**

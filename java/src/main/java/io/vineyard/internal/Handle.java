@@ -1,58 +1,51 @@
 package io.vineyard.internal;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.lang.ref.Cleaner;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
 
 /**
  * One handle of the native library: counts the calls that use it, and frees it when it is closed and the last of them
  * has returned, so that a close in the middle of another thread's call is safe. Thread-safe.
  *
- * <p>{@code uses} is the number of calls (and of handles that need this one), with {@link #CLOSED} added once it is
- * closed; whoever brings it to exactly {@code CLOSED} frees.
+ * <p>{@code uses} is the number of calls, with {@link #CLOSED} added once it is closed; whoever brings it to exactly
+ * {@code CLOSED} frees.
  */
-public final class Handle implements Runnable {
+public final class Handle extends Holder implements Runnable {
   /** One for all: a thread that gives back what nobody closed. */
   public static final Cleaner CLEANER = Cleaner.create();
 
   private static final long CLOSED = 1L << 62;
-  private static final VarHandle USES;
 
-  static {
-    try {
-      USES = MethodHandles.lookup().findVarHandle(Handle.class, "uses", long.class);
-    } catch (ReflectiveOperationException error) {
-      throw new ExceptionInInitializerError(error);
-    }
-  }
-
-  private final String what;
-  private final long pointer;
   private final LongConsumer end, free;
-  private final Handle parent;
-  private volatile long uses;
+  private final AtomicLong uses = new AtomicLong();
+  private String what;
   private boolean asked;  // somebody closes it, not the collector
 
   /**
-   * Takes over a handle.
+   * Not of a handle yet: {@link Holder#own} brings it.
    *
    * @param what names it in errors: "client /run/v.sock"
-   * @param end called at the close, before other calls have returned, of what holds more than memory, so that nobody should
-   *     leave it to the collector; null: nothing
-   * @param free called when nobody uses it any more
-   * @param parent is not freed before this one; null: none. It is in use by the caller.
+   * @param end called when somebody closes it, before other calls have returned, of what holds more than memory, so that
+   *     nobody should leave it to the collector; null: nothing
+   * @param free called when nobody uses it any more: ends it, too
+   * @param memory whether it keeps memory of the store
    */
-  public Handle(String what, long pointer, LongConsumer end, LongConsumer free, Handle parent) {
+  public Handle(String what, LongConsumer end, LongConsumer free, boolean memory) {
+    super(memory);
     this.what = what;
-    this.pointer = pointer;
     this.end = end;
     this.free = free;
-    this.parent = parent;
-    if (parent != null) {
-      // The caller is in a call of it, so this is not the first and not too late.
-      USES.getAndAdd(parent, 1L);
-    }
+  }
+
+  /** For who makes the owner: the native handle, before anybody can close it. */
+  public long own() {
+    return pointer;
+  }
+
+  /** For who makes the owner: what names it in errors. */
+  public void rename(String name) {
+    what = name;
   }
 
   /**
@@ -63,11 +56,11 @@ public final class Handle implements Runnable {
    */
   public long enter() {
     for (;;) {
-      long now = uses;
+      long now = uses.get();
       if (now >= CLOSED) {
         throw new IllegalStateException(what + ": it is closed");
       }
-      if (USES.weakCompareAndSet(this, now, now + 1)) {
+      if (uses.compareAndSet(now, now + 1)) {
         return pointer;
       }
     }
@@ -75,16 +68,19 @@ public final class Handle implements Runnable {
 
   /** Ends a call. */
   public void leave() {
-    if ((long) USES.getAndAdd(this, -1L) == CLOSED + 1) {
+    long now;
+    do {  // not decrementAndGet, which takes more stack: this fits where enter() and a native call have fitted
+      now = uses.get();
+    } while (!uses.compareAndSet(now, now - 1));
+    if (now == CLOSED + 1) {
       free.accept(pointer);
-      if (parent != null) {
-        parent.leave();
-      }
+      gone();
     }
   }
 
   /** Closes for somebody: twice is allowed. `cleanable` is what calls {@link #run}. */
   public void close(Cleaner.Cleanable cleanable) {
+    room();
     asked = true;
     cleanable.clean();
   }
@@ -92,29 +88,35 @@ public final class Handle implements Runnable {
   /** Closes, at most once: for {@link #close}, or when the collector has found what nobody closed. */
   @Override
   public void run() {
-    if (!asked && end != null) {
-      Log.neverClosed(what);
-    }
     for (;;) {
-      long now = uses;
+      long now = uses.get();
       if (now >= CLOSED) {
         return;
       }
-      if (USES.weakCompareAndSet(this, now, now + 1 + CLOSED)) {
+      if (uses.compareAndSet(now, now + 1 + CLOSED)) {
         break;
       }
     }
     try {
-      if (end != null) {
+      if (asked && end != null) {
         end.accept(pointer);
       }
     } finally {
       leave();
     }
+    if (!asked && end != null) {
+      Log.neverClosed(what);
+    }
+  }
+
+  @Override
+  void giveBack() {
+    asked = true;
+    run();
   }
 
   public boolean isClosed() {
-    return uses >= CLOSED;
+    return uses.get() >= CLOSED;
   }
 
   @Override

@@ -16,6 +16,15 @@ final class Log {
     }
   }
 
+  /** The store was full: how many pins and writers there were before and after a collection. */
+  static void collected(long before, long after) {
+    try {
+      Slf4j.LOGGER.debug("the store is full: of {} pins and writers that nobody closed the collector has left {}", before, after);
+    } catch (LinkageError ignored) {
+      // Without slf4j.
+    }
+  }
+
   private static final class Slf4j {
     static final Logger LOGGER = LoggerFactory.getLogger("io.vineyard");
   }

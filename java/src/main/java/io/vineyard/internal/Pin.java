@@ -17,23 +17,27 @@ import java.nio.ByteOrder;
  * Every slice and view of a root keeps the root itself reachable, and nothing else of this package does: hence the
  * cleaner watches roots.
  */
-public final class Pin {
-  private final long address, size;
-  private long blob;        // 0: given back
+public final class Pin extends Holder {
+  private long address, size;
   private long mapping;     // not 0: closed, and somebody may still read
   private int roots;        // that can be reached
   private boolean handed;   // a buffer went to somebody
 
-  /** Takes over the native handle of a blob. */
-  public Pin(long blob) {
-    this(blob, Native.vineyard_blob_data(blob), Native.vineyard_blob_length(blob));
+  /** Of no blob yet: {@link Holder#own} brings it. */
+  public Pin() {
+    super(true);
   }
 
-  /** The same where it is known where the value lies. */
-  public Pin(long blob, long address, long size) {
-    this.blob = blob;
+  /** For who makes the owner, once it holds a blob: finds out where the value lies. */
+  public Pin locate() {
+    return locate(Native.vineyard_blob_data(pointer), Native.vineyard_blob_length(pointer));
+  }
+
+  /** The same where it is known. */
+  public Pin locate(long address, long size) {
     this.address = address;
     this.size = size;
+    return this;
   }
 
   public long size() {
@@ -46,17 +50,20 @@ public final class Pin {
 
   /** One root over a part, at most 2 GiB - 1: a buffer that keeps the bytes. Not read-only. */
   public synchronized Root newRoot(long offset, int length) {
-    if (blob == 0) {
+    if (pointer == 0) {
       throw closed();
     }
     ByteBuffer buffer = Native.vy_buffer(address + offset, length);
+    Drop drop = new Drop();
+    Cleaner.Cleanable cleanable = Handle.CLEANER.register(buffer, drop);
+    drop.counted = true;
     ++roots;
-    return new Root(buffer, Handle.CLEANER.register(buffer, this::drop));
+    return new Root(buffer, cleanable);
   }
 
   /** A buffer of a root for somebody to read: read-only, little-endian. */
   public synchronized ByteBuffer hand(Root root) {
-    if (blob == 0) {
+    if (pointer == 0) {
       throw closed();
     }
     handed = true;
@@ -65,29 +72,29 @@ public final class Pin {
 
   /** The native handle, for a call that ends before this pin is closed: the caller holds its lock. */
   public synchronized long blob() {
-    if (blob == 0) {
+    if (pointer == 0) {
       throw closed();
     }
-    return blob;
+    return pointer;
   }
 
   public synchronized boolean isClosed() {
-    return blob == 0;
+    return pointer == 0;
   }
 
   /** Gives the bytes back at once; twice is allowed. `root`: the one that is not needed any more if nobody reads. */
   public void close(Root root) {
+    room();
     synchronized (this) {
-      if (blob == 0) {
+      if (pointer == 0) {
         return;
       }
       try {
         if (handed) {
-          mapping = Native.vineyard_blob_hold_mapping(blob);
+          mapping = Native.vineyard_blob_hold_mapping(pointer);
         }
       } finally {
-        Native.vineyard_blob_release(blob);
-        blob = 0;
+        giveBack();
       }
       if (handed) {
         return;
@@ -96,17 +103,31 @@ public final class Pin {
     root.cleanable.clean();
   }
 
-  private synchronized void drop() {
-    if (--roots > 0) {
-      return;
+  /** Of one root, that it can not be reached any more; one that could not be made was not counted. */
+  private final class Drop implements Runnable {
+    boolean counted;
+
+    @Override
+    public void run() {
+      synchronized (Pin.this) {
+        if (!counted || --roots > 0) {
+          return;
+        }
+        giveBack();
+        if (mapping != 0) {
+          Native.vineyard_mapping_release(mapping);
+          mapping = 0;
+        }
+      }
     }
-    if (blob != 0) {
-      Native.vineyard_blob_release(blob);
-      blob = 0;
-    }
-    if (mapping != 0) {
-      Native.vineyard_mapping_release(mapping);
-      mapping = 0;
+  }
+
+  @Override
+  synchronized void giveBack() {
+    if (pointer != 0) {
+      Native.vineyard_blob_release(pointer);
+      pointer = 0;
+      gone();
     }
   }
 

@@ -1,0 +1,78 @@
+package io.vineyard.internal;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * What of the store this process holds (pins, writers) until somebody closes it or the collector finds it: where the store is
+ * full the collector is asked to, since it knows nothing of the store and may let garbage lie for long. Thread-safe.
+ */
+public final class Unclosed {
+  private static final Object LOCK = new Object();
+  private static final long LONGEST_MS = 500;  // for the cleaner to do what the collector has found
+  private static final int WORTH = 10;  // of all time, at most one part in so many goes into collections for nothing
+
+  private static final LongAdder HELD = new LongAdder();
+  private static volatile int collections;
+  private static long notBeforeNs = System.nanoTime();
+
+  private Unclosed() {}
+
+  static void add() {
+    HELD.increment();
+  }
+
+  static void remove() {
+    HELD.decrement();
+  }
+
+  /**
+   * Lets the collector look for what nobody closed and nobody can reach.
+   *
+   * @return whether something may have been given back
+   */
+  public static boolean collect() {
+    int seen = collections;
+    synchronized (LOCK) {
+      if (collections != seen) {
+        return true;  // another thread has, meanwhile
+      }
+      long held = HELD.sum();
+      long beginNs = System.nanoTime();
+      if (held <= 0 || beginNs - notBeforeNs < 0) {
+        return false;
+      }
+      boolean found;
+      try {
+        found = collect(held);
+      } catch (InterruptedException interrupted) {
+        Thread.currentThread().interrupt();
+        return false;
+      }
+      ++collections;
+      long endNs = System.nanoTime();
+      if (!found) {
+        notBeforeNs = endNs + WORTH * (endNs - beginNs);
+      }
+      Log.collected(held, HELD.sum());
+      return found;
+    }
+  }
+
+  private static boolean collect(long held) throws InterruptedException {
+    CountDownLatch reached = new CountDownLatch(1);
+    Handle.CLEANER.register(new Object(), reached::countDown);
+    System.gc();
+    // That one was found: the rest of what the collection has found is being done, in no order.
+    reached.await(LONGEST_MS, TimeUnit.MILLISECONDS);
+    long last = Long.MAX_VALUE;
+    long now = HELD.sum();
+    for (int waited = 0; now < last && waited < LONGEST_MS; waited += 10) {
+      Thread.sleep(10);
+      last = now;
+      now = HELD.sum();
+    }
+    return now < held;
+  }
+}
