@@ -12,23 +12,25 @@ public class ReadWhatPythonWrote {
     try (var client = Vineyard.connect(arguments[0])) {
       var id = client.getName("from python").id();
 
-      // As plain values of Java. The array is read in place: no byte of it is copied.
-      var value = (Map<?, ?>) client.getValue(id);
-      var prices = ((Tensor) value.get("prices")).as(Float64Array.class);
-      double sum = 0;
-      for (long i = 0; i < prices.size(); ++i) {
-        sum += prices.get(i);
+      // As plain values of Java. The array and the buffer are read in place, until the value is closed: no byte of them is copied.
+      try (var open = client.openValue(id)) {
+        var value = (Map<?, ?>) open.get();
+        var prices = ((Tensor) value.get("prices")).as(Float64Array.class);
+        double sum = 0;
+        for (long i = 0; i < prices.size(); ++i) {
+          sum += prices.get(i);
+        }
+        System.out.println("text: " + value.get("text"));
+        System.out.println("pair: " + ((Tuple) value.get("pair")).get(0) + " and " + ((Tuple) value.get("pair")).get(1));
+        System.out.println("prices: " + prices.size() + " of them, sum " + sum);
+        var raw = (ByteBuffer) value.get("raw");
+        System.out.println("raw: " + raw.remaining() + " bytes, the first is " + raw.get(0));
       }
-      System.out.println("text: " + value.get("text"));
-      System.out.println("pair: " + ((Tuple) value.get("pair")).get(0) + " and " + ((Tuple) value.get("pair")).get(1));
-      System.out.println("prices: " + prices.size() + " of them, sum " + sum);
 
       // Or as the object that it is: typed fields and members, whatever its type.
       try (VineyardObject object = client.get(id)) {
         System.out.println(object.typeName() + " of " + object.nbytes() + " bytes, members " + object.members().size());
       }
-      ByteBuffer raw = (ByteBuffer) value.get("raw");
-      System.out.println("raw: " + raw.remaining() + " bytes, the first is " + raw.get(0));
       System.out.println("copied payload bytes: " + client.statistics().copiedPayloadBytes());
     }
   }

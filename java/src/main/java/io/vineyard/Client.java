@@ -334,6 +334,9 @@ public final class Client extends Catalog {
    * instance is as {@link ClientOptions.Builder#remote} says. A list that is an element twice is one Java object: who goes
    * through all elements of all lists may meet very many.
    *
+   * <p>What is read in place is pinned until the collector finds that nobody can reach it: {@link #openValue} gives it back in time,
+   * and is to be preferred where there may be arrays or buffers in the value.
+   *
    * @param id of any object
    * @return its value, null too
    * @throws VineyardException.NotFound there is no such object
@@ -342,8 +345,19 @@ public final class Client extends Catalog {
    * @throws VineyardException.LimitExceeded a map with a key of more than 1,000 values, or more than 256 levels
    */
   public Object getValue(ObjectId id) {
+    return openValue(id).get();
+  }
+
+  /**
+   * The same with an end: {@code try (var open = client.openValue(id)) { ... open.get() ... }}.
+   *
+   * @param id of any object
+   * @return to be closed
+   * @throws VineyardException there is no such object, or Java has no value of its type: the text names it
+   */
+  public OpenValue openValue(ObjectId id) {
     try (VineyardObject object = get(id)) {
-      return new ValueReader(remote, this::addCopied).read(object);
+      return new ValueReader(remote, this::addCopied).open(object);
     }
   }
 

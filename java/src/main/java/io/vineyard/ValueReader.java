@@ -29,6 +29,7 @@ final class ValueReader {
   private final Map<ObjectId, Object> known = new HashMap<>();
   private final Place place = new Place();
   private int keys;  // that are being read, one in the other
+  private final List<Blob> opened = new ArrayList<>();  // that the value reads in place
 
   /** `copied` is told how many bytes of payload were copied. */
   ValueReader(RemotePolicy remote, LongConsumer copied) {
@@ -36,8 +37,22 @@ final class ValueReader {
     this.copied = copied;
   }
 
-  /** Of an object that the caller closes. */
-  Object read(VineyardObject object) {
+  /** Of an object that the caller closes. Closed: what the value reads in place. */
+  OpenValue open(VineyardObject object) {
+    try {
+      return new OpenValue(read(object), opened);
+    } catch (Throwable error) {
+      OpenValue.close(opened);
+      throw error;
+    }
+  }
+
+  private Blob keep(Blob blob) {
+    opened.add(blob);
+    return blob;
+  }
+
+  private Object read(VineyardObject object) {
     if (known.containsKey(object.id())) {
       return known.get(object.id());
     }
@@ -81,7 +96,11 @@ final class ValueReader {
         if (!"C".equals(order) && !"F".equals(order)) {
           throw error(Status.CORRUPT, object, "a " + type + " whose order_ is neither C nor F");
         }
-        return payload(object::tensor);
+        return payload(() -> {
+          Tensor array = object.tensor();
+          keep(array.blob());
+          return array;
+        });
       case "vineyard::PickleBuffer":
         throw error(Status.TYPE, object, "a vineyard::PickleBuffer, a pickle" + (object.fields().get("nbytes") instanceof Long size
             ? " of " + size + " bytes" : "") + ", which only Python can read");
@@ -95,10 +114,10 @@ final class ValueReader {
   // Bytes of Python are a copy, other payload is read in place.
   private Object ofBlob(Blob blob) {
     if (blob.kind() == BlobKind.BUFFER) {
-      return blob.size() <= Integer.MAX_VALUE ? (Object) blob.buffer() : blob;
+      return keep(blob).size() <= Integer.MAX_VALUE ? (Object) blob.buffer() : blob;
     }
     if (blob.size() > Integer.MAX_VALUE) {
-      return blob;
+      return keep(blob);
     }
     try (blob) {
       byte[] bytes = blob.toByteArray();

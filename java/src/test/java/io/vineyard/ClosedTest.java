@@ -88,6 +88,14 @@ class ClosedTest extends WithClient {
   }
 
   @Test
+  void aValue() {
+    OpenValue closed = client.openValue(client.putValue(new long[1]));
+    closed.close();
+    assertClosed(closed, "close", "toString");
+    assertTrue(closed.toString().endsWith(", closed]"), closed::toString);
+  }
+
+  @Test
   void anObject() {
     ObjectId id = client.put(new ObjectMeta("example::T").set("text", 1));
     for (boolean asked : new boolean[] {false, true}) {  // what was read of it once is no exception
