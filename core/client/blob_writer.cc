@@ -35,7 +35,7 @@ Result<std::shared_ptr<BlobWriter>> BlobWriter::Create(std::shared_ptr<Client> c
   Session* session = writer->session_;
   RETURN_IF_ERROR(
       client->EnsureSegment(session, shm::SegmentOf(location), /*writable=*/true, patience));
-  writer->extent_ = session->WritableAt(location, extent_size);
+  writer->extent_ = session->WritableAt(location, extent_size, &writer->memory_);
   if (writer->extent_ == nullptr) {
     return Protocol("lease: the daemon named memory that its segment has not");
   }
@@ -56,8 +56,8 @@ Status BlobWriter::TakeLease(const Patience& patience, uint64_t* location) {
     Reply reply;
     RETURN_IF_ERROR(client_->Call(&request, patience, &reply));
     ASSIGN_OR_RETURN(wire::LeaseAnswer answer, wire::LeaseAnswer::Decode(reply.answer));
-    session->AddWriter();
-    // After AddWriter: a client that ends from here on leaves the session's memory to this writer.
+    session->AddWriter(answer.id);
+    // After AddWriter: a client that is closed from here on drops this lease, too.
     if (client_->IsCurrent(session)) {
       session_ = session;
       id_ = answer.id;
@@ -65,7 +65,7 @@ Status BlobWriter::TakeLease(const Patience& patience, uint64_t* location) {
       state_ = State::kOpen;
       return OkStatus();
     }
-    session->RemoveWriter();
+    session->RemoveWriter(answer.id);
     (void)client_->DropLease(answer.id);
   } while (!patience.deadline.passed());
   return {Code::kTimeout, "create of a blob: the daemon is being replaced again and again"};
@@ -73,7 +73,9 @@ Status BlobWriter::TakeLease(const Patience& patience, uint64_t* location) {
 
 BlobWriter::~BlobWriter() {
   if (state_ == State::kOpen && CheckOpen().ok()) (void)Drop();
-  if (session_ != nullptr) session_->RemoveWriter();
+  if (session_ != nullptr) session_->RemoveWriter(id_);
+  // In a child other maps may lie there.
+  if (IsInherited(stamp_)) new Session::Memory(std::move(memory_));
 }
 
 Status BlobWriter::CheckOpen() const {

@@ -4,9 +4,9 @@
 // Invariants:
 //  1. The daemon learns of a sealed blob by one message, after its bytes and envelope are written.
 //  2. A writer that ends unsealed drops its lease, but not in a child: there it is the parent's.
-//  3. While a writer exists, its memory stays mapped and leased, also when its client is closed: whoever
-//     has its address may still write there, and nobody else may get it. The lease of a writer that ends
-//     after its client comes back with the session.
+//  3. While a writer exists, its memory stays mapped: whoever has its address may still write there. It
+//     stays leased, too, so that nobody else gets it, until the writer is sealed or aborted, or its client
+//     is closed, which puts other memory in its place.
 // Thread-compatible.
 #pragma once
 
@@ -55,6 +55,7 @@ class BlobWriter {
   const BlobKind kind_;
   uint64_t size_;
   Session* session_ = nullptr;     // null until there is a lease
+  Session::Memory memory_;         // what value_ lies in
   State state_ = State::kAborted;  // likewise
   const uint32_t stamp_ = StampOf(ForkEpoch());
   ObjectId id_ = kInvalidId;

@@ -104,6 +104,7 @@ void Client::Close() {
   MapWhatViewsNeed();
   if (closed_.exchange(true, std::memory_order_acq_rel)) return;
   session_.store(nullptr, std::memory_order_release);
+  DetachWriters();
   // Best effort: what stays leased comes back when the session's memory is unmapped.
   if (connection_->IsAlive()) DropLeasesNow(PatienceOf(std::min(timeout_ms_, kGoodbyeMs)));
   connection_->Close();
@@ -205,6 +206,18 @@ void Client::DropLeaseLater(ObjectId id) {
   std::lock_guard lock(ProcessMutex());
   to_drop_.push_back(id);
   any_to_drop_.store(true, std::memory_order_relaxed);  // a hint; the list is under the lock
+}
+
+// Behind closed_: what is written from here on is lost, and no put that might miss it is sent any more.
+void Client::DetachWriters() {
+  std::vector<Session*> sessions;
+  {
+    std::lock_guard lock(ProcessMutex());
+    sessions = sessions_;
+  }
+  for (Session* session : sessions) {
+    for (ObjectId lease : session->DetachWriters()) DropLeaseLater(lease);
+  }
 }
 
 Status Client::DropLease(ObjectId id) {

@@ -172,6 +172,7 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   Status CheckUsable() const;
   void MapWhatViewsNeed();
   void DropLeaseLater(ObjectId id);
+  void DetachWriters();
   void DropLeasesNow(const Patience& patience);
 
   static View* MakeView(Session* session, const SlotContents& slot, const char* stored,

@@ -51,9 +51,9 @@ class Sessions final : public ForkListener {
   void AfterForkInChild() override {
     for (Session* session : all_) {
       for (const auto& segment : session->segments_) {
-        if (segment->writable.data() == nullptr) continue;
-        RemoveRange(segment->writable);
-        new shm::Mapping(std::move(segment->writable));
+        if (segment->writable == nullptr) continue;
+        RemoveRange(*segment->writable);
+        new Session::Memory(std::move(segment->writable));
       }
     }
   }
@@ -82,7 +82,8 @@ Result<Session*> Session::Open(const Fd& index, const Fd& directory, const Fd& p
   session->in_use_ = true;
   session->instance_ = instance;
   session->stamp_ = StampOf(ForkEpoch());
-  session->writers_ = 0;
+  session->writers_.clear();
+  session->detached_ = false;
   session->oldest_segment_.store(0, std::memory_order_relaxed);
   session->scanned_ = 0;
   session->superblock_ = superblock;
@@ -108,7 +109,7 @@ void Session::FreeIfUnused() {
   if (!in_use_ || !orphan_.load(std::memory_order_seq_cst)) return;
   // What an ancestor pinned is the ancestor's to count, and its table stays mapped here so that its
   // session lives as long as this process may read.
-  if (is_inherited() || writers_ > 0 || AnyPinLeft()) return;
+  if (is_inherited() || (!writers_.empty() && !detached_) || AnyPinLeft()) return;
   FreeMemory();
 }
 
@@ -169,11 +170,12 @@ void Session::FreeMemory() {
   in_use_ = false;
 }
 
-// The readable map goes with the last who holds it.
+// Each map goes with the last who holds it.
 void Session::Unmap(const std::shared_ptr<Segment>& segment) {
   Sessions::Get().RemoveRange(segment->readable);
-  Sessions::Get().RemoveRange(segment->writable);
-  segment->writable.Reset();
+  if (segment->writable == nullptr) return;
+  Sessions::Get().RemoveRange(*segment->writable);
+  segment->writable.reset();
 }
 
 std::shared_ptr<const void> Session::HoldMapping(const void* data) const {
@@ -207,7 +209,7 @@ std::atomic<Session::Segment*>& Session::Cell(uint32_t number) {
 bool Session::HasSegment(uint32_t number, bool writable) const {
   std::lock_guard lock(ProcessMutex());
   const Segment* segment = Find(number);
-  return segment != nullptr && (!writable || segment->writable.data() != nullptr);
+  return segment != nullptr && (!writable || segment->writable != nullptr);
 }
 
 Status Session::AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool writable) {
@@ -224,6 +226,7 @@ Status Session::AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool wr
     writable_map.DontFork();
   }
   std::lock_guard lock(ProcessMutex());
+  if (writable && detached_) return Invalid("client: it is closed");
   Segment* segment = Find(number);
   if (segment == nullptr) {
     segments_.push_back(std::make_shared<Segment>());
@@ -235,20 +238,21 @@ Status Session::AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool wr
     // release: who finds the segment sees where it is mapped.
     Cell(number).store(segment, std::memory_order_release);
   }
-  if (writable && segment->writable.data() == nullptr) {  // else another thread was first
-    segment->writable = std::move(writable_map);
-    Sessions::Get().AddRange(segment->writable);
+  if (writable && segment->writable == nullptr) {  // else another thread was first
+    segment->writable = std::make_shared<shm::Mapping>(std::move(writable_map));
+    Sessions::Get().AddRange(*segment->writable);
   }
   return OkStatus();
 }
 
-char* Session::WritableAt(uint64_t location, uint64_t size) const {
+char* Session::WritableAt(uint64_t location, uint64_t size, Memory* memory) const {
   std::lock_guard lock(ProcessMutex());
   const Segment* segment = Find(shm::SegmentOf(location));
-  if (segment == nullptr || segment->writable.data() == nullptr) return nullptr;
+  if (segment == nullptr || segment->writable == nullptr) return nullptr;
   uint64_t from = shm::OffsetOf(location);
   if (size > segment->size || from > segment->size - size) return nullptr;
-  return segment->writable.data() + from;
+  *memory = segment->writable;
+  return segment->writable->data() + from;
 }
 
 void Session::DropOldSegments() {
@@ -269,17 +273,34 @@ void Session::DropOldSegments() {
   segments_.erase(std::remove_if(segments_.begin(), segments_.end(), old), segments_.end());
 }
 
-void Session::AddWriter() {
+void Session::AddWriter(ObjectId lease) {
   std::lock_guard lock(ProcessMutex());
-  ++writers_;
+  writers_.push_back(lease);
 }
 
-void Session::RemoveWriter() {
+// The object may serve another session by now, where that writer is not known: ids are never used twice.
+void Session::RemoveWriter(ObjectId lease) {
   {
     std::lock_guard lock(ProcessMutex());
-    --writers_;
+    auto found = std::find(writers_.begin(), writers_.end(), lease);
+    if (found == writers_.end()) return;
+    *found = writers_.back();
+    writers_.pop_back();
   }
   if (orphan_.load(std::memory_order_seq_cst)) FreeIfUnused();
+}
+
+std::vector<ObjectId> Session::DetachWriters() {
+  std::lock_guard lock(ProcessMutex());
+  if (!in_use_ || is_inherited() || detached_) return {};
+  for (const std::shared_ptr<Segment>& segment : segments_) {
+    // Also what no writer holds yet: one may be about to.
+    if (segment->writable == nullptr) continue;
+    if (!segment->writable->Detach()) return {};
+    Sessions::Get().RemoveRange(*segment->writable);
+  }
+  detached_ = true;
+  return writers_;
 }
 
 bool IsSharedMemory(const void* data, uint64_t size) {

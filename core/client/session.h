@@ -2,13 +2,14 @@
 // segments of one session.
 //
 // Invariants:
-//  1. While its client exists, while a writer has a lease of it, and while any of its pins is not zero,
-//     everything of a session stays mapped. That a view lives is told by its pin alone: the hot path
-//     counts nothing else.
+//  1. While its client exists and while any of its pins is not zero, everything of a session stays
+//     mapped. That a view lives is told by its pin alone: the hot path counts nothing else.
 //  2. A Session object is never given back to malloc, only used again for another session: a release
 //     may look at `orphan_` after its pin is gone.
 //  3. Nobody pins once orphan_ is set (its client is released), so counters only fall from then on.
 //  4. A segment below the superblock's oldest_segment is pinned by nobody and leased to nobody.
+//  5. What a writer has given out stays mapped for writing while the writer exists, but is the store's
+//     memory only until DetachWriters(). Where that fails, writers keep the session as pins do.
 // Thread-safe.
 #pragma once
 
@@ -20,6 +21,7 @@
 #include "core/base/fd.h"
 #include "core/base/result.h"
 #include "core/client/fork.h"
+#include "core/object/ids.h"
 #include "core/shm/layout.h"
 #include "core/shm/os.h"
 
@@ -31,7 +33,7 @@ class Session {
   // Orphan().
   static Result<Session*> Open(const Fd& index, const Fd& directory, const Fd& pins,
                                uint64_t instance);
-  // The client is released: the memory goes with the last view and the last writer.
+  // The client is released: the memory goes with the last view.
   void Orphan();
 
   // ---- the hot path: no lock, no system call ----
@@ -80,8 +82,9 @@ class Session {
   bool HasSegment(uint32_t number, bool writable) const;
   // Maps a segment; `size` is what the daemon says, the file must agree.
   Status AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool writable);
-  // The same as At() in the writable map. Null: there is none.
-  char* WritableAt(uint64_t location, uint64_t size) const;
+  // The same as At() in the writable map, which stays while `memory` does. Null: there is none.
+  using Memory = std::shared_ptr<shm::Mapping>;
+  char* WritableAt(uint64_t location, uint64_t size, Memory* memory) const;
   // Keeps the segment mapped that holds `data`, whatever becomes of pins and session: its bytes may be
   // anybody's by then, but reading them is no fault. Null: no segment of this session holds it.
   std::shared_ptr<const void> HoldMapping(const void* data) const;
@@ -90,9 +93,13 @@ class Session {
   // What is pinned here and may be read later: the segments that are not mapped of all that is sealed. None, while
   // nothing is pinned.
   std::vector<uint32_t> UnmappedBelowPins() const;
-  // A writer has a lease of this session, or has it no longer.
-  void AddWriter();
-  void RemoveWriter();
+  // A writer has a lease of this session, or is gone.
+  void AddWriter(ObjectId lease);
+  void RemoveWriter(ObjectId lease);
+  // From now on nobody writes into the store through this session: what writers have given out is
+  // memory of this process. Answers their leases, which may be dropped, also of what is sealed or
+  // dropped already; none where it can not be done.
+  std::vector<ObjectId> DetachWriters();
 
   static constexpr uint32_t kLeafSize = 4096, kLeaves = 4096;
   static constexpr uint32_t kMaxSegments = kLeafSize * kLeaves;  // numbers are never reused
@@ -102,7 +109,7 @@ class Session {
     uint32_t number = 0;
     uint64_t size = 0;
     shm::Mapping readable;
-    shm::Mapping writable;  // MADV_DONTFORK; guarded by ProcessMutex()
+    Memory writable;  // MADV_DONTFORK; null: none. Guarded by ProcessMutex()
   };
   struct Leaf {
     std::atomic<Segment*> segments[kLeafSize] = {};
@@ -129,7 +136,8 @@ class Session {
   // Guarded by ProcessMutex().
   uint64_t instance_ = 0;
   uint32_t stamp_ = 0;
-  uint32_t writers_ = 0;
+  std::vector<ObjectId> writers_;  // their leases
+  bool detached_ = false;
   bool in_use_ = false;
   std::atomic<uint64_t> oldest_segment_{0};  // written under the lock
   uint64_t scanned_ = 0;  // of an orphan: slots below have no pin left (invariant 3)

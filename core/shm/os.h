@@ -53,6 +53,10 @@ class Mapping {
   void Reset();
   // Children do not inherit it.
   void DontFork();
+  // Puts memory of this process in the file's place, at the same address: zeros, and only what is
+  // touched takes memory. Whoever writes there meanwhile writes to one or the other. For children as
+  // DontFork(). False: it can not, and nothing has changed.
+  bool Detach();
 
  private:
   char* data_ = nullptr;

@@ -188,6 +188,19 @@ void Mapping::Reset() {
 
 void Mapping::DontFork() { madvise(data_, size_, MADV_DONTFORK); }
 
+bool Mapping::Detach() {
+  // Made elsewhere and then moved: where there is no memory for it, MAP_FIXED would fail with a hole left.
+  void* made = mmap(nullptr, size_, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (made == MAP_FAILED) return false;
+  madvise(made, size_, MADV_DONTFORK);
+  if (mremap(made, size_, size_, MREMAP_MAYMOVE | MREMAP_FIXED, data_) == MAP_FAILED) {
+    munmap(made, size_);
+    return false;
+  }
+  return true;
+}
+
 bool AdviseHugePages(char* data, uint64_t size) { return madvise(data, size, MADV_HUGEPAGE) == 0; }
 
 namespace {

@@ -345,6 +345,34 @@ TEST_F(Blob, AReleasedWriterIsAborted) {
   EXPECT_EQ(Number(client_, "leases"), 0u);
 }
 
+TEST_F(Blob, WhatAClosedClientHasNotSealedIsTheStoresAgainThoughItsWriterIsThere) {
+  constexpr uint64_t kSize = 1 << 20;
+  vineyard_client* other = Connect();
+  vineyard_blob *view = nullptr, *filled = nullptr;
+  ASSERT_OK(
+      vineyard_blob_get(other, Put(client_, std::string(64, 'v')), &view));  // keeps the session
+  vineyard_blob_writer* writer = nullptr;
+  ASSERT_OK(vineyard_blob_writer_create(other, kSize, VINEYARD_BLOB_BUFFER, &writer));
+  char* data = static_cast<char*>(vineyard_blob_writer_data(writer));
+  std::memset(data, 'a', kSize);
+  ASSERT_OK(vineyard_client_close(other));
+  EXPECT_EQ(Number(client_, "leases"), 0u);
+  vineyard_id id = Put(client_, std::string(kSize, 'b'));
+  ASSERT_OK(vineyard_blob_get(client_, id, &filled));
+  std::memset(data, 'c', kSize);
+  EXPECT_EQ(BytesOf(filled), std::string(kSize, 'b'));
+  EXPECT_EQ(vineyard_blob_writer_data(writer), nullptr);
+  EXPECT_EQ(vineyard_blob_writer_seal(writer), VINEYARD_E_INVALID);
+  vineyard_blob_release(view);
+  vineyard_client_release(other);
+  EXPECT_TRUE(WaitForNumber(client_, "sessions", 1));
+  std::memset(data, 'd', kSize);
+  EXPECT_EQ(data[kSize - 1], 'd');
+  EXPECT_EQ(BytesOf(filled), std::string(kSize, 'b'));
+  vineyard_blob_release(filled);
+  vineyard_blob_writer_release(writer);
+}
+
 TEST_F(Blob, AWriterReleasedByAThreadThatMayNotWaitIsDroppedLater) {
   vineyard_blob_writer* writer = nullptr;
   ASSERT_OK(vineyard_blob_writer_create(client_, 200000, VINEYARD_BLOB_BUFFER, &writer));

@@ -173,9 +173,9 @@ VINEYARD_API int32_t vineyard_client_connect(const char* path,
                                              const vineyard_connect_options* options,
                                              vineyard_client** client);
 /* Says goodbye and closes the connection; views stay valid, and what is below them can be got as before: their
- * memory, as far as this process has not looked at it yet, is mapped now (not where the daemon is gone). What a blob writer has given out may still be
- * written, to no effect, until that is released; its memory comes back with the last view of this client.
- * Closing twice is allowed. */
+ * memory, as far as this process has not looked at it yet, is mapped now (not where the daemon is gone). Blobs
+ * that are not sealed are gone: what their writers have given out may still be written until these are released,
+ * but is no memory of the store any more. Closing twice is allowed. */
 VINEYARD_API int32_t vineyard_client_close(vineyard_client* client);
 /* Of the calling thread: 0: until set back to 1, calls that would have to ask the daemon (or wait for a
  * thread that does) fail with VINEYARD_E_TIMEOUT at once and change nothing. For callers that hold a lock,

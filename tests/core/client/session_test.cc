@@ -66,15 +66,45 @@ TEST(Session, GoesAtOnceWhenNothingIsPinned) {
   EXPECT_EQ(MappingsOf("segment"), segments);
 }
 
-TEST(Session, StaysForAWriter) {
+TEST(Session, StaysForAWriterThatMayWriteIntoTheStore) {
   FakeMemory memory;
   int before = MappingsOf("pins");
   Session* session = OpenWhole(memory);
-  session->AddWriter();
+  session->AddWriter(7);
   session->Orphan();
   EXPECT_EQ(MappingsOf("pins"), before + 1);
-  session->RemoveWriter();
+  session->RemoveWriter(7);
   EXPECT_EQ(MappingsOf("pins"), before);
+}
+
+TEST(Session, ADetachedWriterWritesToNoEffectAndKeepsNothing) {
+  FakeMemory memory;
+  int pins = MappingsOf("pins"), segments = MappingsOf("segment");
+  Session* session = OpenWhole(memory);
+  ASSERT_TRUE(session->AddSegment(1, memory.segment_fd, FakeMemory::kSegmentSize, true).ok());
+  Session::Memory held;
+  char* data = session->WritableAt(shm::MakeLocation(1, 64), 5, &held);
+  ASSERT_NE(data, nullptr);
+  session->AddWriter(7);
+  std::memcpy(data, "first", 5);
+  EXPECT_EQ(session->DetachWriters(), std::vector<ObjectId>{7});
+  std::memcpy(data, "later", 5);
+  EXPECT_EQ(std::string(session->At(shm::MakeLocation(1, 64), 0, 5), 5), "first");
+  EXPECT_FALSE(IsSharedMemory(data, 5));
+  EXPECT_EQ(session->AddSegment(2, memory.segment_fd, FakeMemory::kSegmentSize, true).code(),
+            Code::kInvalid)
+      << "a writer that is just being made would write into the store";
+  session->Orphan();
+  EXPECT_EQ(MappingsOf("pins"), pins);
+  EXPECT_EQ(MappingsOf("segment"), segments);
+  EXPECT_EQ(std::string(data, 5), "later");
+  Session* second = *OpenSession(memory);
+  second->AddWriter(8);
+  session->RemoveWriter(7);  // the same object by now
+  second->Orphan();
+  EXPECT_EQ(MappingsOf("pins"), pins + 1) << "for the writer of the second";
+  second->RemoveWriter(8);
+  std::memcpy(data, "still", 5);
 }
 
 TEST(Session, IsUsedAgainForAnother) {
@@ -98,9 +128,10 @@ TEST(Session, SegmentsAreReadOnlyMapsOfTheirSize) {
   EXPECT_EQ(session->At(shm::MakeLocation(1, 64), 0, UINT64_MAX), nullptr);
   EXPECT_EQ(session->At(shm::MakeLocation(2, 64), 0, 1), nullptr);
   EXPECT_EQ(session->At(shm::MakeLocation(UINT32_MAX, 64), 0, 1), nullptr);
-  EXPECT_EQ(session->WritableAt(shm::MakeLocation(1, 64), 1), nullptr);
+  Session::Memory held;
+  EXPECT_EQ(session->WritableAt(shm::MakeLocation(1, 64), 1, &held), nullptr);
   ASSERT_TRUE(session->AddSegment(1, memory.segment_fd, FakeMemory::kSegmentSize, true).ok());
-  char* writable = session->WritableAt(shm::MakeLocation(1, 64), 5);
+  char* writable = session->WritableAt(shm::MakeLocation(1, 64), 5, &held);
   ASSERT_NE(writable, nullptr);
   std::memcpy(writable, "hello", 5);
   const char* readable = session->At(shm::MakeLocation(1, 64), 0, 5);
@@ -131,6 +162,19 @@ TEST(Session, SegmentsThatNobodyUsesAreUnmapped) {
   session->DropOldSegments();
   EXPECT_EQ(MappingsOf("segment"), before);
   EXPECT_EQ(session->At(shm::MakeLocation(1, 64), 0, 1), nullptr);
+  session->Orphan();
+}
+
+TEST(Session, WhatAWriterHasGivenOutStaysMappedInASegmentThatIsGivenBack) {
+  FakeMemory memory;
+  Session* session = OpenWhole(memory);
+  ASSERT_TRUE(session->AddSegment(1, memory.segment_fd, FakeMemory::kSegmentSize, true).ok());
+  Session::Memory held;
+  char* data = session->WritableAt(shm::MakeLocation(1, 64), 5, &held);
+  memory.superblock().oldest_segment.store(2);
+  session->DropOldSegments();
+  std::memcpy(data, "later", 5);
+  EXPECT_EQ(std::string(data, 5), "later");
   session->Orphan();
 }
 
