@@ -102,22 +102,6 @@ public abstract sealed class TypedArray
     };
   }
 
-  /**
-   * The view for an element type as the class that the caller knows it by. `TypedArray.class` takes
-   * any.
-   *
-   * @throws IllegalArgumentException as above, or when the class is that of another element type:
-   *     who can be handed one asks {@link #elementOf} first
-   */
-  static <T extends TypedArray> T of(Class<T> type, ElementType elementType, Elements memory) {
-    TypedArray array = of(elementType, memory);
-    if (!type.isInstance(array)) {
-      throw new IllegalArgumentException(
-          "%s elements are no %s".formatted(elementType.spelling(), type.getSimpleName()));
-    }
-    return type.cast(array);
-  }
-
   /** The element type of a view's class; null for any other class. */
   static ElementType elementOf(Class<?> type) {
     return ELEMENT_OF.get(type);

@@ -56,20 +56,6 @@ class TypedArrayTest {
   }
 
   @Test
-  void aViewIsMadeAsTheClassOfItsElementTypeOrAsAnyView() {
-    Elements memory = TestMemory.zeros(16);
-    Float64Array doubles = TypedArray.of(Float64Array.class, ElementType.FLOAT64, memory);
-    assertEquals(2, doubles.size());
-    TypedArray any = TypedArray.of(TypedArray.class, ElementType.INT16, memory);
-    assertEquals(8, any.size());
-    IllegalArgumentException error =
-        assertThrows(
-            IllegalArgumentException.class,
-            () -> TypedArray.of(Int64Array.class, ElementType.FLOAT64, memory));
-    assertEquals("float64 elements are no Int64Array", error.getMessage());
-  }
-
-  @Test
   void elementsOfTypeOtherHaveNoView() {
     assertThrows(
         IllegalArgumentException.class,
