@@ -6,6 +6,7 @@ VY_ANSWERS_LONG(vy_client_connect)
 VY_CHECKED(vy_client_close)
 VY_CHECKED(vy_client_wait_revision)
 VY_ANSWERS_LONG(vy_blob_put)
+VY_ANSWERS_LONG(vy_bytes_put)
 VY_CHECKED(vy_object_put)
 VY_CHECKED(vy_object_delete)
 VY_CHECKED(vy_object_persist)
@@ -111,6 +112,29 @@ static int32_t vy_blob_put(vineyard_client* client, const void* data, uint64_t s
                            vineyard_id* id) {
   return vineyard_blob_put(client, data, size, kind, id);
 }
+
+// The same of a part of an array in Java's heap: a small one, since it is copied for the call.
+static int32_t vy_bytes_put(JNIEnv* env, vineyard_client* client, jbyteArray bytes, int32_t from,
+                            int32_t size, int32_t kind, vineyard_id* id) {
+  jbyte few[1024], *copy = size <= (int32_t)sizeof few ? few : (jbyte*)malloc((size_t)size);
+  int32_t status = VINEYARD_OK;
+  if (copy == NULL) {
+    vy_throw_text(env, VINEYARD_E_HOST_MEMORY, "put: no memory for a copy of its bytes");
+    return status;
+  }
+  (*env)->GetByteArrayRegion(env, bytes, from, size, copy);
+  if (!(*env)->ExceptionCheck(env)) status = vineyard_blob_put(client, copy, (uint64_t)size, kind, id);
+  if (copy != few) free(copy);
+  return status;
+}
+
+static void* vy_memory_allocate(JNIEnv* env, int64_t size) {
+  void* memory = malloc((size_t)size);
+  if (memory == NULL) vy_throw_text(env, VINEYARD_E_HOST_MEMORY, "put: no memory for its small payloads");
+  return memory;
+}
+
+static void vy_memory_free(void* memory) { free(memory); }
 
 // ---- building
 

@@ -1,5 +1,6 @@
 package io.vineyard;
 
+import io.vineyard.internal.Arena;
 import io.vineyard.internal.Callbacks;
 import io.vineyard.internal.Handle;
 import io.vineyard.internal.Holder;
@@ -80,20 +81,27 @@ public final class Client extends Catalog {
   public ObjectId put(ByteBuffer bytes, BlobKind kind) {
     Objects.requireNonNull(bytes, "bytes");
     Objects.requireNonNull(kind, "kind");
-    if (!bytes.isDirect() && bytes.remaining() > 64 * 1024) {  // straight into shared memory
-      try (BlobWriter writer = createBlob(bytes.remaining(), kind)) {
+    int size = bytes.remaining();
+    if (bytes.isDirect()) {
+      try {
+        return new ObjectId(allocate(() -> answer(client -> Native.vy_blob_put(client, TreePut.address(bytes), size, kind.number()))));
+      } finally {
+        Reference.reachabilityFence(bytes);
+      }
+    }
+    if (size > Arena.LARGEST) {  // straight into shared memory
+      try (BlobWriter writer = createBlob(size, kind)) {
         writer.buffer().put(bytes.duplicate());
-        addCopied(bytes.remaining());
+        addCopied(size);
         return writer.seal();
       }
     }
-    ByteBuffer direct = bytes.isDirect() ? bytes : ByteBuffer.allocateDirect(bytes.remaining()).put(bytes.duplicate()).flip();
-    try {
-      return new ObjectId(allocate(() -> answer(client ->
-          Native.vy_blob_put(client, TreePut.address(direct), direct.remaining(), kind.number()))));
-    } finally {
-      Reference.reachabilityFence(direct);
+    byte[] array = bytes.hasArray() ? bytes.array() : new byte[size];
+    int from = bytes.hasArray() ? bytes.arrayOffset() + bytes.position() : 0;
+    if (!bytes.hasArray()) {
+      bytes.duplicate().get(array);
     }
+    return new ObjectId(allocate(() -> answer(client -> Native.vy_bytes_put(client, array, from, size, kind.number()))));
   }
 
   /**

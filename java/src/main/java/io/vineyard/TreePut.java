@@ -1,11 +1,11 @@
 package io.vineyard;
 
+import io.vineyard.internal.Arena;
 import io.vineyard.internal.Native;
 import io.vineyard.internal.Use;
 import io.vineyard.internal.Utf8;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -17,8 +17,6 @@ import java.util.Map;
  * straight into shared memory.
  */
 final class TreePut implements AutoCloseable {
-  /** Up to here bytes travel in the message. */
-  private static final int INLINE = 64 * 1024;
   static final int MAX_DEPTH = 64;  // levels that the store takes
 
   private final Client client;
@@ -26,7 +24,8 @@ final class TreePut implements AutoCloseable {
   // A payload that is a member in several places is one blob.
   private final Map<ObjectMeta.Payload, Long> blobs = new IdentityHashMap<>();
   private final Map<ObjectMeta.Payload, BlobWriter> writers = new IdentityHashMap<>();
-  private final List<Object> borrowed = new ArrayList<>();
+  private final Arena arena = new Arena();
+  private final List<ByteBuffer> borrowed = new ArrayList<>();
   private final List<Use> uses = new ArrayList<>();
 
   TreePut(Client client) {
@@ -103,7 +102,7 @@ final class TreePut implements AutoCloseable {
   }
 
   private void addPayload(long built, byte[] name, ObjectMeta.Payload payload) {
-    if (payload.direct == null && payload.size > INLINE) {
+    if (payload.direct == null && payload.size > Arena.LARGEST) {
       addWriter(built, name, writers.computeIfAbsent(payload, this::write));
     } else if (payload.shared) {
       Native.vineyard_meta_add_meta(built, name, blobs.computeIfAbsent(payload, this::blob));
@@ -130,13 +129,11 @@ final class TreePut implements AutoCloseable {
 
   // Where its bytes lie until the put has returned.
   private long borrow(ObjectMeta.Payload payload) {
-    ByteBuffer bytes = payload.direct;
-    if (bytes == null) {
-      bytes = ByteBuffer.allocateDirect(payload.size).order(ByteOrder.LITTLE_ENDIAN);
-      payload.fill.accept(bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN));
+    if (payload.direct == null) {
+      return arena.take(payload.size, payload.fill);
     }
-    borrowed.add(bytes);
-    return address(bytes);
+    borrowed.add(payload.direct);
+    return address(payload.direct);
   }
 
   /** Where what remains of a direct buffer begins. */
@@ -154,6 +151,7 @@ final class TreePut implements AutoCloseable {
       }
     }
     blobs.values().forEach(Native::vineyard_meta_release);
+    arena.close();
     Reference.reachabilityFence(borrowed);
   }
 }
