@@ -15,7 +15,7 @@ import java.util.function.LongConsumer;
  * gives the memory back. For one thread at a time.
  *
  * <p>Do not write into buffers of it once it is sealed or closed: a buffer can not be taken back, and its memory may
- * belong to another object by then.
+ * belong to another object by then. What is written there once its client is closed is lost, and harms nobody.
  */
 public final class BlobWriter implements AutoCloseable {
   private final Connection client;  // not to be collected, and closed, before

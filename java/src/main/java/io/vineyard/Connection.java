@@ -82,7 +82,8 @@ abstract class Connection implements AutoCloseable {
   }
 
   /**
-   * Ends the session; calls of other threads that wait fail. What was got stays valid. Closing twice is allowed.
+   * Ends the session; calls of other threads that wait fail. What was got stays valid; what was not sealed is gone. Closing
+   * twice is allowed.
    */
   @Override
   public void close() {

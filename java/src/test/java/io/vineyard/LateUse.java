@@ -40,6 +40,7 @@ final class LateUse {
       System.out.println("blobs and writers are closed");
     }
     use.all();
+    use.writeWhatIsGivenBack(arguments[0]);
     try (Client other = Vineyard.connect(arguments[0])) {
       other.clear();
       other.trim();
@@ -103,6 +104,19 @@ final class LateUse {
       written.add(unsealed.slice(size / 2, 1));
     }
     written.add(client.createBlob(size).buffer());  // nobody closes it
+  }
+
+  // Of a client that is open and looks which memory is of no use any more.
+  private void writeWhatIsGivenBack(String socket) {
+    try (Client client = Vineyard.connect(socket)) {
+      try (BlobWriter writer = client.createBlob(40 << 20)) {
+        written.add(writer.buffer());
+      }
+      client.clear();
+      client.trim();
+      client.status();
+      all();
+    }
   }
 
   private void all() {

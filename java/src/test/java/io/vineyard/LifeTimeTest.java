@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.ref.Reference;
 import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -249,6 +250,82 @@ class LifeTimeTest extends WithClient {
     aborted.close();
     assertEquals(0, used());
     assertEquals(2, buffers.size());
+  }
+
+  /** Puts of other bytes until nothing is free: the ids. */
+  private List<ObjectId> fill(byte[] filling) {
+    List<ObjectId> ids = new ArrayList<>();
+    assertThrows(VineyardException.StoreFull.class, () -> {
+      for (;;) {
+        ids.add(client.put(filling));
+      }
+    });
+    return ids;
+  }
+
+  private void assertWrittenToNobodyElse(ByteBuffer buffer) {
+    byte[] filling = new byte[COUNT * 8];
+    Arrays.fill(filling, (byte) 0xAA);
+    List<ObjectId> ids = fill(filling);
+    buffer.put(0, new byte[buffer.capacity()]);
+    for (ObjectId id : ids) {
+      try (Blob blob = client.getBlob(id)) {
+        assertArrayEquals(filling, blob.toByteArray());
+      }
+    }
+    client.delete(ids, false, false);
+  }
+
+  private static ByteBuffer written(Client client) {
+    return client.createBlob(COUNT * 8).slice(8, (COUNT - 1) * 8L).duplicate().slice();
+  }
+
+  @Test
+  void aSliceOfAWriterKeepsItsMemoryAndNoLonger() {
+    ByteBuffer slice = written(client);
+    collect();
+    assertTrue(used() >= COUNT * 8);
+    assertWrittenToNobodyElse(slice);
+    collect();
+    assertWrittenToNobodyElse(slice);
+    slice = null;
+    collectUntil(() -> used() == 0, () -> "used: " + used() + " bytes");
+  }
+
+  @Test
+  void aSliceOfAWriterWhoseClientIsCollectedToo() {
+    ByteBuffer slice = written(daemon.connect());
+    collect();
+    assertWrittenToNobodyElse(slice);
+  }
+
+  @Test
+  void aClosedClientIsGoneThoughWhatWasMadeByItIsThere() {
+    Client closed = daemon.connect();
+    BlobWriter writer = closed.createBlob(COUNT * 8);
+    ByteBuffer slice = writer.slice(8, 100);
+    Iterator<ObjectId> list = closed.list("*").iterator();
+    Iterator<NamedObject> names = closed.names("*").iterator();
+    closed.close();
+    for (long end = System.nanoTime() + PATIENCE_NS; used() != 0 || sessions() != 1; ) {
+      assertTrue(System.nanoTime() < end, () -> client.status().toString());
+    }
+    assertWrittenToNobodyElse(slice);
+    writer.close();
+    assertWrittenToNobodyElse(slice);
+    assertThrows(VineyardException.class, list::hasNext);
+    assertThrows(VineyardException.class, names::hasNext);
+  }
+
+  @Test
+  void aWriterIsUsedBehindItsClient() {
+    Client closed = daemon.connect();
+    BlobWriter writer = closed.createBlob(8);
+    closed.close();
+    assertThrows(IllegalStateException.class, writer::buffer);
+    assertThrows(VineyardException.class, writer::seal);
+    writer.close();
+    Reference.reachabilityFence(closed);
   }
 
   @Test

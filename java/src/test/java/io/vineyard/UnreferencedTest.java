@@ -8,12 +8,29 @@ import org.junit.jupiter.api.Test;
 
 /** Clients, writers and watches that nobody refers to any more, in the middle of what they do. */
 class UnreferencedTest {
-  @Test
-  void theCollectorTakesNothingFromACallThatRuns() throws IOException {
+  private static String run(Class<?> program) throws IOException {
     try (Daemon daemon = new Daemon();
         Child child = new Child(List.of(Child.TEST_CLASSES, Child.CLASSES), "-Xcomp", "-XX:CompileCommand=quiet",
-            "-XX:CompileCommand=compileonly,io.vineyard.*::*", Unreferenced.class.getName(), daemon.socket())) {
-      assertEquals("sealed: 500\nawaited: true\nwatched: CREATED\n", child.end().expect(0).output());
+            "-XX:CompileCommand=compileonly,io.vineyard.*::*", program.getName(), daemon.socket())) {
+      return child.end().expect(0).output();
     }
+  }
+
+  @Test
+  void theCollectorTakesNothingFromACallThatRuns() throws IOException {
+    assertEquals("sealed: 500\nawaited: true\nwatched: CREATED\n", run(Unreferenced.class));
+  }
+
+  @Test
+  void theCollectorTakesNothingThatAPutWasGiven() throws IOException {
+    assertEquals("""
+        direct buffer: true
+        direct buffer in a value: true
+        direct buffer in a tree: true
+        heap buffer: true
+        array in a tree: true
+        writer in a tree: true
+        writer: true
+        """, run(Abandoned.class));
   }
 }
