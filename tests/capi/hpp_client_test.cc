@@ -145,6 +145,7 @@ TEST_F(HppClient, TellsOfObjects) {
   client_.put_bytes("z");
   EXPECT_EQ(client_.clear(), 1u);
   EXPECT_NO_THROW(client_.trim());
+  EXPECT_EQ(client_.verify(client_.put_bytes("checked")), 0u);
 }
 
 TEST_F(HppClient, AStoreThatIsFullSaysSo) {

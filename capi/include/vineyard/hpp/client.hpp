@@ -213,6 +213,13 @@ class Client {
     detail::check(vineyard_object_persist(handle(), ids.data(), ids.size()));
   }
   void persist(ObjectId id) const { persist(span<const ObjectId>(&id, 1)); }
+  // Compares an object, and all below it that lies in this instance's memory, with the checksums that were made
+  // when it was put. Answers how many bytes of payload have none. CorruptError names what is damaged.
+  std::uint64_t verify(ObjectId id) const {
+    std::uint64_t unchecked = 0;
+    detail::check(vineyard_object_verify(handle(), id, &unchecked));
+    return unchecked;
+  }
   // Deletes every object of this instance and answers how many there were.
   std::uint64_t clear() const {
     std::uint64_t count = 0;

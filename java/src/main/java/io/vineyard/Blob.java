@@ -1,5 +1,6 @@
 package io.vineyard;
 
+import io.vineyard.internal.Holder;
 import io.vineyard.internal.Native;
 import io.vineyard.internal.Pin;
 import java.lang.ref.Reference;
@@ -187,7 +188,8 @@ public final class Blob implements AutoCloseable {
    */
   public Blob share() {
     synchronized (pin) {
-      Blob shared = new Blob(id, new Pin(Native.vineyard_blob_share(pin.blob())));
+      Pin again = new Pin();
+      Blob shared = Holder.own(again, null, none -> Native.vineyard_blob_share(pin.blob()), () -> new Blob(id, again.locate()));
       Reference.reachabilityFence(root);
       return shared;
     }

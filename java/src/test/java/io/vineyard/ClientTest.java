@@ -57,6 +57,16 @@ class ClientTest extends WithClient {
     }
   }
 
+  // That damage is found is shown where memory can be damaged: tests/integration/fsck_test.cc.
+  @Test
+  void whatIsInOrderIsVerified() {
+    assertEquals(0, client.verify(client.putValue(List.of("a", new double[1000]))));
+    assertEquals(2 << 20, client.verify(client.put(new byte[2 << 20])));
+    ObjectId gone = client.putValue("gone");
+    client.delete(gone);
+    assertThrows(VineyardException.NotFound.class, () -> client.verify(gone));
+  }
+
   @Test
   void aReadCopiesNothing() {
     ObjectId blobId = client.put(bytes(1 << 20));

@@ -273,7 +273,7 @@ class LifeTimeTest extends WithClient {
         assertArrayEquals(filling, blob.toByteArray());
       }
     }
-    client.delete(ids, false, false);
+    client.delete(ids, DeleteOptions.DEFAULT);
   }
 
   private static ByteBuffer written(Client client) {

@@ -3,6 +3,7 @@ package io.vineyard.bench;
 import io.vineyard.Blob;
 import io.vineyard.BlobKind;
 import io.vineyard.Client;
+import io.vineyard.DeleteOptions;
 import io.vineyard.Float64Array;
 import io.vineyard.ObjectId;
 import io.vineyard.Tensor;
@@ -107,7 +108,7 @@ public class ClientBenchmark {
   public void deleteWhatWasPut() {
     List<ObjectId> put = client.list("vineyard::Blob").filter(id -> !id.equals(blob) && !id.equals(arrayBlob)).toList();
     for (int i = 0; i < put.size(); i += 1000) {
-      client.delete(put.subList(i, Math.min(put.size(), i + 1000)), false, false);
+      client.delete(put.subList(i, Math.min(put.size(), i + 1000)), DeleteOptions.DEFAULT);
     }
   }
 
