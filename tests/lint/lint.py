@@ -202,11 +202,34 @@ def check_versions(root: Path) -> Iterator[Problem]:
                     yield Problem(name, number, "import __version__ from the generated _version")
 
 
+def check_models(root: Path) -> Iterator[Problem]:
+    """docs/models.md quotes models and code: both are still there, and no model is left out."""
+    page = "docs/models.md"
+    if not (root / page).exists():
+        return
+    quoted = set()
+    for number, line in enumerate(lines_of(root, page), 1):
+        cells = [cell.strip().strip("`").replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if len(cells) != 4 or not cells[0].endswith(".pml"):
+            continue
+        model, step, file, code = cells
+        quoted.add(model)
+        for name, text in ((f"tests/models/{model}", step), (file, code)):
+            if not (root / name).exists():
+                yield Problem(page, number, f"there is no {name}")
+            elif text not in (root / name).read_text(encoding="utf-8"):
+                yield Problem(page, number, f"{name} does not say `{text}`: mend the table, and look at the model")
+    for path in sorted((root / "tests/models").glob("*.pml")):
+        if path.name not in quoted:
+            yield Problem(page, 1, f"{path.name} is not in the table")
+
+
 CHECKS: dict[str, Callable[[Path], Iterator[Problem]]] = {
     "layers": check_layers,
     "length": check_length,
     "format": check_format,
     "versions": check_versions,
+    "models": check_models,
 }
 
 

@@ -104,6 +104,19 @@ class LintTest(unittest.TestCase):
         self.assert_finds("versions", "says version 9.9.9")
         self.assert_finds("versions", "import __version__ from")
 
+    def test_a_model_that_quotes_other_code_is_named(self) -> None:
+        self.write("tests/models/a.pml", "one | two;\n")
+        self.write("core/a.cc", "x |= 1;\n")
+        row = "| `a.pml` | `one \\| two;` | `core/a.cc` | `x \\|= 1;` |\n"
+        self.write("docs/models.md", row)
+        self.assertEqual(self.found("models"), [])
+        self.write("core/a.cc", "x |= 2;\n")
+        self.assert_finds("models", "core/a.cc does not say `x |= 1;`")
+        self.write("tests/models/a.pml", "one;\n")
+        self.assert_finds("models", "tests/models/a.pml does not say `one | two;`")
+        self.write("tests/models/b.pml", "")
+        self.assert_finds("models", "b.pml is not in the table")
+
     def test_versions_agreeing_are_silent(self) -> None:
         header = '#define VINEYARD_VERSION_MAJOR 1\n#define VINEYARD_VERSION_STRING "1.2.3"\n'
         self.write("capi/include/vineyard/vineyard.h", header)
