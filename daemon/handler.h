@@ -41,7 +41,7 @@ struct Reply {
 };
 using Later = std::function<void(Reply)>;
 
-// A request, and how often it was tried.
+// A request, who asks, and what was done for it already.
 struct Inquiry {
   uint64_t session = 0;
   wire::FrameHeader header;

@@ -128,8 +128,14 @@ Status BlobWriter::Abort() {
   return Drop();
 }
 
+void BlobWriter::MarkSealed() {
+  state_ = State::kSealed;
+  session_->RemoveWriter(id_);
+}
+
 Status BlobWriter::Drop() {
   state_ = State::kAborted;
+  session_->RemoveWriter(id_);
   return client_->DropLease(id_);
 }
 

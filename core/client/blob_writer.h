@@ -29,7 +29,8 @@ class BlobWriter {
 
   // Null when nothing may be written any more.
   void* data() const { return CheckOpen().ok() ? value_ : nullptr; }
-  // The same, whatever has happened: mapped, and nobody else's, as long as this writer exists.
+  // The same, whatever has happened: mapped as long as this writer exists, and nobody else's until it is
+  // sealed or aborted.
   void* memory() const { return value_; }
   uint64_t size() const { return size_; }
   ObjectId id() const { return id_; }
@@ -41,7 +42,7 @@ class BlobWriter {
   // For a put that seals it, alone or together with others: writes the envelope, and says what the put
   // has to carry.
   Result<TreeNode> Prepare();
-  void MarkSealed() { state_ = State::kSealed; }
+  void MarkSealed();
 
  private:
   enum class State { kOpen, kSealed, kAborted };

@@ -94,7 +94,7 @@ void Client::MapWhatViewsNeed() {
   Session* session = session_.load(std::memory_order_acquire);
   if (is_closed() || session == nullptr || !connection_->IsAlive() || !ThreadMayWait()) return;
   Patience patience = PatienceOf(std::min(timeout_ms_, kGoodbyeMs));
-  for (uint32_t segment : session->UnmappedBelowPins()) {
+  for (uint32_t segment : session->UnmappedSegments()) {
     Status mapped = EnsureSegment(session, segment, /*writable=*/false, patience);
     if (!mapped.ok() && mapped.code() != Code::kNotFound) return;
   }
@@ -320,18 +320,10 @@ Result<View*> Client::Get(ObjectId id, RemoteTreePtr* remote) {
   RETURN_IF_ERROR(CheckUsable());
   if (id == kEmptyBlobId) return EmptyBlobView();
   if (View* view = TryGetView(id)) return view;
-  wire::Find question;
-  question.id = id;
   uint32_t epoch = ForkEpoch();
   SlotContents slot;
-  auto find = [id](Session* in, SlotContents* out) { return FindObject(in, id, out); };
-  auto accept = [id](Session*) {
-    return [id](const SlotContents& found) {
-      return found.id == id && IsObjectKind(found.kind()) ? Found::kYes : Found::kMiss;
-    };
-  };
   auto other = [&](const wire::FindAnswer& answer) { return ReadRemote(id, answer, remote); };
-  ASSIGN_OR_RETURN(Session * session, FindSlow(question, find, accept, &slot, other));
+  ASSIGN_OR_RETURN(Session * session, FindObjectSlow(id, &slot, other));
   if (session == nullptr) return static_cast<View*>(nullptr);
   Result<const char*> stored = StoredBytes(session, slot);
   if (stored.ok()) return MakeView(session, slot, *stored, epoch);

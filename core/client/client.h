@@ -202,6 +202,8 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   template <typename FindIt, typename Accept, typename Other>
   Result<Session*> FindSlow(const wire::Find& question, FindIt find, Accept accept,
                             SlotContents* slot, Other other);
+  template <typename Other>
+  Result<Session*> FindObjectSlow(ObjectId id, SlotContents* slot, Other other);
   // False: it is another instance's.
   Result<bool> FindHeldSlow(const Session& session, ObjectId id, SlotContents* slot,
                             RemoteTreePtr* remote);

@@ -51,4 +51,18 @@ Result<Session*> Client::FindSlow(const wire::Find& question, FindIt find, Accep
   }
 }
 
+// The same for an object: it is pinned then.
+template <typename Other>
+Result<Session*> Client::FindObjectSlow(ObjectId id, SlotContents* slot, Other other) {
+  wire::Find question;
+  question.id = id;
+  auto find = [id](Session* in, SlotContents* out) { return FindObject(in, id, out); };
+  auto accept = [id](Session*) {
+    return [id](const SlotContents& found) {
+      return found.id == id && IsObjectKind(found.kind()) ? Found::kYes : Found::kMiss;
+    };
+  };
+  return FindSlow(question, find, accept, slot, other);
+}
+
 }  // namespace vineyard::client

@@ -71,12 +71,13 @@ MetaBuilder::~MetaBuilder() {
   }
 }
 
-// Those that nobody else holds.
+// Those that nobody else holds. Each is let go here: one that is a member twice is the last the second time.
 void MetaBuilder::TakeLastMembers(std::shared_ptr<MetaBuilder>* doomed) {
   for (Member& member : members_) {
-    if (member.meta == nullptr || member.meta.use_count() != 1) continue;
-    member.meta->next_doomed_ = std::move(*doomed);
-    *doomed = std::move(member.meta);
+    std::shared_ptr<MetaBuilder> meta = std::move(member.meta);
+    if (meta == nullptr || meta.use_count() != 1) continue;
+    meta->next_doomed_ = std::move(*doomed);
+    *doomed = std::move(meta);
   }
 }
 

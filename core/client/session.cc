@@ -140,7 +140,7 @@ bool Session::AnyPin() const {
   return false;
 }
 
-std::vector<uint32_t> Session::UnmappedBelowPins() const {
+std::vector<uint32_t> Session::UnmappedSegments() const {
   std::set<uint32_t> found;
   uint64_t capacity = AnyPin() ? superblock_->capacity.load(std::memory_order_acquire) : 0;
   for (uint64_t i = 0; i < capacity; ++i) {

@@ -90,9 +90,9 @@ class Session {
   std::shared_ptr<const void> HoldMapping(const void* data) const;
   // Unmaps segments that nobody uses any more (invariant 4), unless their mapping is held.
   void DropOldSegments();
-  // What is pinned here and may be read later: the segments that are not mapped of all that is sealed. None, while
-  // nothing is pinned.
-  std::vector<uint32_t> UnmappedBelowPins() const;
+  // Segments in which something is sealed and which are not mapped here: what a pin keeps may lie in any of
+  // them. None, while nothing is pinned. Looks at every slot.
+  std::vector<uint32_t> UnmappedSegments() const;
   // A writer has a lease of this session, or is gone.
   void AddWriter(ObjectId lease);
   void RemoveWriter(ObjectId lease);

@@ -59,7 +59,7 @@ Status VerifySlot(const Session& session, const SlotContents& slot, const char* 
 
 }  // namespace
 
-// What may not be seen by others: how a client finds and maps.
+// A friend of Client's: it finds and maps as a get does.
 class Verifier {
  public:
   Verifier(Client* client, Verified* verified) : client_(client), verified_(verified) {}
@@ -93,8 +93,12 @@ Status Verifier::Below(Session* session, const SlotContents& root) {
       RemoteTreePtr remote;
       if (FindHeld(*session, member.id, &below) != Found::kYes) {
         Result<bool> here = client_->FindHeldSlow(*session, member.id, &below, &remote);
-        if (here.status().code() == Code::kNotFound)
-          continue;  // of another instance, deleted by force
+        if (here.status().code() == Code::kNotFound) {
+          // Of another instance, deleted there by force. Of this one it is kept by its parent.
+          if (InstanceOf(member.id) != session->instance()) continue;
+          std::string gone = "its member " + PrintId(member.id) + " is not there";
+          return Damaged(slot, gone.c_str());
+        }
         if (!here.ok()) return here.status();
         if (!*here) continue;
       }
@@ -106,17 +110,9 @@ Status Verifier::Below(Session* session, const SlotContents& root) {
 
 Status Verifier::Tree(ObjectId id) {
   if (id == kEmptyBlobId) return OkStatus();
-  wire::Find question;
-  question.id = id;
   SlotContents root;
-  auto find = [id](Session* in, SlotContents* out) { return FindObject(in, id, out); };
-  auto accept = [id](Session*) {
-    return [id](const SlotContents& found) {
-      return found.id == id && IsObjectKind(found.kind()) ? Found::kYes : Found::kMiss;
-    };
-  };
   auto other = [](const wire::FindAnswer&) { return OkStatus(); };  // of another instance
-  ASSIGN_OR_RETURN(Session * session, client_->FindSlow(question, find, accept, &root, other));
+  ASSIGN_OR_RETURN(Session * session, client_->FindObjectSlow(id, &root, other));
   if (session == nullptr) return OkStatus();
   Status verified = Below(session, root);
   session->Unpin(root.slot);

@@ -1,5 +1,7 @@
 // Audit: the equations of store_impl.h, run over books and memory. Slow: it reads every slot and record.
+#include <algorithm>
 #include <cstdarg>
+#include <cstdio>
 
 #include "core/base/check.h"
 #include "core/base/log.h"
@@ -92,7 +94,12 @@ void Auditor::Record(uint32_t slot, const shm::SlotFields& fields) {
             PrintId(record->id).c_str());
   } else {
     for (const Member& member : record->members) {
-      if (auto child = store_.FindSlot(member.id)) ++links_[*child];
+      if (auto child = store_.FindSlot(member.id)) {
+        ++links_[*child];
+      } else if (InstanceOf(member.id) == store_.state_->header().instance) {
+        Problem("slot %u (%s): its member %s is not there", slot, id.c_str(),
+                PrintId(member.id).c_str());
+      }
     }
   }
 }
@@ -123,7 +130,7 @@ void Auditor::Slot(uint32_t slot, const SlotImage& image) {
     if (other && *other != slot)
       Problem("slots %u and %u have one id: %s", slot, *other, id.c_str());
   }
-  if (state == SlotState::kCreated) {  // 5
+  if (state == SlotState::kCreated) {  // invariant 5
     ++created_;
     if (store_.leases_.count(fields.id) == 0 || store_.sessions_.count(fields.owner) == 0) {
       Problem("slot %u (%s): a lease of no session", slot, id.c_str());
@@ -133,9 +140,10 @@ void Auditor::Slot(uint32_t slot, const SlotImage& image) {
   uint32_t found = 0;
   bool is_found = store_.directory_->Find(
       Store::Impl::HashOf(fields), [&](uint32_t candidate) { return candidate == slot; }, &found);
-  if (!is_found) Problem("slot %u (%s): the directory does not lead to it", slot, id.c_str());  // 3
+  if (!is_found)
+    Problem("slot %u (%s): the directory does not lead to it", slot, id.c_str());  // invariant 3
   ++indexed_;
-  if (state == SlotState::kDeleting) {  // 4
+  if (state == SlotState::kDeleting) {  // invariant 4
     ++deleting_;
     if (fields.links != 0) Problem("slot %u (%s): deleted, and linked", slot, id.c_str());
   } else if (fields.kind <= SlotKind::kObject) {

@@ -308,6 +308,7 @@ struct AuditAnswer {
   void Encode(std::string* out) const;
   static Result<AuditAnswer> Decode(const Answer& answer);
 };
+
 // ---- writing ----
 
 // Memory for one blob, writable by this session until it is sealed by a put or dropped.

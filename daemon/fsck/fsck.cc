@@ -16,7 +16,8 @@ namespace {
 
 using Count = unsigned long long;
 
-// Of a process that died a moment ago the daemon may not know yet; what is damaged stays.
+// Of a process that died a moment ago the daemon may not know yet, for one second at most
+// (daemon/liveness.cc); what is damaged stays.
 constexpr int kAudits = 3;
 constexpr auto kPause = std::chrono::milliseconds(1200);
 
@@ -61,10 +62,10 @@ Status CheckBooks(client::Client* client, Report* report) {
               Bytes(numbers["memory_bytes"]).c_str(), Count{numbers["memory_used_bytes"]},
               Count{numbers["memory_free_bytes"]}, Count{numbers["memory_quarantined_bytes"]});
   if (numbers["quarantined"] > 0) {
-    std::printf(
-        "quarantine: %llu slots were damaged when a daemon adopted them: they are never "
-        "served, and their memory is not used again\n",
-        Count{numbers["quarantined"]});
+    report->Problem(
+        Format("quarantine: %llu slots were damaged when a daemon adopted them: they are "
+               "never served, and their memory is not used again",
+               Count{numbers["quarantined"]}));
   }
   for (const std::string& problem : audit.problems) report->Problem(problem);
   report->Add(audit.count - std::min<uint64_t>(audit.count, audit.problems.size()));

@@ -249,7 +249,7 @@ class Catalog(Names):
 
     def verify(self, object_id: Id) -> int:
         """Compares an object, and all below it that lies in this instance's memory, with the checksums that were
-        made when it was put. Reads every byte.
+        made when it was put. Reads every byte that has one.
 
         :return: bytes of payload that have no checksum (``vineyardd --checksum`` says which have)
         :raises Corrupt: something is damaged; the text names it

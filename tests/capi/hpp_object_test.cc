@@ -286,6 +286,7 @@ TEST_F(HppObject, BuildersOfATreeOfAnyDepthEnd) {
     MetaBuilder above("t");
     above.add("below", down);
     if (i % 20'000 == 0) above.add("shared", shared);
+    if (i % 2 == 0) above.add("again", down);
     down = std::move(above);
   }
   EXPECT_ERROR(client_.put(down), LimitError);

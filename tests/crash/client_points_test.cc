@@ -31,7 +31,7 @@ void KillClientAtEveryPoint(const Life& life) {
   world.Keep(std::string(100'000, 'k'));
   life.prepare(world);
   int64_t points = 0;
-  for (int64_t point = 1;; point = NextPoint(point)) {
+  for (int64_t point = FirstPoint();; point = NextPoint(point)) {
     Child child([&](Talk& talk) {
       vineyard_client* client = nullptr;
       if (!life.connects_itself) {

@@ -16,7 +16,7 @@ namespace {
 // Where the daemon was killed and its successor adopts: the successor dies, the third one finishes.
 TEST(KeeperPoints, AdoptionByTheNextDaemon) {
   int64_t points = 0;
-  for (int64_t point = 1;; point = NextPoint(point)) {
+  for (int64_t point = FirstPoint();; point = NextPoint(point)) {
     World world;
     vineyard_id kept = world.Keep(std::string(100'000, 'k'));
     vineyard_id tree = PutObject(world.client(), "t", {{"m", kept}}, "name");
@@ -60,7 +60,7 @@ TEST(KeeperPoints, AdoptionByTheNextDaemon) {
 // after.
 TEST(KeeperPoints, SuccessionInWhichTheSuccessorDies) {
   int64_t points = 0, ends = 0;
-  for (int64_t point = 1;; point = NextPoint(point)) {
+  for (int64_t point = FirstPoint();; point = NextPoint(point)) {
     World world;
     world.Keep("lost with the second death");
     std::set<uint64_t> files = world.daemon().MemoryFiles();
@@ -111,7 +111,7 @@ TEST(KeeperPoints, Start) {
   int64_t points = 0;
   TempFolder folder;
   std::string socket = folder / "v.sock";
-  for (int64_t point = 1;; point = NextPoint(point)) {
+  for (int64_t point = FirstPoint();; point = NextPoint(point)) {
     Vineyardd::Bare bare;
     bare.arguments = Vineyardd::Defaults(socket);
     bare.in_child = [] { return raise(SIGSTOP) == 0; };

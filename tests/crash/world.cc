@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <ctime>
+
 #include "core/client/client.h"
 #include "core/client/verify.h"
 
@@ -13,6 +15,7 @@ constexpr int64_t kStride = 1;
 
 namespace vineyard::testing {
 
+int64_t FirstPoint() { return 1 + time(nullptr) / (24 * 3600) % kStride; }
 int64_t NextPoint(int64_t point) { return point + kStride; }
 
 World::World(const std::vector<std::string>& arguments) : daemon_(socket_, arguments) {

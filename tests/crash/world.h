@@ -41,7 +41,9 @@ class World {
   std::map<vineyard_id, std::string> kept_;
 };
 
-// Sanitizers make everything slow: then every third point is looked at, from another one each day.
+// Sanitizers make everything slow: then every third point is looked at, from the first, the second or the
+// third one on, as the day has it.
+int64_t FirstPoint();
 int64_t NextPoint(int64_t point);
 
 }  // namespace vineyard::testing

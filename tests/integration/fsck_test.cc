@@ -15,6 +15,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/fd.h"
+#include "core/client/client.h"
 #include "tests/support/process.h"
 
 namespace vineyard::testing {
@@ -193,6 +194,37 @@ TEST_F(FsckTest, OfADaemonThatTookOverIsTheSame) {
   EXPECT_EQ(Fsck(socket_).status, 0);
   Flip(bad, 99);
   EXPECT_EQ(Fsck(socket_).status, 1);
+}
+
+// Regression: who links to what is gone was in order.
+TEST_F(FsckTest, ARecordThatIsDamagedIsQuarantinedAndMissedByItsParents) {
+  Start();
+  vineyard_id child = PutParent(Put("leaf")), parent = PutParent(child);
+  client::ConnectOptions options;
+  options.path = socket_;
+  auto reader = client::Client::Connect(options);
+  ASSERT_TRUE(reader.ok());
+  auto view = (*reader)->GetView(child);
+  ASSERT_TRUE(view.ok());
+  FlipBit(daemon_->daemon(), (*view)->data + 8);
+  client::ReleaseView(*view);
+  (*reader)->Release();
+  EXPECT_EQ(vineyard_object_verify(client_, parent, nullptr), VINEYARD_E_CORRUPT);
+
+  ASSERT_EQ(kill(daemon_->daemon(), SIGKILL), 0);
+  ASSERT_TRUE(daemon_->WaitUntilReady());
+  EXPECT_THAT(daemon_->log(), HasSubstr("(object " + IdText(child) +
+                                        ") is quarantined: its record does not have its checksum"));
+  int32_t exists = 1;
+  EXPECT_EQ(vineyard_object_exists(client_, child, &exists), VINEYARD_OK);
+  EXPECT_EQ(exists, 0);
+  EXPECT_EQ(vineyard_object_verify(client_, parent, nullptr), VINEYARD_E_CORRUPT);
+  std::string missing = "its member " + IdText(child) + " is not there";
+  EXPECT_THAT(std::string(vineyard_error_text()), HasSubstr(missing));
+  Fscked fsck = Fsck(socket_);
+  EXPECT_EQ(fsck.status, 1);
+  EXPECT_THAT(fsck.text, HasSubstr("problem: quarantine: 1 slots"));
+  EXPECT_THAT(fsck.text, HasSubstr(missing));
 }
 
 TEST_F(FsckTest, WithoutADaemonSaysThatItChecksNothing) {

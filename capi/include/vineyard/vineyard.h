@@ -473,8 +473,8 @@ VINEYARD_API int32_t vineyard_object_delete(vineyard_client* client, const viney
 VINEYARD_API int32_t vineyard_object_persist(vineyard_client* client, const vineyard_id* ids,
                                              uint64_t count);
 /* Compares an object, and all below it that lies in this instance's memory, with the checksums that were made
-   when it was put. CORRUPT: the text names what is damaged. `unchecked` may be NULL: bytes of payload that
-   have no checksum (vineyardd --checksum says which have). Reads every byte. */
+ * when it was put. CORRUPT: the text names what is damaged. `unchecked` may be NULL: bytes of payload that
+ * have no checksum (vineyardd --checksum says which have). Reads every byte that has one. */
 VINEYARD_API int32_t vineyard_object_verify(vineyard_client* client, vineyard_id id,
                                             uint64_t* unchecked);
 /* Deletes every object of this instance. `count` may be NULL: how many there were. */

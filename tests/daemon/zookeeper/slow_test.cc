@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -85,7 +86,7 @@ class SlowServer {
   const int patience_ms_;
   Fd listening_;
   std::thread thread_;
-  int given_up_ = 0;
+  std::atomic<int> given_up_{0};
 };
 
 // Regression: each attempt was given up after 250 ms, and the daemon did not start.

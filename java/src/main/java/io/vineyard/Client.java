@@ -440,7 +440,7 @@ public final class Client extends Catalog {
 
   /**
    * Compares an object, and all below it that lies in this instance's memory, with the checksums that were made when it
-   * was put. Reads every byte.
+   * was put. Reads every byte that has one.
    *
    * @param id of any object
    * @return bytes of payload that have no checksum: {@code vineyardd --checksum} says which have
