@@ -18,9 +18,10 @@ using Count = unsigned long long;
 
 class Auditor {
  public:
-  explicit Auditor(const Store::Impl& store) : store_(store) {}
-  // `with_life`: whether it is a problem that a session's process is gone and nobody has noticed yet.
-  Findings Run(bool with_life);
+  // `books_only`: not what is no fault of the books: a session whose process is gone and nobody has noticed
+  // yet, a member that damage took away from its parents.
+  Auditor(const Store::Impl& store, bool books_only) : store_(store), books_only_(books_only) {}
+  Findings Run();
 
  private:
   __attribute__((format(printf, 2, 3))) void Problem(const char* format, ...) {
@@ -45,9 +46,10 @@ class Auditor {
   void Memory();
   void Links();
   void Books();
-  void Sessions(bool with_life);
+  void Sessions();
 
   const Store::Impl& store_;
+  const bool books_only_;
   Findings findings_;
   struct Used {
     uint64_t location, units;
@@ -96,7 +98,7 @@ void Auditor::Record(uint32_t slot, const shm::SlotFields& fields) {
     for (const Member& member : record->members) {
       if (auto child = store_.FindSlot(member.id)) {
         ++links_[*child];
-      } else if (InstanceOf(member.id) == store_.state_->header().instance) {
+      } else if (!books_only_ && InstanceOf(member.id) == store_.state_->header().instance) {
         Problem("slot %u (%s): its member %s is not there", slot, id.c_str(),
                 PrintId(member.id).c_str());
       }
@@ -216,7 +218,7 @@ void Auditor::Books() {
 }
 
 // No pin, lease or table of a session that is gone.
-void Auditor::Sessions(bool with_life) {
+void Auditor::Sessions() {
   uint64_t cells = 0, tables = 0;
   for (uint32_t i = 0; i < store_.state_->sessions_end(); ++i) {
     // relaxed: only this thread writes it.
@@ -229,7 +231,7 @@ void Auditor::Sessions(bool with_life) {
     if (listed.role == shm::Role::kPins) ++tables;
   }
   for (const auto& [id, session] : store_.sessions_) {
-    if (with_life && shm::IsUnlocked(session->pins_fd)) {
+    if (!books_only_ && shm::IsUnlocked(session->pins_fd)) {
       Problem("session %016llx: nobody holds its pins any more, and it is not ended", Count{id});
     }
   }
@@ -237,7 +239,7 @@ void Auditor::Sessions(bool with_life) {
   Equal("pin tables", tables, "sessions", store_.sessions_.size());
 }
 
-Findings Auditor::Run(bool with_life) {
+Findings Auditor::Run() {
   links_.resize(store_.slots_->capacity());
   for (uint64_t i = 0; i < store_.slots_->capacity(); ++i) {
     auto slot = static_cast<uint32_t>(i);
@@ -255,16 +257,16 @@ Findings Auditor::Run(bool with_life) {
   Memory();
   Links();
   Books();
-  Sessions(with_life);
+  Sessions();
   return std::move(findings_);
 }
 
 }  // namespace
 
-Findings Store::Impl::Audit() const { return Auditor(*this).Run(/*with_life=*/true); }
+Findings Store::Impl::Audit() const { return Auditor(*this, /*books_only=*/false).Run(); }
 
 void Store::Impl::CheckInvariants() const {
-  Findings findings = Auditor(*this).Run(/*with_life=*/false);
+  Findings findings = Auditor(*this, /*books_only=*/true).Run();
   for (const std::string& problem : findings.problems) {
     Log(LogLevel::kError, "audit: %s", problem.c_str());
   }

@@ -255,7 +255,7 @@ class Store {
   Status Repair();
   // Compares books, slots, records and sessions with each other. Slow.
   Findings Audit() const;
-  // Ends with a CHECK when an audit finds more than sessions that died unnoticed; for tests.
+  // Ends with a CHECK when an audit of the books alone finds something; for tests.
   void CheckInvariants() const;
 
   class Impl;  // core/store/store_impl.h
