@@ -73,6 +73,7 @@ class Daemon {
   bool serving_ = false;  // the service does, and the server does not know it yet
   Status failed_;         // the service, for ever
   bool is_replaced_ = false;
+  bool is_upgraded_ = false;
   bool stopping_ = false;
 };
 
@@ -168,6 +169,10 @@ int Daemon::Run() {
   }
   server_ = std::make_unique<Server>(&loop_, store_.get(), service_.get(), state_.get(),
                                      inheritance_.options);
+  server_->on_upgrade = [this] {
+    is_upgraded_ = true;
+    loop_.stop();
+  };
   if (serving_) server_->OnServing(/*is_new_cluster=*/false);  // a fresh store has nothing to tell
   WatchKeeper();
   LookAfterService();
@@ -181,6 +186,7 @@ int Daemon::Run() {
   if (stopping_) server_->Stop();
   loop_.run();
   if (is_replaced_) return EXIT_FAILURE;
+  if (is_upgraded_) return kUpgraded;
   store_->End();
   AwaitMetadataEnd();
   Log(LogLevel::kInfo, "stopped");

@@ -19,7 +19,11 @@ struct Inheritance {
 
 // Exit codes that the keeper understands; every other end is a death, and there is a next daemon.
 inline constexpr int kStopped = 0;
+inline constexpr int kUpgraded = 77;     // the keeper execs the program that `state` lists
 inline constexpr int kCanNotStart = 78;  // nothing was ever kept: the keeper gives up
+
+// Number of a descriptor of shm::Role::kKeeper: the program that takes over.
+inline constexpr uint64_t kNextProgram = 5;
 
 // Serves until SIGTERM. Returns the exit code.
 int RunDaemon(const Inheritance& inheritance);

@@ -33,6 +33,7 @@ constexpr uint64_t kLock = 1;  // of the socket
 constexpr uint64_t kLifeline = 2;
 constexpr uint64_t kZookeeperUsers = 3;  // `users` of daemon/auto_zookeeper.h
 constexpr uint64_t kSecret = 4;          // a memfd: the digest secret of the cluster
+// 5: kNextProgram, in daemon/daemon.h
 
 // So many daemons in a row that lived less than kQuickNs: then the keeper waits before the next
 // one.
@@ -64,6 +65,7 @@ class Keeper {
   void Wait(int64_t timeout_ms);
   void TakeSignals();
   void StopDaemon();
+  void BecomeNextProgram();
   void AwaitDeath();
   void Pause(int64_t pause_ms);
   int64_t PauseAfterDeath();
@@ -232,12 +234,26 @@ int Keeper::Run() {
       int code = WEXITSTATUS(daemon_status_);
       if (code == kStopped) return End(EXIT_SUCCESS);
       if (code == kCanNotStart) return End(EXIT_FAILURE);
+      if (code == kUpgraded && !stopping_) {
+        BecomeNextProgram();
+        continue;
+      }
     }
     if (stopping_) return End(EXIT_FAILURE);
     CloseUnlisted();  // at once: clients of the dead daemon see the end of their connections
     Pause(PauseAfterDeath());
   }
   return End(EXIT_SUCCESS);
+}
+
+// Returns only when it can not be done: then this program goes on.
+void Keeper::BecomeNextProgram() {
+  int number = state_->Unlist(Role::kKeeper, kNextProgram);
+  if (number < 0) return;
+  Fd program(number);
+  state_->CloseUnlisted({signals_.get(), executable_.get(), program.get()});
+  Status failed = ExecKeeper(options_, *state_, program.get());
+  Log(LogLevel::kError, "upgrade: %s; this program goes on", failed.ToString().c_str());
 }
 
 void Keeper::AwaitDeath() {

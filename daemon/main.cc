@@ -8,10 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "daemon/fsck/fsck.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
+#include "daemon/tool/fsck.h"
+#include "daemon/tool/upgrade.h"
 
 namespace {
 
@@ -43,7 +44,12 @@ int main(int argc, char** argv) {
     return EXIT_FAILURE;
   }
   daemon::StartLog(command->options.log_level);
-  if (command->fsck) return fsck::Check(*command->fsck);
+  if (command->fsck) return tool::Check(*command->fsck);
+  if (command->upgrade) {
+    return tool::Upgrade(*command->upgrade, [](const std::vector<std::string>& arguments) {
+      return daemon::ParseCommand(arguments, /*environment=*/{}).status();
+    });
+  }
   for (const std::string& warning : command->options.warnings) {
     Log(LogLevel::kWarning, "%s", warning.c_str());
   }

@@ -33,7 +33,7 @@ constexpr const char* kFooter =
 struct Said {
   std::string socket, size, evict = "none", checksum = "small", prefault, log_level = "info",
                             config;
-  std::string fsck;
+  std::string fsck, upgrade;
   SaidOfMeta meta;
   int lifeline = -1, keeper_state = -1, made_folders = 0;
 };
@@ -119,6 +119,11 @@ void Define(CLI::App* app, Said* said, std::vector<Unavailable>* unavailable) {
       "checksum, and prints what it found. Exit status 0: all in order, 1: something is damaged, "
       "2: "
       "it could not be checked")
+      ->configurable(false);
+  add("upgrade", &said->upgrade, "SOCKET",
+      "Takes the place of the program that serves there, with its objects and its options: readers "
+      "do not notice, others reconnect. Refuses when this program does not understand that one's "
+      "memory. Exit status 0: this one serves now, 1: the other one goes on")
       ->configurable(false);
   // Descriptors, which only the program that starts this one can know.
   add("lifeline", &said->lifeline, "FD", "")->group("")->configurable(false);
@@ -380,6 +385,10 @@ Result<Command> ParseCommand(const std::vector<std::string>& arguments,
   }
   if (!said.fsck.empty()) {
     command.fsck = said.fsck;
+    return command;
+  }
+  if (!said.upgrade.empty()) {
+    command.upgrade = said.upgrade;
     return command;
   }
   for (const Unavailable& option : unavailable) {

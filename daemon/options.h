@@ -41,7 +41,7 @@ struct Options {
 struct Command {
   Options options;
   std::optional<std::string> text;
-  std::optional<std::string> fsck;  // the socket of that daemon
+  std::optional<std::string> fsck, upgrade;  // the socket of that daemon
 };
 
 // Flags win over the environment (VINEYARD_<FLAG>), that over the file named by --config.

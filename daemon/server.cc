@@ -1,7 +1,9 @@
 #include "daemon/server.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +17,7 @@
 #include "core/object/pack.h"
 #include "core/shm/layout.h"
 #include "core/wire/address.h"
+#include "daemon/daemon.h"
 
 namespace vineyard::daemon {
 namespace {
@@ -85,6 +88,7 @@ Server::Server(asio::io_context* loop, store::Store* store, meta::Service* servi
                shm::StateFile* state, const Options* options)
     : store_(store),
       service_(service),
+      state_(state),
       options_(options),
       loop_(loop),
       listener_(*loop),
@@ -201,6 +205,8 @@ void Server::OnFrame(Session& session, const wire::FrameHeader& header, std::str
   } else if (type == wire::MessageType::kGoodbye) {
     session.Answer(header, wire::EncodeEmpty());
     session.Finish();
+  } else if (type == wire::MessageType::kUpgrade) {
+    OnUpgrade(session, header, body);
   } else {
     holds_.Release(session.id());
     ServeOrGrow(self, header, body, DeadlineOf(header).at_ns(), /*synced=*/false);
@@ -444,6 +450,11 @@ wire::StatusAnswer Server::DescribeDaemon() const {
                          {"meta_stale_since_ms", static_cast<uint64_t>(health.stale_since_ms)},
                          {"meta_read_only", health.read_only ? 1 : 0},
                          {"meta_changes_under_way", cluster_.under_way()}});
+  struct stat program {};
+  if (stat("/proc/self/exe", &program) == 0) {
+    answer.numbers.emplace_back("program_device", program.st_dev);
+    answer.numbers.emplace_back("program_inode", program.st_ino);
+  }
   answer.texts = {
       {"version", VINEYARD_BUILD_VERSION},
       {"socket", options_->socket},
@@ -451,6 +462,48 @@ wire::StatusAnswer Server::DescribeDaemon() const {
       {"evict", std::string(EvictionName(options_->eviction))},
       {"checksum", std::string(ChecksumName(options_->checksum_limit))},
   };
+  return answer;
+}
+
+// ---- upgrade -----------------------------------------------------------------------------------
+
+void Server::OnUpgrade(Session& session, const wire::FrameHeader& header, std::string_view body) {
+  Result<wire::UpgradeAnswer> upgrade = Upgrade(session.peer(), body);
+  std::string answer = upgrade.ok() ? "" : wire::EncodeError(upgrade.status());
+  if (upgrade.ok()) upgrade->Encode(&answer);
+  session.Answer(header, std::move(answer));
+  // What others have asked for is repeated by them, as after a death.
+  if (upgrade.ok() && upgrade->arguments.empty()) asio::post(*loop_, on_upgrade);
+}
+
+// No arguments: it is to begin.
+Result<wire::UpgradeAnswer> Server::Upgrade(const Peer& peer, std::string_view body) {
+  if (peer.uid != 0 && peer.uid != geteuid()) {
+    return Status(Code::kPermission,
+                  "upgrade: only the user of the daemon, and root, may ask for it");
+  }
+  Arena arena;
+  ASSIGN_OR_RETURN(Value value, Unpack(body, &arena, kMaxDepth, kMaxHelloValues));
+  ASSIGN_OR_RETURN(wire::Upgrade upgrade, wire::Upgrade::Decode(value));
+  wire::UpgradeAnswer answer;
+  if (!upgrade.begin) {
+    answer.arguments = options_->ToArguments();
+    return answer;
+  }
+  // The program that asks, whatever lies at its path: its hello has shown that it knows this memory.
+  std::string path = Format("/proc/%u/exe", peer.pid);
+  Fd program(open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!program.valid()) {
+    return Status(
+        Code::kPermission,
+        Format("upgrade: the program of pid %u can not be opened (%s); ask as the user of "
+               "the daemon, uid %u, and where it sees your processes",
+               peer.pid, std::strerror(errno), geteuid()));
+  }
+  state_->Forget(shm::Role::kKeeper, kNextProgram);
+  RETURN_IF_ERROR(state_->List(shm::Role::kKeeper, program.get(), kNextProgram));
+  (void)program.Release();
+  Log(LogLevel::kInfo, "upgrade: the program of pid %u takes over", peer.pid);
   return answer;
 }
 

@@ -8,6 +8,7 @@
 // Thread-confined to the daemon's loop.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 
@@ -32,6 +33,9 @@ class Server : public Session::Owner {
   Server(asio::io_context* loop, store::Store* store, meta::Service* service, shm::StateFile* state,
          const Options* options);
   ~Server() override;
+
+  // Called when another program is to take over: between two turns, and its descriptor is listed.
+  std::function<void()> on_upgrade;
 
   // Accepts on this descriptor, which stays open when the server ends.
   void Start(int listener);
@@ -65,6 +69,8 @@ class Server : public Session::Owner {
               Reply reply);
   void AskLog(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
               const wire::Sync& sync, int64_t deadline_ns);
+  void OnUpgrade(Session& session, const wire::FrameHeader& header, std::string_view body);
+  Result<wire::UpgradeAnswer> Upgrade(const Peer& peer, std::string_view body);
   bool AnswerWait(const Wait& wait);
   void OnEvent(const meta::Event& event);
   wire::StatusAnswer DescribeDaemon() const;
@@ -75,6 +81,7 @@ class Server : public Session::Owner {
 
   store::Store* const store_;
   meta::Service* const service_;
+  shm::StateFile* const state_;
   const Options* const options_;
   asio::io_context* const loop_;
   asio::posix::stream_descriptor listener_;

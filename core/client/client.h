@@ -143,6 +143,8 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   Result<Info> GetInfo();
   // For the daemon's own user and root: what its books and its memory say of each other.
   Result<wire::AuditAnswer> Audit();
+  // For them, too: as wire::Upgrade says.
+  Result<wire::UpgradeAnswer> Upgrade(bool begin);
 
   // ---- the cluster ----
   Result<std::vector<wire::InstancesAnswer::Item>> ListInstances();

@@ -61,6 +61,8 @@ const char* NameOf(wire::MessageType type) {
       return "sync";
     case MessageType::kAudit:
       return "audit";
+    case MessageType::kUpgrade:
+      return "upgrade";
     case MessageType::kWatch:
       return "watch";
   }

@@ -273,6 +273,13 @@ Result<wire::AuditAnswer> Client::Audit() {
   return wire::AuditAnswer::Decode(reply.answer);
 }
 
+Result<wire::UpgradeAnswer> Client::Upgrade(bool begin) {
+  Request request(wire::MessageType::kUpgrade, wire::Upgrade{begin});
+  Reply reply;
+  RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
+  return wire::UpgradeAnswer::Decode(reply.answer);
+}
+
 // ---- the cluster -----------------------------------------------------------------------------------
 
 Result<std::vector<wire::InstancesAnswer::Item>> Client::ListInstances() {

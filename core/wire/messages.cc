@@ -295,6 +295,33 @@ Result<StatusAnswer> StatusAnswer::Decode(const Answer& answer) {
   return Finish(fields, std::move(status));
 }
 
+void Upgrade::Encode(std::string* out) const { Packer(out).Array(1).Bool(begin); }
+
+Result<Upgrade> Upgrade::Decode(const Value& body) {
+  Upgrade upgrade;
+  Fields fields("upgrade", body);
+  fields.Bool("begin", &upgrade.begin);
+  return Finish(fields, std::move(upgrade));
+}
+
+void UpgradeAnswer::Encode(std::string* out) const {
+  Packer packer = Succeeded(out, 1);
+  packer.Array(arguments.size());
+  for (const std::string& argument : arguments) packer.String(argument);
+}
+
+Result<UpgradeAnswer> UpgradeAnswer::Decode(const Answer& answer) {
+  UpgradeAnswer upgrade;
+  Fields fields("upgrade", answer);
+  const Value* arguments = fields.List("arguments");
+  for (uint64_t i = 0; arguments != nullptr && i < arguments->size; ++i) {
+    const Value& argument = arguments->as.items[i];
+    if (!argument.is(ValueType::kString)) return Bad("upgrade", "arguments", "text");
+    upgrade.arguments.emplace_back(argument.text());
+  }
+  return Finish(fields, std::move(upgrade));
+}
+
 void AuditAnswer::Encode(std::string* out) const {
   Packer packer = Succeeded(out, 3);
   packer.Array(problems.size());

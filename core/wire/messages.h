@@ -47,6 +47,7 @@ enum class MessageType : uint16_t {
   kSync = 23,
   kWatch = 24,
   kAudit = 25,
+  kUpgrade = 26,
 };
 bool IsMutating(MessageType type);
 // Requests without a struct below (clear, status, trim, instances, audit, goodbye) have an empty list as
@@ -307,6 +308,20 @@ struct AuditAnswer {
   std::vector<std::pair<std::string, uint64_t>> numbers;  // what was looked at
   void Encode(std::string* out) const;
   static Result<AuditAnswer> Decode(const Answer& answer);
+};
+
+// Upgrade: the program that asks takes the place of the one that serves; for the daemon's own user and root
+// (kPermission). First it is told with which command line it will be started; if it understands that, it
+// says begin. The answer to that comes just before the daemon ends.
+struct Upgrade {
+  bool begin = false;
+  void Encode(std::string* out) const;
+  static Result<Upgrade> Decode(const Value& body);
+};
+struct UpgradeAnswer {
+  std::vector<std::string> arguments;
+  void Encode(std::string* out) const;
+  static Result<UpgradeAnswer> Decode(const Answer& answer);
 };
 
 // ---- writing ----

@@ -98,6 +98,8 @@ void ReadRequest(MessageType type, const Value& body) {
       return Request<Sync>(body);
     case MessageType::kWatch:
       return Request<Watch>(body);
+    case MessageType::kUpgrade:
+      return Request<Upgrade>(body);
     default:
       return;
   }
@@ -129,6 +131,8 @@ void ReadReply(MessageType type, std::string_view body) {
       return Reply<WatchAnswer>(body);
     case MessageType::kAudit:
       return Reply<AuditAnswer>(body);
+    case MessageType::kUpgrade:
+      return Reply<UpgradeAnswer>(body);
     default:
       return Reply<MutationAnswer>(body);
   }

@@ -28,8 +28,8 @@ MAY_INCLUDE = {
     "core/client": ["core/wire", "core/shm", "core/object", "core/base"],
     "capi/include": [],
     "capi": ["capi/include", "core/client", "core/object", "core/base"],
-    "daemon/fsck": ["core/client", "core/wire", "core/shm", "core/object", "core/base"],
-    "daemon": ["daemon/fsck", "core/store", "core/meta", "core/wire", "core/shm", "core/object", "core/base"],
+    "daemon/tool": ["core/client", "core/wire", "core/shm", "core/object", "core/base"],
+    "daemon": ["daemon/tool", "core/store", "core/meta", "core/wire", "core/shm", "core/object", "core/base"],
     "swig": ["capi/include"],
     "examples": ["capi/include"],
 }

@@ -1,4 +1,4 @@
-#include "daemon/fsck/fsck.h"
+#include "daemon/tool/fsck.h"
 
 #include <unistd.h>
 
@@ -11,7 +11,7 @@
 #include "core/client/client.h"
 #include "core/client/verify.h"
 
-namespace vineyard::fsck {
+namespace vineyard::tool {
 namespace {
 
 using Count = unsigned long long;
@@ -123,4 +123,4 @@ int Check(const std::string& socket) {
   return status.ok() && printed ? kInOrder : kNotChecked;
 }
 
-}  // namespace vineyard::fsck
+}  // namespace vineyard::tool

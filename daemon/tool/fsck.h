@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace vineyard::fsck {
+namespace vineyard::tool {
 
 inline constexpr int kInOrder = 0, kDamaged = 1, kNotChecked = 2;
 
@@ -12,4 +12,4 @@ inline constexpr int kInOrder = 0, kDamaged = 1, kNotChecked = 2;
 // exit status.
 int Check(const std::string& socket);
 
-}  // namespace vineyard::fsck
+}  // namespace vineyard::tool
