@@ -1,4 +1,5 @@
 // Arrays in shared memory.
+#include <algorithm>
 #include <iterator>
 
 #include "capi/src/handles.h"
@@ -77,9 +78,12 @@ Status Fill(const vineyard_object* object, const vineyard_object::Tensor& made,
             vineyard_tensor* tensor) {
   ASSIGN_OR_RETURN(const Value* type, FieldOf(object, "value_type_", ValueType::kString));
   tensor->element = ElementOf(type->text());
-  Result<const Value*> order = object->view->Field("order_");
-  tensor->is_fortran =
-      order.ok() && (*order)->is(ValueType::kString) && (*order)->text() == "F" ? 1 : 0;
+  const Value* order = object->view->record().fields.Find("order_");
+  std::string_view order_text = order == nullptr                ? "C"
+                                : order->is(ValueType::kString) ? order->text()
+                                                                : "";
+  if (order_text != "C" && order_text != "F") return Broken(object, "its order is neither C nor F");
+  tensor->is_fortran = order_text == "F" ? 1 : 0;
   tensor->dimensions = static_cast<int32_t>(made.shape.size());
   tensor->shape = made.shape.data();
 
@@ -95,6 +99,9 @@ Status Fill(const vineyard_object* object, const vineyard_object::Tensor& made,
   tensor->data_size = length - offset;
   if (tensor->element == VINEYARD_ELEMENT_OTHER) return OkStatus();
   uint64_t bytes = kElements[tensor->element].size;
+  // Of no element, however large the others are.
+  bool is_empty = std::find(made.shape.begin(), made.shape.end(), 0) != made.shape.end();
+  if (is_empty) bytes = 0;
   for (int64_t size : made.shape) {
     if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes)) {
       return Broken(object, "its shape is larger than any memory");

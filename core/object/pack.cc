@@ -239,6 +239,28 @@ Packer& Packer::Raw(std::string_view msgpack) {
   return *this;
 }
 
+namespace {
+
+// A key that is there twice would be read differently from language to language. REQUIRES: keys are strings.
+bool HasTwins(const Value& map) {
+  constexpr uint64_t kFew = 12;  // are compared one with another
+  auto key = [&map](uint64_t i) { return map.as.items[2 * i].text(); };
+  if (map.size <= kFew) {
+    for (uint64_t i = 1; i < map.size; ++i) {
+      for (uint64_t j = 0; j < i; ++j) {
+        if (key(i) == key(j)) return true;
+      }
+    }
+    return false;
+  }
+  std::vector<std::string_view> keys(map.size);
+  for (uint64_t i = 0; i < map.size; ++i) keys[i] = key(i);
+  std::sort(keys.begin(), keys.end());
+  return std::adjacent_find(keys.begin(), keys.end()) != keys.end();
+}
+
+}  // namespace
+
 Status CheckValue(const Value& value, uint32_t depth) {
   switch (value.type) {
     case ValueType::kNull:
@@ -275,6 +297,7 @@ Status CheckValue(const Value& value, uint32_t depth) {
     }
     RETURN_IF_ERROR(CheckValue(value.as.items[i], depth + 1));
   }
+  if (map && HasTwins(value)) return Invalid("a map with a key that is there twice");
   return OkStatus();
 }
 

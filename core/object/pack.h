@@ -41,7 +41,7 @@ class Packer {
   std::string* out_;
 };
 
-// Depth, keys that are strings, UTF-8 where text is promised, sizes that fit msgpack (2^32 - 1).
+// Depth, keys that are strings and there once, UTF-8 where text is promised, sizes that fit msgpack (2^32 - 1).
 Status CheckValue(const Value& value, uint32_t depth = 0);
 
 // Strict UTF-8 (no surrogates, no overlong forms).

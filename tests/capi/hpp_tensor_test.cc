@@ -226,6 +226,17 @@ TEST_F(HppTensor, AnArrayMayBeginInsideItsBlob) {
   EXPECT_ERROR(behind.tensor<double>(), CorruptError);
 }
 
+TEST_F(HppTensor, AShapeWithAZeroHasNoElementHoweverLargeTheOthersAre) {
+  constexpr std::int64_t kLarge = std::int64_t{1} << 40;
+  const std::vector<double> none;
+  for (const std::vector<std::int64_t>& shape :
+       {std::vector<std::int64_t>{0, kLarge, kLarge}, {kLarge, 0, kLarge}, {kLarge, kLarge, 0}}) {
+    Object object = client_.get(client_.put_tensor(none, shape));
+    EXPECT_EQ(object.tensor<double>().size(), 0u);
+  }
+  EXPECT_ERROR(client_.put_tensor(none, {kLarge, kLarge}), InvalidError);
+}
+
 TEST_F(HppTensor, WhatIsNoArrayIsATypeError) {
   Object text = client_.get(client_.put_string("text"));
   EXPECT_ERROR(text.tensor<double>(), TypeError);

@@ -475,6 +475,25 @@ TEST_F(Array, ShapeTypeAndDataAreRead) {
   vineyard_object_release(object);
 }
 
+// Regression: it was taken for C's.
+TEST_F(Array, AnOrderThatIsNoneIsDamage) {
+  vineyard_object* object = Make({3, 4}, "float32", 48, "vineyard::Tensor", "X");
+  EXPECT_EQ(vineyard_object_tensor(object, &tensor_), VINEYARD_E_CORRUPT);
+  vineyard_object_release(object);
+}
+
+// Regression: it depended on where the 0 stood.
+TEST_F(Array, AShapeWithAZeroHasNoElementHoweverLargeTheOthersAre) {
+  constexpr int64_t kLarge = int64_t{1} << 40;
+  for (const std::vector<int64_t>& shape :
+       {std::vector<int64_t>{0, kLarge, kLarge}, {kLarge, 0, kLarge}, {kLarge, kLarge, 0}}) {
+    vineyard_object* object = Make(shape, "float64", 0);
+    ASSERT_OK(vineyard_object_tensor(object, &tensor_));
+    EXPECT_EQ(tensor_.data_size, 0u);
+    vineyard_object_release(object);
+  }
+}
+
 TEST_F(Array, AnArrayOfOneDimensionIsATensorAndSoIsOneOfNone) {
   vineyard_object* object = Make({5}, "int8", 5, "vineyard::Array");
   EXPECT_OK(vineyard_object_tensor(object, &tensor_));

@@ -1,5 +1,6 @@
 #include "core/object/pack.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -134,8 +135,10 @@ TEST(Pack, NullPointersOfEmptyValuesAreFine) {
 TEST(Pack, ListsAndMapsComeBackAtEveryLengthClass) {
   for (uint64_t size : {0, 1, 15, 16, 65535, 65536}) {
     std::vector<Value> items(2 * size);
+    std::vector<std::string> keys(2 * size);
     for (uint64_t i = 0; i < 2 * size; ++i) {
-      items[i] = i % 2 == 0 ? Value::String("key") : Value::Uint64(i);
+      keys[i] = "key" + std::to_string(i);
+      items[i] = i % 2 == 0 ? Value::String(keys[i]) : Value::Uint64(i);
     }
     ExpectRoundTrip(Value::List(items.data(), size));
     ExpectRoundTrip(Value::Map(items.data(), size));
@@ -284,6 +287,25 @@ TEST(CheckValue, KeysMustBeStrings) {
   for (const Value& key : {Value::Null(), Value::Int64(1), Value::Bytes("k")}) {
     Value pair[] = {key, Value::Null()};
     EXPECT_EQ(CheckValue(Value::Map(pair, 1)).code(), Code::kInvalid);
+  }
+}
+
+// Regression: C++ read the first of them, Java and Python the last.
+TEST(CheckValue, AKeyIsThereOnce) {
+  for (uint64_t size : {2, 12, 13, 1000}) {
+    SCOPED_TRACE(size);
+    std::vector<std::string> names;
+    for (uint64_t i = 0; i < size; ++i) names.push_back("key" + std::to_string(i));
+    std::vector<Value> pairs;
+    for (const std::string& name : names) {
+      pairs.push_back(Value::String(name));
+      pairs.push_back(Value::Null());
+    }
+    EXPECT_TRUE(CheckValue(Value::Map(pairs.data(), size)).ok());
+    pairs[2 * (size - 1)] = Value::String(names[0]);
+    Status twins = CheckValue(Value::Map(pairs.data(), size));
+    EXPECT_EQ(twins.code(), Code::kInvalid);
+    EXPECT_THAT(twins.text(), ::testing::HasSubstr("there twice"));
   }
 }
 

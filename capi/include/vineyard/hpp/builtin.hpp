@@ -151,7 +151,9 @@ template <class T>
 MetaBuilder tensor_form(std::size_t size, const std::vector<std::int64_t>& shape, Order order) {
   constexpr Element kElement = element_of_v<T>;
   static_assert(kElement != Element::kOther, "there is no array of such elements");
-  std::size_t count = 1, large = 0;
+  // A shape with a 0 has no element, however large the others are.
+  const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
+  std::size_t count = empty ? 0 : 1, large = 0;
   std::vector<vineyard_value> lengths;
   lengths.reserve(shape.size());
   for (std::int64_t length : shape) {
