@@ -186,7 +186,11 @@ Status Client::Call(Request* request, const Patience& patience, Reply* reply) {
 
 Result<wire::MutationAnswer> Client::Change(Request* request) {
   Reply reply;
-  RETURN_IF_ERROR(Call(request, PatienceOf(), &reply));
+  Status called = Call(request, PatienceOf(), &reply);
+  // Whoever closes the client drops the leases of its writers, also that which a put just seals.
+  bool is_put = request->type == wire::MessageType::kPut;
+  if (is_put && called.code() == Code::kNotFound && is_closed()) return CheckUsable();
+  RETURN_IF_ERROR(called);
   return wire::MutationAnswer::Decode(reply.answer);
 }
 

@@ -89,7 +89,8 @@ final class ValueText {
   }
 
   private void unsupported(int depth, String type, VineyardException error) {
-    text.line(depth, "unsupported " + type + ": " + error.getMessage());
+    // Where it stands in a container, who reads the container in place says by where the line stands.
+    text.line(depth, "unsupported " + type + ": " + error.getMessage().replaceFirst("^\\$\\S*: ", ""));
   }
 
   private static String own(String type) {
