@@ -466,24 +466,23 @@ TEST_F(DamageTest, NumbersOfSegmentsAreNotUsedTwice) {
 
 TEST_F(DamageTest, ASegmentThatIsNotWhatItShouldBeIsLeftOutWithItsObjects) {
   ObjectId bad = PutBlob("x");
-  shm::DescriptorEntry& entry = Entry(shm::Role::kSegment);
-  const std::function<void()> damages[] = {
-      [&] { entry.number = 0; },
-      [&] { entry.number = uint64_t{1} << 32 | 1; },
-      [&] { entry.size += shm::kPageSize; },
-      [&] { entry.fd = 1 << 20; },
-      [&] { entry.flags = 1; },  // of clients: then no record may be in it
+  const std::function<void(shm::DescriptorEntry&)> damages[] = {
+      [](shm::DescriptorEntry& entry) { entry.number = 0; },
+      [](shm::DescriptorEntry& entry) { entry.number = uint64_t{1} << 32 | 1; },
+      [](shm::DescriptorEntry& entry) { entry.size += shm::kPageSize; },
+      [](shm::DescriptorEntry& entry) { entry.fd = 1 << 20; },
+      // Of clients: then no record may be in it.
+      [](shm::DescriptorEntry& entry) { entry.flags = 1; },
   };
+  const shm::DescriptorEntry& entry = Entry(shm::Role::kSegment);
   uint64_t number = entry.number, size = entry.size;
   int fd = entry.fd;
   for (const auto& damage : damages) {
     SCOPED_TRACE(&damage - damages);
-    shm::DescriptorEntry& damaged = Entry(shm::Role::kSegment);
     ObjectId object = PutObject("t", {});
     uint32_t slot = SlotOf(object);
     store_.reset();
-    ASSERT_EQ(&entry, &damaged);
-    damage();
+    damage(Entry(shm::Role::kSegment));  // the file is mapped anew by each daemon
     ASSERT_TRUE(Adopt().ok());
     EXPECT_FALSE(Exists(object));
     EXPECT_TRUE(fcntl(fd, F_GETFD) >= 0) << "its descriptor is nobody's to close";
