@@ -1,5 +1,5 @@
 # The few words people type; CMake, ctest and pip do the work. Everything made lies in build/.
-.PHONY: deps build library package java demo test bench clean
+.PHONY: deps build library package java demo test bench soak clean
 .NOTPARALLEL:
 VENV := build/venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -25,6 +25,11 @@ test: build package
 
 bench: build package
 	$(VENV)/python bench/run.py --build build/release
+
+soak: build package java  # a slice of random violence, MINUTES=20 of it; totals in build/soak.json
+	$(VENV)/python -B tests/stress/soak.py --bin build/release/bin --python $(VENV)/python \
+	  --jar java/target/vineyard-$(shell cat VERSION).jar --kills 10000 --operations 1000000 \
+	  --minutes $(or $(MINUTES),20) --state build/soak.json
 
 java: deps  # the Java library: java/target/vineyard-VERSION.jar
 	mvn -B -q -f java/pom.xml package -DskipTests

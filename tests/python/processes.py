@@ -77,12 +77,21 @@ class ZooKeeper:
             parts = ["/usr/share/java/zookeeper.jar", "/usr/share/java/slf4j-simple.jar"]
             assert all(map(os.path.exists, parts)), f"{' or '.join(parts)} is missing: {_PACKAGES}"
             jars = ":".join(parts)
-        self._process = Process(
-            ["java", "-Xmx256m", "-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-             "-Dzookeeper.forceSync=no", "-cp", jars, "org.apache.zookeeper.server.quorum.QuorumPeerMain",
-             str(folder / "zoo.cfg")], folder / "log",
-        )  # fmt: skip
+        self._words = [
+            "java", "-Xmx256m", "-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+            "-Dzookeeper.forceSync=no", "-cp", jars, "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+            str(folder / "zoo.cfg"),
+        ]  # fmt: skip
+        self.restart()
+
+    def restart(self) -> None:
+        """Starts it, with the data that there is; behind :meth:`kill`."""
+        self._process = Process(self._words, Path(self._folder.name) / "log")
         self._wait()
+
+    def kill(self) -> None:
+        self._process.process.kill()
+        self._process.process.wait()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + _SECONDS

@@ -1,0 +1,216 @@
+"""Clients in every language under a daemon, keeper, ZooKeeper and clients that are killed or frozen at random.
+
+    soak.py --bin build/release/bin [--python PYTHON] [--jar JAR] --kills N [--seed S]
+    soak.py ... --kills 10000 --minutes 20 --state FILE    one slice; goes on where the last one stopped
+    soak.py ... --operations 1000000                       no violence: what do so many leave behind?
+
+Who is killed after how many calls follows from the seed, which is printed. Of daemon, keeper and ZooKeeper one death
+is repaired before the next. See README.md here for what is checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import board as boards
+from audit import audit_end, audit_running
+from figure import measure_growth
+from totals import Totals
+from world import Failure, World
+
+# How often each is done; of the first six also: once at the beginning.
+KINDS = {
+    "daemon killed": 32, "keeper killed": 22, "client killed": 36, "client frozen": 6, "daemon frozen": 2,
+    "keeper frozen": 2, "zookeeper killed": 8,
+}  # fmt: skip
+CALLS_AROUND_ZOOKEEPER = 3000
+# What rounds of a soak are, one behind the other.
+ROUNDS = [
+    {"meta": "local", "evict": False, "size": "512Mi"},
+    {"meta": "local", "evict": True, "size": "48Mi"},
+    {"meta": "zookeeper", "evict": False, "size": "512Mi"},
+]
+
+
+class Round:
+    """One daemon's life: so many kills, audits between them, an audit at the end."""
+
+    def __init__(self, options: Any, seed: int, kills: int) -> None:
+        self.options, self.seed, self.kills = options, seed, kills
+        self.random = random.Random(seed)
+        self.done: dict[str, int] = {}
+        self.frozen_long = False
+        self.audits = 0
+
+    def run(self, world: World) -> None:
+        for client in world.clients:
+            world.start(client, self.random.getrandbits(32))
+        kinds = [kind for kind in KINDS if world.zookeeper is not None or kind != "zookeeper killed"]
+        weights = [KINDS[kind] for kind in kinds]
+        killed = step = 0
+        while killed < self.kills:
+            world.await_calls(self.random.randrange(1, 2 * self.options.pace))
+            kind = kinds[step] if step < len(kinds) else self.random.choices(kinds, weights)[0]
+            self.do(world, kind)
+            step += 1
+            killed += kind.endswith("killed")
+            if killed % self.options.audit_every == 0 and kind.endswith("killed"):
+                audit_running(world)
+                self.audits += 1
+        world.await_calls(2 * self.options.pace)
+        world.board.command = boards.STOP
+        world.end_workers()
+        audit_end(world)
+        self.audits += 1
+        self.judge(world)
+
+    def do(self, world: World, kind: str) -> None:
+        # Always drawn, so that what follows does not depend on what this is.
+        client = self.random.choice(world.clients)
+        seed = self.random.getrandbits(32)
+        seconds = min(self.options.freeze, 0.1) * (max(self.options.freeze, 0.1) / 0.1) ** self.random.random()
+        if kind == "client killed":
+            world.kill(client, seed)
+            kind = f"{client.language} client killed"
+        elif kind == "client frozen":
+            world.freeze(client, seconds)
+            kind = f"{client.language} client frozen"
+        elif kind == "daemon killed":
+            world.kill_daemon()
+        elif kind == "keeper killed":
+            world.kill_keeper()
+        elif kind == "zookeeper killed":
+            assert world.zookeeper is not None
+            world.zookeeper.kill()
+            world.await_calls(CALLS_AROUND_ZOOKEEPER, seconds=2)
+            world.zookeeper.restart()
+        else:
+            self.frozen_long |= kind == "daemon frozen" and seconds * 3000 > self.options.deadline_ms
+            world.freeze_process("pid" if kind == "daemon frozen" else "keeper_pid", seconds)
+        self.done[kind] = self.done.get(kind, 0) + 1
+
+    def judge(self, world: World) -> None:
+        """What may be only where a service was away for longer than clients wait."""
+        total = world.board.total
+        refused = {name: total(name) for name in ("timeouts", "unavailable", "unknown") if total(name)}
+        if refused and not self.frozen_long and not self.done.get("zookeeper killed"):
+            raise Failure(f"calls failed without a reason: {refused}")
+        for name in ("gets", "puts", "deletes", "labels", "waits", "kept", "counted"):
+            if total(name) == 0 and not (world.options.evict and name in ("labels", "counted")):
+                raise Failure(f"nothing was done of: {name}")
+        if world.options.evict and total("evicted") == 0:
+            raise Failure("nothing was evicted; use a smaller --size")
+
+
+def run_round(options: Any, seed: int, kills: int, totals: Totals) -> bool:
+    """Whether it went well."""
+    round_ = Round(options, seed, kills)
+    began = time.monotonic()
+    again = (
+        f"--seed {seed} --kills {kills} --meta {options.meta} --size {options.size} --workers {options.workers}"
+        f" --freeze {options.freeze:g} --deadline-ms {options.deadline_ms}{' --evict' if options.evict else ''}"
+    )
+    print(f"soak: {again}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="vy-soak-"))
+    world = World(options, folder)
+    failure = ""
+    try:
+        round_.run(world)
+        world.end()
+    except Exception as error:  # whatever it is, nothing may stay behind
+        failure = f"{type(error).__name__}: {error}"
+        world.abandon()
+    totals.add(round_.done, round_.audits, world.board, time.monotonic() - began, failure and f"{again}: {failure}")
+    print(f"soak: {round_.done}")
+    print(f"soak: {totals.said(world.board)}", flush=True)
+    if failure:
+        print(f"soak: FAILED: {failure}\nsoak: see {folder}", flush=True)
+        for log in sorted(folder.glob("*.log")):
+            print(f"---- {log.name}\n{log.read_text(errors='replace')[-3000:]}")
+        return False
+    shutil.rmtree(folder)
+    return True
+
+
+def clients_of(options: Any, classes: str) -> list[tuple[str, list[str]]]:
+    """Languages, and how a client in each of them is started."""
+    here = Path(__file__).resolve().parent
+    clients = [("c", [str(options.bin / "soak_client"), "work"])]
+    if options.python:
+        clients.append(("python", [options.python, "-B", str(here / "worker.py")]))
+    if options.jar:
+        sources = [str(path) for path in sorted((here / "java").glob("*.java"))]
+        javac = ["javac", "-Xlint:all", "-Werror", "-encoding", "UTF-8", "-cp", options.jar, "-d", classes]
+        subprocess.run([*javac, *sources], check=True)
+        heap = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        clients.append(("java", ["java", *heap, "-cp", f"{classes}:{options.jar}", "Worker"]))
+    return clients
+
+
+def parse() -> Any:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bin", type=Path, required=True, help="the folder of vineyardd and soak_client")
+    parser.add_argument("--python", help="an interpreter that has the package, for clients in Python")
+    parser.add_argument("--jar", help="of the Java library, for clients in Java")
+    parser.add_argument("--workers", type=int, default=4, help="processes, over the languages in turn")
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--pace", type=int, default=300, help="calls of all clients between two deeds, on average")
+    parser.add_argument("--freeze", type=float, help="seconds, at most; 1, and with --state 30")
+    parser.add_argument("--deadline-ms", type=int, help="of the clients; 20,000, and with --state 10,000")
+    parser.add_argument("--audit-every", type=int, default=50, help="kills")
+    parser.add_argument("--meta", choices=["local", "zookeeper"], default="local")
+    parser.add_argument("--evict", action="store_true")
+    parser.add_argument("--size", default="512Mi")
+    parser.add_argument("--state", type=Path, help="totals, kept here; all kinds of rounds in turn")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of this slice; with --state")
+    parser.add_argument("--round", type=int, default=200, help="kills of a round; with --state")
+    parser.add_argument("--operations", type=int, help="calls of the figure; with --state measured once")
+    options = parser.parse_args()
+    if options.freeze is None:
+        options.freeze = 30.0 if options.state else 1.0
+    if options.deadline_ms is None:
+        options.deadline_ms = 10_000 if options.state else 20_000
+    return options
+
+
+def soak(options: Any, seed: int) -> bool:
+    """One slice; the totals go on where the last one stopped."""
+    totals = Totals(options.state)
+    until = time.monotonic() + 60 * options.minutes
+    good = True
+    while good and totals.kills < options.kills and time.monotonic() < until:
+        vars(options).update(ROUNDS[totals.rounds % len(ROUNDS)])
+        good = run_round(options, seed, min(options.round, options.kills - totals.kills), totals)
+        seed += 1
+    if good and options.operations and totals.figure is None and time.monotonic() < until:
+        vars(options).update(ROUNDS[0])
+        good = measure_growth(options, seed, totals)
+    print(f"soak: in all: {totals}")
+    return good
+
+
+def main() -> int:
+    options = parse()
+    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
+    with tempfile.TemporaryDirectory(prefix="vy-soak-java-") as classes:
+        options.clients = clients_of(options, classes)
+        if options.state:
+            good = soak(options, seed)
+        elif options.operations:
+            good = measure_growth(options, seed, Totals(None))
+        else:
+            good = run_round(options, seed, options.kills, Totals(None))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+// The program of a soak's clients in C, and the eyes and hands of the one who runs it.
+//
+//   soak_client work BOARD NUMBER SOCKET SEED    a worker
+//   soak_client observe SOCKET DEADLINE_MS       answers the lines that it reads; an answer ends with "."
+//
+//   info          NAME VALUE, all numbers that the daemon reports
+//   list          ID KEY OTHER WRONG of every object of a worker; OTHER: where a link leads, or 0
+//   names         NAME ID, all
+//   value NAME    VALUE of what counts; nothing: there is no such name
+//   delete ID [shallow], exists ID, trim          the status, or 1 and 0
+#include <iostream>
+#include <sstream>
+
+#include "tests/stress/payload.h"
+#include "tests/stress/worker.h"
+
+namespace vineyard::soak {
+namespace {
+
+class Observer {
+ public:
+  Observer(const char* socket, int64_t deadline_ms) {
+    vineyard_connect_options options = VINEYARD_CONNECT_OPTIONS_INIT;
+    options.timeout_ms = deadline_ms;
+    options.name = "observer";
+    if (vineyard_client_connect(socket, &options, &client_) != VINEYARD_OK) {
+      std::cerr << vineyard_error_text() << "\n";
+      std::exit(1);
+    }
+  }
+  ~Observer() { vineyard_client_release(client_); }
+
+  // False: the command failed, and the error's text says why.
+  bool Answer(const std::string& line) {
+    std::istringstream words(line);
+    std::string command, rest;
+    vineyard_id id = 0;
+    words >> command;
+    if (command == "info") return Info();
+    if (command == "list") return List();
+    if (command == "names") return Names();
+    if (command == "value") return Value(line.substr(6));
+    if (command == "trim") return vineyard_client_trim(client_, nullptr) == VINEYARD_OK;
+    words >> id >> rest;
+    if (command == "exists") {
+      int32_t exists = 0;
+      if (vineyard_object_exists(client_, id, &exists) != VINEYARD_OK) return false;
+      std::cout << exists << "\n";
+      return true;
+    }
+    vineyard_delete_options options = VINEYARD_DELETE_OPTIONS_INIT;
+    options.force = 1;
+    options.shallow = rest == "shallow";
+    std::cout << vineyard_status_name(vineyard_object_delete(client_, &id, 1, &options)) << "\n";
+    return true;
+  }
+
+ private:
+  bool Info() {
+    vineyard_info* info = nullptr;
+    if (vineyard_client_get_info(client_, &info) != VINEYARD_OK) return false;
+    for (uint64_t i = 0; i < vineyard_info_count(info); ++i) {
+      const char* name;
+      const vineyard_value* value;
+      vineyard_info_at(info, i, &name, &value);
+      if (value->type == VINEYARD_VALUE_UINT64) {
+        std::cout << name << " " << value->as.uint64 << "\n";
+      }
+    }
+    vineyard_info_release(info);
+    return true;
+  }
+
+  bool List() {
+    vineyard_list* list = nullptr;
+    if (vineyard_list_open(client_, "soak::w*", 0, &list) != VINEYARD_OK) return false;
+    vineyard_id id = 0;
+    int32_t status = VINEYARD_OK;
+    while ((status = vineyard_list_next(list, &id)) == VINEYARD_OK && id != 0) {
+      vineyard_object* object = nullptr;
+      uint64_t key = 0;
+      vineyard_id other = 0;
+      status = vineyard_object_get(client_, id, &object);
+      if (status != VINEYARD_OK) {
+        std::cout << id << " 0 0 get: " << vineyard_error_text() << "\n";
+        continue;
+      }
+      vineyard_object_field_uint64(object, "key", &key);
+      vineyard_object_member_id(object, "other", &other);
+      std::cout << id << " " << key << " " << other << " " << Verifier().Check(object) << "\n";
+      vineyard_object_release(object);
+    }
+    vineyard_list_release(list);
+    return status == VINEYARD_OK;
+  }
+
+  bool Names() {
+    vineyard_name_list* list = nullptr;
+    if (vineyard_name_list_open(client_, "soak/*", &list) != VINEYARD_OK) return false;
+    const char* name = nullptr;
+    vineyard_id id = 0;
+    int32_t status = VINEYARD_OK;
+    while ((status = vineyard_name_list_next(list, &name, &id, nullptr)) == VINEYARD_OK &&
+           name != nullptr) {
+      std::cout << name << " " << id << "\n";
+    }
+    vineyard_name_list_release(list);
+    return status == VINEYARD_OK;
+  }
+
+  bool Value(const std::string& name) {
+    vineyard_id id = 0;
+    int32_t status = vineyard_name_get(client_, name.c_str(), 0, &id, nullptr);
+    if (status == VINEYARD_E_NOT_FOUND) return true;
+    vineyard_object* object = nullptr;
+    uint64_t value = 0;
+    if (status != VINEYARD_OK || vineyard_object_get(client_, id, &object) != VINEYARD_OK ||
+        vineyard_object_field_uint64(object, "value", &value) != VINEYARD_OK) {
+      return false;
+    }
+    vineyard_object_release(object);
+    std::cout << value << "\n";
+    return true;
+  }
+
+  vineyard_client* client_ = nullptr;
+};
+
+int Observe(const char* socket, int64_t deadline_ms) {
+  Observer observer(socket, deadline_ms);
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    if (!observer.Answer(line)) std::cout << "! " << vineyard_error_text() << "\n";
+    std::cout << "." << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace vineyard::soak
+
+int main(int argc, char** argv) {
+  std::string command = argc > 1 ? argv[1] : "";
+  if (command == "work" && argc == 6) {
+    vineyard::soak::Board* board = vineyard::soak::OpenBoard(argv[2]);
+    uint64_t number = std::strtoull(argv[3], nullptr, 10);
+    vineyard::soak::Worker(board, number, argv[4], std::strtoull(argv[5], nullptr, 10)).Run();
+    return 0;
+  }
+  if (command == "observe" && argc == 4) {
+    return vineyard::soak::Observe(argv[2], std::strtoll(argv[3], nullptr, 10));
+  }
+  std::cerr << "usage: soak_client work BOARD NUMBER SOCKET SEED | observe SOCKET DEADLINE_MS\n";
+  return 2;
+}

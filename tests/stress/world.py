@@ -1,0 +1,277 @@
+"""This file is the only place that starts, kills and stops the processes of a soak."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+from board import Board
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+
+from processes import ZooKeeper  # noqa: E402
+
+HANG_SECONDS = 90.0  # beyond all deadlines
+_POLL_SECONDS = 0.002
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_libc = ctypes.CDLL(None)
+
+
+class Failure(Exception):
+    """Something that must never be."""
+
+
+def await_that(what: str, is_so: Callable[[], Any], seconds: float = HANG_SECONDS) -> Any:
+    """Until it is so. Raises :class:`Failure`."""
+    deadline = time.monotonic() + seconds
+    while not (answer := is_so()):
+        if time.monotonic() > deadline:
+            raise Failure(f"HANG: {what}: not in {seconds:.0f} s")
+        time.sleep(_POLL_SECONDS)
+    return answer
+
+
+class Observer:
+    """A client that asks what the daemon says of itself and what there is."""
+
+    def __init__(self, program: str, socket: str, deadline_ms: int, log: Path) -> None:
+        self._patience = 2 * deadline_ms / 1000 + HANG_SECONDS
+        with open(log, "ab") as output:
+            self.process = subprocess.Popen(
+                [program, "observe", socket, str(deadline_ms)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=output,
+            )  # fmt: skip
+
+    def ask(self, line: str) -> list[str]:
+        """The lines of the answer. Raises :class:`Failure`, and ``OSError`` for what the library says."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+        said = b""
+        while not said.endswith(b"\n.\n") and said != b".\n":
+            if not select.select([self.process.stdout], [], [], self._patience)[0]:
+                raise Failure(f"HANG: {line}: no answer in {self._patience} s")
+            more = os.read(self.process.stdout.fileno(), 1 << 20)
+            if not more:
+                raise Failure(f"{line}: the observer ended")
+            said += more
+        lines = said.decode().split("\n")[:-2]
+        if lines and lines[-1].startswith("! "):
+            raise OSError(f"{line}: {lines[-1][2:]}")
+        return lines
+
+    def info(self) -> dict[str, int]:
+        return {name: int(value) for name, value in (line.split() for line in self.ask("info"))}
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(HANG_SECONDS)
+
+
+class Client:
+    """A worker: the same page of the board whichever process stands behind it."""
+
+    def __init__(self, number: int, language: str, words: list[str]) -> None:
+        self.number, self.language, self.words = number, language, words
+        self.process: subprocess.Popen[bytes] | None = None
+        self.thaw_at: float | None = None
+
+
+class World:
+    """A daemon with its keeper, its ZooKeeper if it has one, workers, and who looks at them."""
+
+    def __init__(self, options: Any, folder: Path) -> None:
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)  # the daemon of a dead keeper comes to us
+        self.options, self.folder = options, folder
+        self.socket = str(folder / "s")
+        self.clients = [
+            Client(number, *options.clients[number % len(options.clients)]) for number in range(options.workers)
+        ]
+        self.board = Board.create(folder / "board", options.workers)
+        self.board.deadline_ms = options.deadline_ms
+        self.board.evicts = int(options.evict)
+        self.board.persists = int(options.meta == "zookeeper")
+        self.zookeeper = ZooKeeper() if options.meta == "zookeeper" else None
+        self._start_daemon()
+
+    def _start_daemon(self) -> None:
+        meta = "local" if self.zookeeper is None else f"zookeeper://{self.zookeeper.address}/soak"
+        lifeline, self._lifeline = os.pipe()
+        words = [
+            str(self.options.bin / "vineyardd"), "--socket", self.socket, "--size", self.options.size, "--meta", meta,
+            "--evict", "drop" if self.options.evict else "none", "--log-level", "warning",
+            "--lifeline", str(lifeline),
+        ]  # fmt: skip
+        with open(self.folder / "daemon.log", "ab") as log:
+            self._daemon = subprocess.Popen(words, pass_fds=[lifeline], stdout=log, stderr=log)
+        os.close(lifeline)
+        await_that("the daemon's socket", lambda: self._daemon.poll() is not None or os.path.exists(self.socket))
+        program = str(self.options.bin / "soak_client")
+        self.observer = Observer(program, self.socket, self.options.deadline_ms, self.folder / "observer.log")
+        self.now = self.observer.info()
+
+    # ---- workers
+
+    def start(self, client: Client, seed: int) -> None:
+        words = [*client.words, str(self.folder / "board"), str(client.number), self.socket, str(seed)]
+        with open(self.folder / f"worker{client.number}.log", "ab") as log:
+            client.process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_end_with_parent
+            )  # fmt: skip
+
+    def check_workers(self) -> None:
+        """Raises :class:`Failure` when one has complained or ended by itself; thaws whose time has come."""
+        if self.board.total("errors"):
+            raise Failure("a worker complains")
+        for client in self.clients:
+            if client.process is not None and client.process.poll() is not None:
+                raise Failure(f"worker {client.number} ended with {client.process.returncode}")
+            if client.thaw_at is not None and time.monotonic() >= client.thaw_at:
+                self.thaw(client)
+
+    def await_calls(self, more: int, seconds: float | None = None) -> None:
+        """Until the workers have made so many more calls, or (only when asked for) so long."""
+        began, last, moved = time.monotonic(), self.board.total("calls"), time.monotonic()
+        wanted = last + more
+        while (calls := self.board.total("calls")) < wanted:
+            self.check_workers()
+            if calls != last:
+                last, moved = calls, time.monotonic()
+            if seconds is not None and time.monotonic() > began + seconds:
+                return
+            if time.monotonic() > moved + HANG_SECONDS + self.options.deadline_ms / 1000 + self.options.freeze:
+                raise Failure("HANG: no worker has made a call for long")
+            time.sleep(_POLL_SECONDS)
+
+    def kill(self, client: Client, seed: int) -> None:
+        assert client.process is not None
+        client.process.kill()
+        client.process.wait()
+        self._odd_ends(client)
+        self.start(client, seed)
+
+    def freeze(self, client: Client, seconds: float) -> None:
+        assert client.process is not None
+        if client.thaw_at is None:
+            self.board.pages[client.number].thaws += 1
+            client.process.send_signal(signal.SIGSTOP)
+        client.thaw_at = time.monotonic() + seconds
+
+    def thaw(self, client: Client) -> None:
+        assert client.process is not None
+        client.process.send_signal(signal.SIGCONT)
+        self._odd_ends(client)
+
+    def _odd_ends(self, client: Client) -> None:
+        if client.thaw_at is not None:
+            self.board.pages[client.number].thaws += 1
+        client.thaw_at = None
+
+    def thaw_all(self) -> None:
+        for client in self.clients:
+            if client.thaw_at is not None:
+                self.thaw(client)
+
+    def end_workers(self) -> None:
+        """After the board has said stop."""
+        self.thaw_all()
+        for client in self.clients:
+            process, client.process = client.process, None
+            if process is None:
+                continue
+            try:
+                status = process.wait(HANG_SECONDS + self.options.deadline_ms / 1000)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise Failure(f"HANG: worker {client.number} does not end") from None
+            if status:
+                raise Failure(f"worker {client.number} ended with {status}")
+        if self.board.total("errors"):
+            raise Failure("a worker complains")
+
+    # ---- daemon and keeper
+
+    def kill_daemon(self) -> None:
+        os.kill(self.now["pid"], signal.SIGKILL)
+        self._await_next()
+
+    def kill_keeper(self) -> None:
+        keeper = self.now["keeper_pid"]
+        os.kill(keeper, signal.SIGKILL)
+        os.waitpid(keeper, 0)
+        self._await_next()
+
+    def _await_next(self) -> None:
+        """Until the death of one of them is repaired: another daemon answers, below a keeper that lives."""
+        before = self.now["epoch"]
+
+        def next_answers() -> bool:
+            try:
+                self.now = self.observer.info()
+            except OSError:
+                return False  # asked for again
+            return self.now["epoch"] > before
+
+        await_that(f"a daemon after the one of epoch {before}", next_answers)
+
+    def freeze_process(self, which: str, seconds: float) -> None:
+        """Daemon or keeper stands still. It is not dead: nobody follows it."""
+        before = self.now
+        os.kill(before[which], signal.SIGSTOP)
+        deadline = time.monotonic() + seconds
+        try:
+            while time.monotonic() < deadline:
+                self.check_workers()
+                time.sleep(_POLL_SECONDS)
+        finally:
+            os.kill(before[which], signal.SIGCONT)
+        self.now = self.observer.info()
+        if any(self.now[each] != before[each] for each in ("pid", "keeper_pid", "epoch")):
+            raise Failure(f"a frozen {which} was taken for dead")
+
+    # ---- the end
+
+    def end(self) -> None:
+        """Ends the daemon; nothing of it may be left."""
+        self.observer.close()
+        keeper = self.now["keeper_pid"]
+        os.kill(keeper, signal.SIGTERM)
+        await_that("the end of the daemon", lambda: _has_ended(keeper))
+        os.close(self._lifeline)
+        self._lifeline = -1
+        if self.zookeeper is not None:
+            self.zookeeper.__exit__()
+        if os.path.exists(self.socket):
+            raise Failure("the daemon left its socket")
+
+    def abandon(self) -> None:
+        """After a failure: everything that runs is ended."""
+        for client in self.clients:
+            if client.process is not None:
+                client.process.kill()
+                client.process.wait()
+        self.observer.process.kill()
+        self.observer.process.wait()
+        if self._lifeline >= 0:
+            os.close(self._lifeline)  # ends the daemon
+        if self.zookeeper is not None:
+            self.zookeeper.__exit__()
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG) != (0, 0)
+    except ChildProcessError:
+        return True
+
+
+def _end_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
