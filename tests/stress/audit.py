@@ -77,8 +77,8 @@ def audit_end(world: World) -> None:
     entries.sort(key=lambda entry: entry.id not in found.links)
     for entry in entries:
         _delete(world, entry, found)
-    settle(world, deferred=0, leases=0, objects=0, blobs=0, names=0, memory_used=0)
     fsck(world)
+    settle(world, sessions=1, deferred=0, leases=0, objects=0, blobs=0, names=0, memory_used=0)
 
 
 def find(world: World) -> Found:

@@ -1,8 +1,10 @@
-// The board: what the processes of one soak share, and what outlives each of them: counters, and a ledger
-// that says of every object whether it has to be there. board.py and Board.java have the same numbers.
+// The board: what the processes of one soak share, and what outlives each of them: counters, and a
+// ledger that says of every object whether it has to be there. board.py and Board.java have the
+// same numbers.
 //
-// An entry of the ledger is written by its worker only (by the audit while all workers stand still), and
-// before the request: so whoever sees "live", is told "not found" and sees "live" again has found a loss.
+// An entry of the ledger is written by its worker only (by the audit while all workers stand
+// still), and before the request: so whoever sees "live", is told "not found" and sees "live" again
+// has found a loss.
 #ifndef TESTS_STRESS_BOARD_H_
 #define TESTS_STRESS_BOARD_H_
 
@@ -27,12 +29,11 @@ enum State : uint64_t {
   kDeleting,  // may be there still
 };
 
-// The object's number is its key, (worker << 40) + sequence. `link`: of a kind that says so, see below.
+// `key`: (worker << 40) + sequence. `link`: 0; kCounterLink: it may have the name that counts; else
+// the object that it leads to, or while it is put (Python) the blob that is to be a part of it.
 struct Entry {
   std::atomic<uint64_t> state, id, key, link;
 };
-// In `link`: the object was made to have the name that counts; else an object or blob, which it
-// leads to or which is to become a part of it.
 constexpr uint64_t kCounterLink = 1;
 
 struct Page {

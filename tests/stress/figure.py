@@ -68,6 +68,8 @@ def measure_growth(options: Any, seed: int, totals: Totals) -> bool:
         print(f"soak: see {folder}")
         raise
     print(f"soak: {world.board.total('calls') - calls} calls: {Totals.said(world.board)}")
+    for line in world.remarkable()[:40]:
+        print(f"  {line}")
     grown = [name for name, more in _TOLERATED.items() if after[name] > before[name] + more]
     for name in before:
         print(f"soak: {name}: {before[name]} before, {after[name]} after{', GROWN' if name in grown else ''}")

@@ -1,10 +1,10 @@
-// What objects of a soak are made of: every byte of them can be computed from the key, and is compared
-// whenever somebody reads one.
+// What objects of a soak are made of: every byte of them can be computed from the key, and is
+// compared whenever somebody reads one.
 //
 //   soak::w<N>        key: its number; payload; a tree also `left` and `right`, one soak::part;
 //                     a link `other` instead of all that; what counts a field `value`
 //   soak::part        payload, as that of the root
-//   vineyard::Array   buffer_ instead of a payload (Python's arrays, known by their name soak/<N>/<key>)
+//   vineyard::Array   buffer_ instead of a payload: Python's, named soak/<N>/<key>
 #ifndef TESTS_STRESS_PAYLOAD_H_
 #define TESTS_STRESS_PAYLOAD_H_
 

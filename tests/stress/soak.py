@@ -96,6 +96,8 @@ class Round:
             self.frozen_long |= kind == "daemon frozen" and seconds * 3000 > self.options.deadline_ms
             world.freeze_process("pid" if kind == "daemon frozen" else "keeper_pid", seconds)
         self.done[kind] = self.done.get(kind, 0) + 1
+        for_ = f" for {seconds:.1f} s" if "frozen" in kind else ""
+        world.say(f"{kind}{for_}: worker {client.number}; {world.board.total('calls')} calls so far")
 
     def judge(self, world: World) -> None:
         """What may be only where a service was away for longer than clients wait."""
@@ -131,6 +133,8 @@ def run_round(options: Any, seed: int, kills: int, totals: Totals) -> bool:
     totals.add(round_.done, round_.audits, world.board, time.monotonic() - began, failure and f"{again}: {failure}")
     print(f"soak: {round_.done}")
     print(f"soak: {totals.said(world.board)}", flush=True)
+    for line in world.remarkable()[:40]:
+        print(f"  {line}")
     if failure:
         print(f"soak: FAILED: {failure}\nsoak: see {folder}", flush=True)
         for log in sorted(folder.glob("*.log")):

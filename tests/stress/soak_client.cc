@@ -1,7 +1,7 @@
 // The program of a soak's clients in C, and the eyes and hands of the one who runs it.
 //
 //   soak_client work BOARD NUMBER SOCKET SEED    a worker
-//   soak_client observe SOCKET DEADLINE_MS       answers the lines that it reads; an answer ends with "."
+//   soak_client observe SOCKET DEADLINE_MS       answers lines; an answer ends with "."
 //
 //   info          NAME VALUE, all numbers that the daemon reports
 //   list          ID KEY OTHER WRONG of every object of a worker; OTHER: where a link leads, or 0

@@ -9,8 +9,10 @@ from typing import Any
 
 from board import Board
 
-_SUMMED = ("calls", "gets", "bytes", "puts", "deletes", "misses", "full", "timeouts", "unavailable", "unknown",
-           "died_twice", "conflicts", "counted", "labels", "waits", "kept", "errors", "evicted", "persisted")  # fmt: skip
+_SUMMED = (
+    "calls", "gets", "bytes", "puts", "deletes", "misses", "full", "timeouts", "unavailable", "unknown",
+    "died_twice", "conflicts", "counted", "labels", "waits", "kept", "errors", "evicted", "persisted",
+)  # fmt: skip
 
 
 class Totals:

@@ -12,13 +12,18 @@ namespace vineyard::soak {
 namespace {
 
 constexpr size_t kKept = 24;
-constexpr uint64_t kSlackMs =
-    10'000;  // beyond a deadline, on a machine that has other things to do
+// Beyond a deadline, on a machine that has other things to do.
+constexpr uint64_t kSlackMs = 20'000;
+constexpr uint64_t kSlowMs = 3000;  // worth a line
 constexpr char kCounterName[] = "soak/counter";
 
 uint64_t NowMs() {
   auto now = std::chrono::steady_clock::now().time_since_epoch();
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+void Say(const std::string& line) {
+  std::fprintf(stderr, "%llu %s\n", static_cast<unsigned long long>(NowMs()), line.c_str());
 }
 
 vineyard_meta* NewMeta(const std::string& type, uint64_t key) {
@@ -42,7 +47,7 @@ Worker::Worker(Board* board, uint64_t number, const char* socket, uint64_t seed)
   options.name = "soak";
   int32_t status;
   do {
-    status = Call([&] { return vineyard_client_connect(socket, &options, &client_); });
+    status = Call("connect", [&] { return vineyard_client_connect(socket, &options, &client_); });
   } while (status == VINEYARD_E_UNAVAILABLE && board->command.load() != kStop);
   if (status != VINEYARD_OK) {
     Complain(std::string("connect: ") + vineyard_error_text());
@@ -95,15 +100,16 @@ void Worker::Step() {
   if (board_->persists.load() != 0) Persist();
 }
 
-int32_t Worker::Call(const std::function<int32_t()>& call) {
+int32_t Worker::Call(const char* what, const std::function<int32_t()>& call) {
   uint64_t thaws = page_->thaws.load(), began = NowMs();
   int32_t status = call();
   uint64_t took = NowMs() - began;
   ++page_->calls;
   if (page_->thaws.load() == thaws && thaws % 2 == 0) {
     if (took > page_->slowest_ms.load()) page_->slowest_ms.store(took);
+    if (took > kSlowMs) Say(std::string("slow: ") + what + ": " + std::to_string(took) + " ms");
     if (took > board_->deadline_ms.load() + kSlackMs) {
-      Complain("a call took " + std::to_string(took) + " ms");
+      Complain(std::string(what) + " took " + std::to_string(took) + " ms");
     }
   }
   if (status == VINEYARD_OK) return status;
@@ -118,13 +124,13 @@ int32_t Worker::Call(const std::function<int32_t()>& call) {
   } else {
     return status;
   }
-  std::fprintf(stderr, "excused? %s: %s\n", vineyard_status_name(status), vineyard_error_text());
+  Say(std::string("excused? ") + what + ": " + vineyard_error_text());
   return status;
 }
 
 void Worker::Complain(const std::string& what) {
   ++page_->errors;
-  std::fprintf(stderr, "ERROR: %s\n", what.c_str());
+  Say("ERROR: " + what);
 }
 
 bool Worker::Excused(const char* what, int32_t status) {
@@ -175,7 +181,7 @@ int32_t Worker::PutEntry(Entry* entry, vineyard_meta* meta, const char* name) {
   options.name = name;
   vineyard_id id = 0;
   entry->state.store(kPutting);
-  int32_t status = Call([&] { return vineyard_object_put(client_, meta, &options, &id); });
+  int32_t status = Call("put", [&] { return vineyard_object_put(client_, meta, &options, &id); });
   if (status == VINEYARD_OK) {
     ++page_->puts;
     entry->id.store(id);
@@ -223,7 +229,7 @@ void Worker::Put(Kind kind) {
 void Worker::BeginWriter() {
   uint64_t count = AnySize();
   writer_key_ = NewKey();
-  int32_t status = Call([&] {
+  int32_t status = Call("create", [&] {
     return vineyard_blob_writer_create(client_, count * 8, VINEYARD_BLOB_BUFFER, &writer_);
   });
   if (status == VINEYARD_E_OUT_OF_MEMORY) {
@@ -256,15 +262,16 @@ void Worker::Delete(Entry* entry) {
   uint64_t link = entry->link.load();
   if (link == kCounterLink) {
     // A name goes with its object: this one stays until the name has gone on.
-    int32_t status =
-        Call([&] { return vineyard_name_get(client_, kCounterName, 0, &counter, nullptr); });
+    int32_t status = Call(
+        "get name", [&] { return vineyard_name_get(client_, kCounterName, 0, &counter, nullptr); });
     if (!Excused("name of the counter", status) || counter == id) return;
   }
   vineyard_delete_options options = VINEYARD_DELETE_OPTIONS_INIT;
   options.force = 1;
   options.shallow = link > kCounterLink ? 1 : 0;  // where it leads to is somebody else's
   entry->state.store(kDeleting);
-  int32_t status = Call([&] { return vineyard_object_delete(client_, &id, 1, &options); });
+  int32_t status =
+      Call("delete", [&] { return vineyard_object_delete(client_, &id, 1, &options); });
   if (status == VINEYARD_OK) {
     ++page_->deletes;
     entry->state.store(kFree);
@@ -299,7 +306,7 @@ void Worker::Get(bool keep) {
   vineyard_id id = entry->id.load();
   uint64_t key = entry->key.load();
   vineyard_object* object = nullptr;
-  int32_t status = Call([&] { return vineyard_object_get(client_, id, &object); });
+  int32_t status = Call("get", [&] { return vineyard_object_get(client_, id, &object); });
   if (status == VINEYARD_E_NOT_FOUND) {
     bool lost = entry->state.load() == kLive && entry->id.load() == id && entry->key.load() == key;
     if (lost && board_->evicts.load() == 0) return Complain("LOST object " + std::to_string(key));
@@ -326,10 +333,10 @@ void Worker::Count() {
   vineyard_id id = 0;
   uint64_t revision = 0, value = 0;
   int32_t status =
-      Call([&] { return vineyard_name_get(client_, kCounterName, 0, &id, &revision); });
+      Call("get name", [&] { return vineyard_name_get(client_, kCounterName, 0, &id, &revision); });
   if (status == VINEYARD_OK) {
     vineyard_object* object = nullptr;
-    status = Call([&] { return vineyard_object_get(client_, id, &object); });
+    status = Call("get", [&] { return vineyard_object_get(client_, id, &object); });
     if (status == VINEYARD_E_NOT_FOUND) return void(++page_->misses);  // the name went on
     if (!Excused("get of the counter", status)) return;
     vineyard_object_field_uint64(object, "value", &value);
@@ -355,7 +362,8 @@ void Worker::Count() {
   options.expect = revision;
   ++page_->maybe_counted;
   vineyard_id next = entry->id.load();
-  status = Call([&] { return vineyard_name_put(client_, kCounterName, next, &options, nullptr); });
+  status = Call("put name",
+                [&] { return vineyard_name_put(client_, kCounterName, next, &options, nullptr); });
   if (status == VINEYARD_OK) ++page_->counted;
   if (status != VINEYARD_E_UNKNOWN) --page_->maybe_counted;
   if (status == VINEYARD_E_CONFLICT) {
@@ -370,11 +378,12 @@ void Worker::Label() {
   if (entry == nullptr) return;
   vineyard_id id = entry->id.load();
   std::string value = std::to_string(random_());
-  int32_t status = Call([&] { return vineyard_label_set(client_, id, "soak", value.c_str()); });
+  int32_t status =
+      Call("set label", [&] { return vineyard_label_set(client_, id, "soak", value.c_str()); });
   if (status == VINEYARD_E_NOT_FOUND && board_->evicts.load() != 0) return void(++page_->evicted);
   if (!Excused("label", status)) return;
   vineyard_labels* labels = nullptr;
-  status = Call([&] { return vineyard_labels_get(client_, id, &labels); });
+  status = Call("get labels", [&] { return vineyard_labels_get(client_, id, &labels); });
   if (status == VINEYARD_E_NOT_FOUND && board_->evicts.load() != 0) return void(++page_->evicted);
   if (!Excused("labels", status)) return;
   const char *key = nullptr, *got = nullptr;
@@ -389,7 +398,7 @@ void Worker::Label() {
 void Worker::Wait() {
   if (Entry* entry = Mine(); entry != nullptr && board_->evicts.load() == 0) {
     vineyard_id id = entry->id.load();
-    if (Excused("wait", Call([&] { return vineyard_object_wait(client_, id, -1); }))) {
+    if (Excused("wait", Call("wait", [&] { return vineyard_object_wait(client_, id, -1); }))) {
       ++page_->waits;
     }
   }
@@ -405,7 +414,8 @@ void Worker::Persist() {
   Entry* entry = Mine();
   if (entry == nullptr || entry->link.load() != 0) return;
   vineyard_id id = entry->id.load();
-  if (Excused("persist", Call([&] { return vineyard_object_persist(client_, &id, 1); }))) {
+  if (Excused("persist",
+              Call("persist", [&] { return vineyard_object_persist(client_, &id, 1); }))) {
     ++page_->persisted;
   }
 }

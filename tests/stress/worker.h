@@ -1,5 +1,6 @@
-// One client of a soak in C: does whatever clients do, in an order that its seed fixes, compares every byte
-// that it reads, and keeps its page of the board true at every instant at which it may be killed.
+// One client of a soak in C: does whatever clients do, in an order that its seed fixes, compares
+// every byte that it reads, and keeps its page of the board true at every instant at which it may
+// be killed.
 #ifndef TESTS_STRESS_WORKER_H_
 #define TESTS_STRESS_WORKER_H_
 
@@ -27,7 +28,7 @@ class Worker {
   enum Kind { kFlat, kTree, kNamed, kLink, kCounter };
 
   // One call of the library: counted, timed, its status sorted.
-  int32_t Call(const std::function<int32_t()>& call);
+  int32_t Call(const char* what, const std::function<int32_t()>& call);
   void Complain(const std::string& what);
   // Complains unless `status` is OK, or one that violence excuses.
   bool Excused(const char* what, int32_t status);

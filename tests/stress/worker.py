@@ -18,7 +18,8 @@ import vineyard
 from board import COUNTER_LINK, DELETING, FREE, LIVE, PUTTING, Board, Entry
 
 _KEPT = 24
-_SLACK_MS = 10_000  # beyond a deadline, on a machine that has other things to do
+_SLACK_MS = 20_000  # beyond a deadline, on a machine that has other things to do
+_SLOW_MS = 3000  # worth a line
 _COUNTER = "soak/counter"
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -60,6 +61,10 @@ def check(item: vineyard.Object) -> tuple[str, int]:
     return wrong, total + size
 
 
+def say(line: str) -> None:
+    print(int(time.monotonic() * 1000), line, file=sys.stderr, flush=True)
+
+
 class Failed(Exception):
     """A call that violence excuses; it was counted."""
 
@@ -94,19 +99,21 @@ class Worker:
                 page.unavailable += 1
             else:
                 page.unknown += 1
-            print(f"excused? {type(error).__name__}: {error}", file=sys.stderr)
+            say(f"excused? {type(error).__name__}: {error}")
             raise Failed from error
         finally:
             page.calls += 1
             took = int((time.monotonic() - began) * 1000)
             if page.thaws == thaws and thaws % 2 == 0:
                 page.slowest_ms = max(page.slowest_ms, took)
+                if took > _SLOW_MS:
+                    say(f"slow: {function.__qualname__}: {took} ms")
                 if took > self.board.deadline_ms + _SLACK_MS:
-                    self.complain(f"a call took {took} ms")
+                    self.complain(f"{function.__qualname__} took {took} ms")
 
     def complain(self, what: str) -> None:
         self.page.errors += 1
-        print(f"ERROR: {what}", file=sys.stderr, flush=True)
+        say(f"ERROR: {what}")
 
     # ---- the loop
 

@@ -118,6 +118,20 @@ class World:
         self.observer = Observer(program, self.socket, self.options.deadline_ms, self.folder / "observer.log")
         self.now = self.observer.info()
 
+    def say(self, line: str) -> None:
+        """Into a log beside those of the workers, with the same clock."""
+        with open(self.folder / "deeds.log", "a") as log:
+            log.write(f"{int(time.monotonic() * 1000)} {line}\n")
+
+    def remarkable(self) -> list[str]:
+        """What the workers had to say, and the deed before it."""
+        lines = []
+        for log in self.folder.glob("*.log"):
+            if log.name.startswith(("worker", "deeds")):
+                lines += [f"{line}  [{log.stem}]" for line in log.read_text(errors="replace").splitlines()]
+        lines = sorted(line for line in lines if line[:1].isdigit())
+        return [line for i, line in enumerate(lines) if any("[w" in each for each in lines[i : i + 2])]
+
     # ---- workers
 
     def start(self, client: Client, seed: int) -> None:

@@ -27,7 +27,8 @@ import java.util.function.Supplier;
  */
 public final class Worker {
   private static final int KEPT = 24;
-  private static final long SLACK_MS = 10_000;  // beyond a deadline, on a machine that has other things to do
+  private static final long SLACK_MS = 20_000;  // beyond a deadline, on a machine that has other things to do
+  private static final long SLOW_MS = 3000;  // worth a line
   private static final String COUNTER = "soak/counter";
 
   /** A call that violence excuses; it was counted. */
@@ -57,6 +58,7 @@ public final class Worker {
     this.random = new Random(seed);
     Duration deadline = Duration.ofMillis(board.head(Board.Head.DEADLINE_MS));
     ClientOptions options = ClientOptions.builder().socket(socket).timeout(deadline).name("soak").build();
+    Vineyard.version();  // loads the library, which takes a while and is no call
     Client connected = null;
     while (connected == null) {
       try {
@@ -100,13 +102,16 @@ public final class Worker {
       } else {
         throw error;
       }
-      System.err.println("excused? " + error);
+      say("excused? " + error, null);
       throw new Failed(error);
     } finally {
       page.add(Board.Word.CALLS, 1);
       long took = (System.nanoTime() - began) / 1_000_000;
       if (page.get(Board.Word.THAWS) == thaws && thaws % 2 == 0) {
         page.set(Board.Word.SLOWEST_MS, Math.max(page.get(Board.Word.SLOWEST_MS), took));
+        if (took > SLOW_MS) {
+          say("slow: a call took " + took + " ms", new Throwable());
+        }
         if (took > board.head(Board.Head.DEADLINE_MS) + SLACK_MS) {
           complain("a call took " + took + " ms");
         }
@@ -123,7 +128,14 @@ public final class Worker {
 
   private void complain(String what) {
     page.add(Board.Word.ERRORS, 1);
-    System.err.println("ERROR: " + what);
+    say("ERROR: " + what, null);
+  }
+
+  private static void say(String line, Throwable where) {
+    System.err.println(System.nanoTime() / 1_000_000 + " " + line);
+    if (where != null) {
+      where.printStackTrace();
+    }
   }
 
   // ---- the loop
