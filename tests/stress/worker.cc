@@ -26,6 +26,11 @@ void Say(const std::string& line) {
   std::fprintf(stderr, "%llu %s\n", static_cast<unsigned long long>(NowMs()), line.c_str());
 }
 
+bool IsExcuse(int32_t status) {
+  return status == VINEYARD_E_TIMEOUT || status == VINEYARD_E_UNAVAILABLE ||
+         status == VINEYARD_E_UNKNOWN;
+}
+
 vineyard_meta* NewMeta(const std::string& type, uint64_t key) {
   vineyard_meta* meta = nullptr;
   vineyard_meta_create(type.c_str(), &meta);
@@ -48,7 +53,7 @@ Worker::Worker(Board* board, uint64_t number, const char* socket, uint64_t seed)
   int32_t status;
   do {
     status = Call("connect", [&] { return vineyard_client_connect(socket, &options, &client_); });
-  } while (status == VINEYARD_E_UNAVAILABLE && board->command.load() != kStop);
+  } while (IsExcuse(status) && board->command.load() != kStop);
   if (status != VINEYARD_OK) {
     Complain(std::string("connect: ") + vineyard_error_text());
     std::exit(1);
@@ -135,8 +140,7 @@ void Worker::Complain(const std::string& what) {
 
 bool Worker::Excused(const char* what, int32_t status) {
   if (status == VINEYARD_OK) return true;
-  if (status != VINEYARD_E_TIMEOUT && status != VINEYARD_E_UNAVAILABLE &&
-      status != VINEYARD_E_UNKNOWN) {
+  if (!IsExcuse(status)) {
     Complain(std::string(what) + ": " + vineyard_status_name(status) + ": " +
              vineyard_error_text());
   }

@@ -81,8 +81,8 @@ class Worker:
             try:
                 self.client = self.call(vineyard.connect, socket, timeout=board.deadline_ms / 1000, name="soak")
                 return
-            except Failed as failed:
-                if not isinstance(failed.__cause__, vineyard.Unavailable) or board.command == boards.STOP:
+            except Failed:
+                if board.command == boards.STOP:
                     raise
 
     def call(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:

@@ -64,7 +64,7 @@ public final class Worker {
       try {
         connected = call(() -> Vineyard.connect(options));
       } catch (Failed failed) {
-        if (failed.status != Status.UNAVAILABLE || command() == Board.STOP) {
+        if (command() == Board.STOP) {
           throw failed;
         }
       }
