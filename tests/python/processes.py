@@ -87,7 +87,11 @@ class ZooKeeper:
     def restart(self) -> None:
         """Starts it, with the data that there is; behind :meth:`kill`."""
         self._process = Process(self._words, Path(self._folder.name) / "log")
-        self._wait()
+        try:
+            self._wait()
+        except BaseException:
+            self.kill()
+            raise
 
     def kill(self) -> None:
         self._process.process.kill()

@@ -100,7 +100,12 @@ class World:
         self.board.evicts = int(options.evict)
         self.board.persists = int(options.meta == "zookeeper")
         self.zookeeper = ZooKeeper() if options.meta == "zookeeper" else None
-        self._start_daemon()
+        try:
+            self._start_daemon()
+        except BaseException:
+            if self.zookeeper is not None:
+                self.zookeeper.__exit__()
+            raise
 
     def _start_daemon(self) -> None:
         meta = "local" if self.zookeeper is None else f"zookeeper://{self.zookeeper.address}/soak"
