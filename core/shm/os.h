@@ -1,5 +1,5 @@
 // This file is the only place where core asks the kernel for memory. One implementation per system
-// (os_linux.cc); no #ifdef elsewhere.
+// (os_linux.cc, os_cgroup.cc); no #ifdef elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -71,8 +71,14 @@ Status Populate(char* data, uint64_t size);
 // pages must be allocated.
 uint64_t HugePageBytes(char* data, uint64_t size);
 
-// What the machine has, or less where a cgroup says so. `root`: in front of /proc and /sys, for tests.
-uint64_t MemoryLimit(const std::string& root = "");
+// What the machine has, or less where a cgroup, this process's or one above it, says so. `root`: in front of
+// /proc and /sys, for tests.
+struct MemoryBound {
+  uint64_t bytes = 0;
+  std::string file;  // which holds the cgroup's limit; empty: it is the machine's
+};
+MemoryBound FindMemoryBound(const std::string& root = "");
+inline uint64_t MemoryLimit(const std::string& root = "") { return FindMemoryBound(root).bytes; }
 
 // Stands behind every store that another process, or a successor, can see. Tests set the hook, to end
 // the daemon there and look at what is left; else it is a load and a branch never taken.

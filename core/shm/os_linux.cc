@@ -35,46 +35,6 @@ Status MapError(uint64_t size) {
 
 std::string SelfFdPath(int fd) { return Format("/proc/self/fd/%d", fd); }
 
-// A number alone in a file; false when there is none ("max").
-bool ReadNumber(const std::string& path, uint64_t* out) {
-  std::FILE* file = std::fopen(path.c_str(), "re");
-  if (file == nullptr) return false;
-  unsigned long long number = 0;
-  bool found = std::fscanf(file, "%llu", &number) == 1;
-  std::fclose(file);
-  *out = number;
-  return found;
-}
-
-// The tightest limit from this process's cgroup up to the root, of either version of cgroups. A line of
-// /proc/self/cgroup is hierarchy:controllers:path; version 2 is hierarchy 0 without controllers.
-uint64_t CgroupLimit(const std::string& root) {
-  uint64_t limit = UINT64_MAX, number = 0;
-  std::FILE* file = std::fopen((root + "/proc/self/cgroup").c_str(), "re");
-  if (file == nullptr) return limit;
-  char text[4096];
-  while (std::fgets(text, sizeof text, file) != nullptr) {
-    std::string line(text);
-    while (!line.empty() && line.back() == '\n') line.pop_back();
-    size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    bool newer = controllers == ",,";
-    if (!newer && controllers.find(",memory,") == std::string::npos) continue;
-    std::string folder = root + (newer ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory");
-    std::string file_name = newer ? "/memory.max" : "/memory.limit_in_bytes";
-    std::string path = line.substr(second + 1);
-    while (true) {
-      if (ReadNumber(folder + path + file_name, &number)) limit = std::min(limit, number);
-      size_t slash = path.rfind('/');
-      if (slash == std::string::npos) break;
-      path.resize(slash);
-    }
-  }
-  std::fclose(file);
-  return limit;
-}
-
 }  // namespace
 
 void (*crash_hook)() = nullptr;
@@ -260,12 +220,6 @@ uint64_t HugePageBytes(char* data, uint64_t size) {
   }
   std::fclose(file);
   return bytes;
-}
-
-uint64_t MemoryLimit(const std::string& root) {
-  uint64_t machine =
-      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  return std::min(machine, CgroupLimit(root));
 }
 
 uint64_t RandomNumber() {

@@ -390,6 +390,32 @@ TEST_F(MemoryLimitTest, ReadsTheOlderVersion) {
   EXPECT_EQ(MemoryLimit(root_), 40 * kMiB);
 }
 
+// A container that sees the host's paths, with a part of the host's tree mounted: what is above is hidden.
+TEST_F(MemoryLimitTest, FindsItsGroupWhereOnlyAPartOfTheTreeIsMounted) {
+  Write("/proc/self/cgroup", "4:memory:/docker/abc/inner/most");
+  Write("/proc/self/mountinfo",
+        "30 25 0:28 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n"
+        "31 25 0:29 /docker/abc /sys/fs/cgroup/memory ro master:9 - cgroup cgroup rw,memory");
+  Write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "83886080");
+  EXPECT_EQ(MemoryLimit(root_), 80 * kMiB) << "the container's own";
+  Write("/sys/fs/cgroup/memory/inner/memory.limit_in_bytes", "41943040");
+  EXPECT_EQ(MemoryLimit(root_), 40 * kMiB);
+  Write("/sys/fs/cgroup/memory/inner/most/memory.limit_in_bytes", "62914560");
+  EXPECT_EQ(MemoryLimit(root_), 40 * kMiB) << "the least on the way up counts";
+  EXPECT_EQ(FindMemoryBound(root_).file,
+            root_ + "/sys/fs/cgroup/memory/inner/memory.limit_in_bytes");
+}
+
+TEST_F(MemoryLimitTest, FindsATreeThatIsMountedElsewhere) {
+  Write("/proc/self/cgroup", "0::/a/b");
+  Write("/proc/self/mountinfo",
+        "31 25 0:29 /ab /cut rw - cgroup2 cgroup2 rw\n32 25 0:29 / /groups rw - cgroup2 none rw");
+  Write("/groups/a/memory.max", "52428800");
+  Write("/cut/memory.max", "10485760");
+  EXPECT_EQ(MemoryLimit(root_), 50 * kMiB);
+  EXPECT_EQ(FindMemoryBound(root_).file, root_ + "/groups/a/memory.max");
+}
+
 TEST(RandomNumber, IsNotTheSameTwice) {
   std::set<uint64_t> numbers;
   for (int i = 0; i < 1000; ++i) numbers.insert(RandomNumber());
