@@ -1,7 +1,11 @@
 #include "daemon/log.h"
 
 #include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+
+#include "core/base/bytes.h"
+#include "core/object/pack.h"
 
 namespace vineyard::daemon {
 namespace {
@@ -22,9 +26,18 @@ spdlog::level::level_enum LevelOf(LogLevel level) {
   return spdlog::level::err;
 }
 
-void Write(LogLevel level, std::string_view line) {
+void WriteText(LogLevel level, std::string_view line) {
   spdlog::default_logger_raw()->log(LevelOf(level),
                                     spdlog::string_view_t(line.data(), line.size()));
+}
+
+void WriteJson(LogLevel level, std::string_view line) { WriteText(level, EscapeJson(line)); }
+
+// The length of the character that begins there; 0: it is none of UTF-8.
+size_t CharacterAt(std::string_view text) {
+  auto first = static_cast<unsigned char>(text[0]);
+  size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  return length <= text.size() && IsUtf8(text.substr(0, length)) ? length : 0;
 }
 
 }  // namespace
@@ -38,12 +51,47 @@ std::optional<LogLevel> ParseLogLevel(std::string_view name) {
 
 std::string_view LogLevelName(LogLevel level) { return kNames[static_cast<size_t>(level)]; }
 
-void StartLog(LogLevel level) {
-  spdlog::set_default_logger(spdlog::stderr_color_mt("vineyardd"));
-  spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %P %^%l%$ %v");
+std::optional<LogFormat> ParseLogFormat(std::string_view name) {
+  if (name == "text") return LogFormat::kText;
+  if (name == "json") return LogFormat::kJson;
+  return std::nullopt;
+}
+
+std::string_view LogFormatName(LogFormat format) {
+  return format == LogFormat::kJson ? "json" : "text";
+}
+
+std::string EscapeJson(std::string_view text) {
+  std::string escaped;
+  while (!text.empty()) {
+    size_t length = CharacterAt(text);
+    auto byte = static_cast<unsigned char>(text[0]);
+    if (length == 0) {
+      escaped += "\\ufffd";
+      length = 1;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      escaped += Format("\\u%04x", byte);
+    } else {
+      if (byte == '"' || byte == '\\') escaped += '\\';
+      escaped += text.substr(0, length);
+    }
+    text.remove_prefix(length);
+  }
+  return escaped;
+}
+
+void StartLog(LogLevel level, LogFormat format) {
+  bool json = format == LogFormat::kJson;
+  if (json) {
+    spdlog::set_default_logger(spdlog::stderr_logger_mt("vineyardd"));
+    spdlog::set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","pid":%P,"level":"%l","text":"%v"})");
+  } else {
+    spdlog::set_default_logger(spdlog::stderr_color_mt("vineyardd"));
+    spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %P %^%l%$ %v");
+  }
   spdlog::set_level(LevelOf(level));
   spdlog::flush_on(spdlog::level::debug);
-  SetLogSink(&Write);
+  SetLogSink(json ? &WriteJson : &WriteText);
 }
 
 }  // namespace vineyard::daemon

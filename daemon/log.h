@@ -1,8 +1,9 @@
 // This file is the only place that decides how the daemon's log looks: lines on standard error,
-// through spdlog. Everything else calls Log() of core/base/log.h.
+// through spdlog, for people or for programs. Everything else calls Log() of core/base/log.h.
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "core/base/log.h"
@@ -13,7 +14,15 @@ namespace vineyard::daemon {
 std::optional<LogLevel> ParseLogLevel(std::string_view name);
 std::string_view LogLevelName(LogLevel level);
 
+enum class LogFormat { kText, kJson };
+// "text", "json".
+std::optional<LogFormat> ParseLogFormat(std::string_view name);
+std::string_view LogFormatName(LogFormat format);
+
 // Sends every Log() from `level` on to standard error, with time and process.
-void StartLog(LogLevel level);
+void StartLog(LogLevel level, LogFormat format);
+
+// What stands between the quotes of a JSON string; what is no UTF-8 becomes U+FFFD.
+std::string EscapeJson(std::string_view text);
 
 }  // namespace vineyard::daemon

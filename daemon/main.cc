@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
     std::perror("vineyardd: standard output");
     return EXIT_FAILURE;
   }
-  daemon::StartLog(command->options.log_level);
+  daemon::StartLog(command->options.log_level, command->options.log_format);
   if (command->fsck) return tool::Check(*command->fsck);
   if (command->upgrade) {
     return tool::Upgrade(*command->upgrade, [](const std::vector<std::string>& arguments) {

@@ -1,4 +1,4 @@
-// This file is the only place that knows what can be said to the daemon: flags, environment, file.
+// This file is the only place that knows what the options mean that people give the daemon, and prints them.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "core/base/log.h"
 #include "core/base/result.h"
 #include "core/shm/os.h"
 #include "core/store/store.h"
+#include "daemon/log.h"
 #include "daemon/meta_options.h"
 
 namespace vineyard::daemon {
@@ -22,6 +22,7 @@ struct Options {
   store::Eviction eviction = store::Eviction::kNone;
   uint64_t checksum_limit = kMiB;  // values up to this size have a checksum
   LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
   // A pipe: when its other end is closed, daemon and keeper end. -1: none.
   int lifeline = -1;
   // Set by a daemon that becomes its own keeper: the descriptor of `state`. -1: a fresh start.
@@ -36,8 +37,8 @@ struct Options {
   std::vector<std::string> ToArguments() const;
 };
 
-// What the command line asks for: options, a text to print (help, version), or to look at a daemon that
-// runs.
+// What the command line asks for: options, a text to print (help, version, the options in effect), or to look
+// at a daemon that runs.
 struct Command {
   Options options;
   std::optional<std::string> text;
