@@ -102,6 +102,11 @@ std::string OwnerOf(int lock_fd) {
   return pid > 0 ? Format(" (pid %ld)", pid) : "";
 }
 
+Status InUse(const std::string& path, int lock_fd) {
+  return {Code::kInUse, "socket " + path + ": a daemon is running there" + OwnerOf(lock_fd) +
+                            "; stop it or choose another --socket"};
+}
+
 Result<Fd> TakeLock(const std::string& path) {
   std::string lock_path = LockPath(path);
   for (;;) {
@@ -110,20 +115,19 @@ Result<Fd> TakeLock(const std::string& path) {
     if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EINTR) continue;
       if (errno != EWOULDBLOCK) return SocketError(path, "lock " + lock_path, lock_path, errno);
-      return Status(Code::kInUse, "socket " + path + ": a daemon is running there" +
-                                      OwnerOf(lock.get()) + "; stop it or choose another --socket");
+      return InUse(path, lock.get());
     }
     // Its owner may have removed the file between our open and our lock.
     if (SameFile(lock.get(), lock_path)) return lock;
   }
 }
 
-// What lies at the path is a socket that nobody listens to, and is gone now; or nothing.
-Status RemoveStale(const std::string& path, const sockaddr_un& address) {
+// What lies at the path is a socket that nobody listens to, or nothing.
+Status CheckStale(const std::string& path, const sockaddr_un& address, bool* is_there) {
   struct stat info;
-  if (lstat(path.c_str(), &info) != 0) {
+  *is_there = lstat(path.c_str(), &info) == 0;
+  if (!*is_there)
     return errno == ENOENT ? OkStatus() : SocketError(path, "look at it", path, errno);
-  }
   if (!S_ISSOCK(info.st_mode)) {
     return {Code::kExists,
             "socket " + path +
@@ -137,11 +141,19 @@ Status RemoveStale(const std::string& path, const sockaddr_un& address) {
         Code::kInUse,
         "socket " + path + ": another program listens there; stop it or choose another --socket"};
   }
-  if (errno == ENOENT) return OkStatus();
+  *is_there = errno != ENOENT;
   // Anything else does not say that nobody is there.
-  if (errno != ECONNREFUSED) return SocketError(path, "ask who listens there", path, errno);
-  if (unlink(path.c_str()) != 0) return SocketError(path, "remove the stale one", path, errno);
+  if (*is_there && errno != ECONNREFUSED) {
+    return SocketError(path, "ask who listens there", path, errno);
+  }
   return OkStatus();
+}
+
+Status RemoveStale(const std::string& path, const sockaddr_un& address) {
+  bool is_there = false;
+  RETURN_IF_ERROR(CheckStale(path, address, &is_there));
+  if (!is_there || unlink(path.c_str()) == 0) return OkStatus();
+  return SocketError(path, "remove the stale one", path, errno);
 }
 
 }  // namespace
@@ -180,6 +192,35 @@ Result<Endpoint> OpenEndpoint(const std::string& path) {
     return free;
   }
   return endpoint;
+}
+
+Status CheckEndpoint(const std::string& path) {
+  std::filesystem::path folder_path = std::filesystem::path(path).parent_path(),
+                        above = folder_path;
+  std::error_code error;
+  while (!std::filesystem::exists(above, error) && above != above.parent_path()) {
+    above = above.parent_path();
+  }
+  if (above != folder_path) {  // a folder is to be made
+    RETURN_IF_ERROR(CheckFolder(path, above.string()));
+  } else {
+    RETURN_IF_ERROR(CheckFolder(path, folder_path.string()));
+    sockaddr_un address{};
+    Fd folder;
+    RETURN_IF_ERROR(wire::MakeAddress("socket " + path, path, &address, &folder));
+    bool is_there = false;
+    Status stale = CheckStale(path, address, &is_there);
+    // Not by its lock: to try it would keep a daemon from starting that does so now.
+    Fd lock(open(LockPath(path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (stale.code() == Code::kInUse && lock.valid()) return InUse(path, lock.get());
+    RETURN_IF_ERROR(stale);
+  }
+  // Only who makes a file knows that it can be made.
+  std::string trial = (above / Format(".vineyardd-%d", getpid())).string();
+  Fd made(open(trial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!made.valid()) return SocketError(path, "make file " + trial, trial, errno);
+  unlink(trial.c_str());
+  return OkStatus();
 }
 
 void SignEndpoint(int lock_fd) {

@@ -1,8 +1,8 @@
 // This file is the only place that makes and removes the daemon's socket file.
 //
 // Beside the socket lies `<socket>.lock`, whose flock the running daemon (its keeper) holds: it
-// decides who may replace a socket that somebody left behind, and tells whose it is (it holds a
-// pid). Both are gone after an orderly end.
+// decides who may replace a socket that somebody left behind, and tells whose it is: it holds the number of
+// the daemon's process, of the keeper's before there is one. Both are gone after an orderly end.
 #pragma once
 
 #include <string>
@@ -22,6 +22,9 @@ struct Endpoint {
 // kInUse: a daemon lives there. A path too long for a socket address is reached through its folder.
 // REQUIRES: one thread (it changes the umask for a moment).
 Result<Endpoint> OpenEndpoint(const std::string& path);
+
+// What OpenEndpoint() would say, as well as that can be told without making anything that stays.
+Status CheckEndpoint(const std::string& path);
 
 // Writes this process into the lock file, for those who find the socket taken.
 void SignEndpoint(int lock_fd);

@@ -1,5 +1,5 @@
 // vineyardd: reads what it is told and becomes the keeper, which starts the daemon; or looks at one that
-// runs.
+// runs, or at the machine.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/doctor.h"
 #include "daemon/keeper.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
@@ -50,6 +51,7 @@ int main(int argc, char** argv) {
       return daemon::ParseCommand(arguments, /*environment=*/{}).status();
     });
   }
+  if (command->doctor) return daemon::Doctor(command->options, stdout);
   for (const std::string& warning : command->options.warnings) {
     Log(LogLevel::kWarning, "%s", warning.c_str());
   }

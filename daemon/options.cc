@@ -51,7 +51,7 @@ Status Interpret(const Said& said, const std::vector<std::string>& environment,
   } else {
     ASSIGN_OR_RETURN(options->size_bytes, SizeOf("--size", said.size));
   }
-  bool is_bound = said.keeper_state < 0;
+  bool is_bound = said.keeper_state < 0 && !said.doctor;  // which has more to say of it
   RETURN_IF_ERROR(CheckSize(*options, is_bound ? memory_limit : UINT64_MAX));
   if (!said.prefault.empty()) {
     ASSIGN_OR_RETURN(options->prefault_bytes, SizeOf("--prefault", said.prefault));
@@ -153,6 +153,7 @@ Result<Command> ParseCommand(const std::vector<std::string>& arguments,
   RETURN_IF_ERROR(
       WithOrigin(Interpret(said, environment, memory_limit, &command.options), said.origins));
   if (said.check_config) command.text = Print(command.options, said);
+  command.doctor = said.doctor;
   return command;
 }
 

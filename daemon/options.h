@@ -37,12 +37,13 @@ struct Options {
   std::vector<std::string> ToArguments() const;
 };
 
-// What the command line asks for: options, a text to print (help, version, the options in effect), or to look
-// at a daemon that runs.
+// What the command line asks for: options, a text to print (help, version, the options in effect), to look
+// at the machine, or at a daemon that runs.
 struct Command {
   Options options;
   std::optional<std::string> text;
   std::optional<std::string> fsck, upgrade;  // the socket of that daemon
+  bool doctor = false;
 };
 
 // Flags win over the environment (VINEYARD_<FLAG>), that over the file named by --config.

@@ -115,6 +115,9 @@ void Define(CLI::App* app, Said* said, std::string* config, std::vector<Unavaila
       "Starts nothing: prints the options in effect, as a file for --config, and who said them. "
       "Exit "
       "status 0, or 2 when an option can not be right");
+  ask("doctor", &said->doctor,
+      "Starts nothing: looks whether this machine suits the options, and says what to change. Exit "
+      "status 0: it does, 1: something has to change");
   // Descriptors, which only the program that starts this one can know.
   add("lifeline", &said->lifeline, "FD", "")->group("")->configurable(false);
   add("keeper-state", &said->keeper_state, "FD", "")->group("")->configurable(false);

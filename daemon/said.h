@@ -24,7 +24,7 @@ struct Said {
 
   // Instead of a start.
   std::string fsck, upgrade;  // sockets
-  bool check_config = false;
+  bool check_config = false, doctor = false;
   std::optional<std::string> text;  // help or version: nothing else was looked at
 
   Origins origins;

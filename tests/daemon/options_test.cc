@@ -228,6 +228,14 @@ TEST(Options, CheckConfigRefusesWhatAStartWould) {
   EXPECT_NE(Error({"--check-config", "--sise=1Gi"}).find("did you mean --size"), std::string::npos);
 }
 
+TEST(Options, TheDoctorIsToldOfASizeThatNoDaemonMayHave) {
+  Result<Command> command = Parse({"--doctor", "--size=9Gi"});
+  ASSERT_TRUE(command.ok()) << command.status().ToString();
+  EXPECT_TRUE(command->doctor);
+  EXPECT_EQ(command->options.size_bytes, 9 * kGiB);
+  EXPECT_FALSE(Parse({})->doctor);
+}
+
 TEST(Options, BadValuesAreNamed) {
   EXPECT_EQ(Error({"--size=many"}).rfind("--size: size 'many'", 0), 0u);
   EXPECT_EQ(Error({"--size=-1"}).rfind("--size: size '-1'", 0), 0u);
