@@ -18,8 +18,10 @@
 #include "core/base/log.h"
 #include "core/shm/state_file.h"
 #include "core/store/store.h"
+#include "daemon/endpoint.h"
 #include "daemon/keeper.h"
 #include "daemon/metadata.h"
+#include "daemon/notify.h"
 #include "daemon/server.h"
 #include "daemon/size.h"
 #include "daemon/zookeeper_watchdog.h"
@@ -38,6 +40,7 @@ class Daemon {
  public:
   explicit Daemon(const Inheritance& inheritance)
       : inheritance_(inheritance),
+        manager_(*inheritance.options),
         loop_(1),
         signals_(loop_),
         keeper_(loop_),
@@ -54,11 +57,13 @@ class Daemon {
   Status AwaitService();
   void OnServing(bool is_new_cluster);
   void LookAfterService();
+  void SayReady();
   void WatchSignals();
   void WatchKeeper();
   void BecomeKeeper();
 
   const Inheritance inheritance_;
+  const Notifier manager_;
   bool fresh_ = false;  // no daemon before this one has kept anything
   asio::io_context loop_;
   asio::posix::stream_descriptor signals_;
@@ -165,6 +170,7 @@ int Daemon::Run() {
   Status opened = Open();
   if (!opened.ok()) {
     Log(LogLevel::kError, "start: %s", opened.ToString().c_str());
+    manager_.Status(opened.ToString());
     return fresh_ ? kCanNotStart : EXIT_FAILURE;
   }
   server_ = std::make_unique<Server>(&loop_, store_.get(), service_.get(), state_.get(),
@@ -177,12 +183,7 @@ int Daemon::Run() {
   WatchKeeper();
   LookAfterService();
   server_->Start(state_->Lookup(shm::Role::kListener)->fd);
-  std::string adopted =
-      fresh_ ? ""
-             : Format(", %llu slots adopted", static_cast<unsigned long long>(store_->adopted()));
-  Log(LogLevel::kInfo, "ready: socket %s, %s, pid %d, keeper %d%s",
-      inheritance_.options->socket.c_str(), PrintSize(inheritance_.options->size_bytes).c_str(),
-      getpid(), inheritance_.keeper, adopted.c_str());
+  SayReady();
   if (stopping_) server_->Stop();
   loop_.run();
   if (is_replaced_) return EXIT_FAILURE;
@@ -191,6 +192,19 @@ int Daemon::Run() {
   AwaitMetadataEnd();
   Log(LogLevel::kInfo, "stopped");
   return kStopped;
+}
+
+void Daemon::SayReady() {
+  const Options& options = *inheritance_.options;
+  std::string size = PrintSize(options.size_bytes);
+  std::string adopted =
+      fresh_ ? ""
+             : Format(", %llu slots adopted", static_cast<unsigned long long>(store_->adopted()));
+  // With the number of who goes on when the keeper dies: a service manager takes it from there.
+  SignEndpoint(inheritance_.lock);
+  Log(LogLevel::kInfo, "ready: socket %s, %s, pid %d, keeper %d%s", options.socket.c_str(),
+      size.c_str(), getpid(), inheritance_.keeper, adopted.c_str());
+  manager_.Ready(inheritance_.keeper, "serves " + options.socket + ", " + size + adopted);
 }
 
 void Daemon::WatchSignals() {
@@ -204,6 +218,7 @@ void Daemon::WatchSignals() {
     signalfd_siginfo info;
     if (read(signals_.native_handle(), &info, sizeof info) != sizeof info) return WatchSignals();
     Log(LogLevel::kInfo, "%s: stopping", strsignal(static_cast<int>(info.ssi_signo)));
+    manager_.Stopping();
     ErrorCode ignored;
     keeper_.close(ignored);
     exec_timer_.cancel();
@@ -244,6 +259,7 @@ void Daemon::BecomeKeeper() {
   if (stopping_) return;
   Log(LogLevel::kWarning, "keeper %d died: pid %d becomes the keeper", inheritance_.keeper,
       getpid());
+  manager_.MainIs(getpid(), "the keeper died: the daemon becomes the keeper");
   std::unique_lock<std::mutex> held = service_->HoldThreads();
   Status failed = ExecKeeper(*inheritance_.options, *state_, inheritance_.executable);
   if (held) held.unlock();

@@ -14,6 +14,7 @@ struct Inheritance {
   const Options* options = nullptr;
   int state = -1;       // descriptor of the state file
   int executable = -1;  // of the running program, which may have been replaced on disk
+  int lock = -1;        // of the socket
   pid_t keeper = 0;
 };
 

@@ -22,6 +22,7 @@
 #include "daemon/daemon.h"
 #include "daemon/endpoint.h"
 #include "daemon/host.h"
+#include "daemon/notify.h"
 
 namespace vineyard::daemon {
 namespace {
@@ -47,7 +48,7 @@ constexpr int64_t kLeaveMs = 10'000;
 
 class Keeper {
  public:
-  explicit Keeper(Options options) : options_(std::move(options)) {}
+  explicit Keeper(Options options) : options_(std::move(options)), manager_(options_) {}
   int Run();
 
  private:
@@ -72,6 +73,7 @@ class Keeper {
   int End(int code);
 
   Options options_;
+  const Notifier manager_;
   std::unique_ptr<shm::StateFile> state_;
   int lock_ = -1;
   Fd executable_, signals_;
@@ -201,7 +203,7 @@ pid_t Keeper::Clone() {
 void Keeper::RunClone(pid_t keeper) {
   prctl(PR_SET_NAME, "vineyardd");
   int code = EXIT_FAILURE;
-  Inheritance inheritance{&options_, state_->fd(), executable_.get(), keeper};
+  Inheritance inheritance{&options_, state_->fd(), executable_.get(), lock_, keeper};
   // The C library still takes this thread for the keeper's (a raw clone does not tell it): all this
   // thread does is to start another one, whose books are right, and to wait.
   std::thread loop([&] { code = RunDaemon(inheritance); });
@@ -218,6 +220,7 @@ int Keeper::Run() {
   if (!opened.ok() && stopping_) return EXIT_SUCCESS;  // before there was anything
   if (!opened.ok()) {
     Log(LogLevel::kError, "%s", opened.ToString().c_str());
+    manager_.Status(opened.ToString());
     return EXIT_FAILURE;
   }
   while (!stopping_) {
@@ -282,6 +285,7 @@ int64_t Keeper::PauseAfterDeath() {
   quick_deaths_ = quick ? quick_deaths_ + 1 : 0;
   if (quick_deaths_ < kQuickDeaths) {
     Log(LogLevel::kError, "the daemon died %s: the next one adopts its memory", how.c_str());
+    manager_.Status("the daemon died " + how + ": the next one adopts its memory");
     return 0;
   }
   int doublings = std::min(quick_deaths_ - kQuickDeaths, 10);
@@ -289,6 +293,8 @@ int64_t Keeper::PauseAfterDeath() {
   Log(LogLevel::kError,
       "the daemon died %s, %d quick deaths in a row: the next one starts in %lld ms", how.c_str(),
       quick_deaths_, static_cast<long long>(pause_ms));
+  manager_.Status(
+      Format("the daemon died %s, %d quick deaths in a row", how.c_str(), quick_deaths_));
   return pause_ms;
 }
 
@@ -324,7 +330,7 @@ void Keeper::TakeSignals() {
 void Keeper::StopDaemon() {
   if (!stopping_) stop_deadline_ = Deadline::After(kStopMs);
   stopping_ = true;
-  if (daemon_ != 0) kill(daemon_, SIGTERM);
+  daemon_ != 0 ? (void)kill(daemon_, SIGTERM) : manager_.Stopping();  // else the daemon says so
 }
 
 int Keeper::End(int code) {

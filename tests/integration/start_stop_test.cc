@@ -173,7 +173,7 @@ TEST(StartStop, LiveSocketIsRefusedWithThePid) {
   int code = 0;
   std::string log = OnlyLine({Vineyardd::Defaults(folder / "v.sock")}, &code);
   EXPECT_EQ(code, 1);
-  EXPECT_THAT(log, HasSubstr("a daemon is running there (pid " + std::to_string(daemon.keeper())));
+  EXPECT_THAT(log, HasSubstr("a daemon is running there (pid " + std::to_string(daemon.daemon())));
   EXPECT_TRUE(Answers(folder / "v.sock"));
 }
 
