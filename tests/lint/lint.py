@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Checks that no compiler makes: who includes whom, file length, formatting, one version.
+"""Checks that no compiler makes: who includes whom, file length, formatting, one version, a log that is
+explained.
 
-    lint.py [--root DIR] layers|length|format|versions|all
+    lint.py [--root DIR] layers|length|format|versions|logs|all
 
 Prints `file:line: what is wrong` and exits with 1 when something is. Standard library only.
 """
@@ -224,12 +225,46 @@ def check_models(root: Path) -> Iterator[Problem]:
             yield Problem(page, 1, f"{path.name} is not in the table")
 
 
+LOGGED = re.compile(r'\bLog\(\s*LogLevel::k(Warning|Error),\s*((?:"(?:[^"\\]|\\.)*"\s*)*)')
+LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
+CONVERSION = re.compile(r"%[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z|j)?[diouxXcspfgeG]")
+EXPLAINED = re.compile(r"^\| `(.+?)` \| (warning|error) \|")
+LOG_TABLE = "docs/operations.md"
+
+
+def check_logs(root: Path) -> Iterator[Problem]:
+    """What is logged at level warning and above is in the table of LOG_TABLE, and nothing else is."""
+    if not (root / LOG_TABLE).exists():
+        return
+    explained = {
+        (match[2], match[1]): number
+        for number, line in enumerate(lines_of(root, LOG_TABLE), 1)
+        if (match := EXPLAINED.match(line))
+    }
+    said = set()
+    for name in project_files(root):
+        if not name.startswith(("core/", "daemon/")) or Path(name).suffix not in CXX_SUFFIXES:
+            continue
+        text = (root / name).read_text(encoding="utf-8")
+        for match in LOGGED.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            logged = CONVERSION.sub("…", "".join(LITERAL.findall(match[2]))).replace("%%", "%")
+            key = (match[1].lower(), logged)
+            said.add(key)
+            if key not in explained:
+                yield Problem(name, line, f"explain `{logged}` ({key[0]}) in the table of {LOG_TABLE}")
+    for (level, text), number in explained.items():
+        if (level, text) not in said:
+            yield Problem(LOG_TABLE, number, f"nobody logs `{text}` at level {level}")
+
+
 CHECKS: dict[str, Callable[[Path], Iterator[Problem]]] = {
     "layers": check_layers,
     "length": check_length,
     "format": check_format,
     "versions": check_versions,
     "models": check_models,
+    "logs": check_logs,
 }
 
 

@@ -123,6 +123,17 @@ class LintTest(unittest.TestCase):
         self.write("pyproject.toml", '[project]\ndynamic = ["version"]\n[a]\ninput = "VERSION"\n')
         self.assertEqual(self.found("versions"), [])
 
+    def test_what_the_log_says_is_explained(self) -> None:
+        self.write("docs/operations.md", "| `a … b` | error | x | y |\n")
+        self.write("daemon/a.cc", 'Log(LogLevel::kError, "a %lld "\n    "b", 1);\nLog(LogLevel::kInfo, "c");\n')
+        self.assertEqual(self.found("logs"), [])
+        self.write("core/store/a.cc", '\nLog(LogLevel::kWarning, "a %s b", x);\n')
+        self.assert_finds("logs", "core/store/a.cc:2: explain `a … b` (warning)")
+
+    def test_what_nobody_logs_is_not_explained(self) -> None:
+        self.write("docs/operations.md", "text\n| `a` | error | x | y |\n")
+        self.assert_finds("logs", "docs/operations.md:2: nobody logs `a` at level error")
+
 
 if __name__ == "__main__":
     unittest.main()
