@@ -102,7 +102,7 @@ TEST(KeeperPoints, SuccessionInWhichTheSuccessorDies) {
     if (!traced.killed) break;
   }
   EXPECT_GT(points, 100) << "to exec and to begin as a keeper takes more";
-  EXPECT_GT(ends, 10);
+  EXPECT_GT(ends, 0);
   ::testing::Test::RecordProperty("points", static_cast<int>(points));
 }
 
