@@ -198,7 +198,7 @@ class Cluster:
         self.sync()
 
     def watch(self, after: Any = None, timeout: float | None = None) -> Watch:
-        """Changes of the cluster, as they happen.
+        """Changes of what is persisted in the cluster, as they happen.
 
         :param after: the position behind which they are wanted; None: from now on
         :param timeout: seconds without a change after which iterating ends (30)
