@@ -300,7 +300,7 @@ std::optional<std::string> Lookup(const std::vector<std::string>& environment,
 
 Status WithOrigin(const Status& status, const Origins& origins) {
   if (status.ok() || status.text().rfind("--", 0) != 0) return status;
-  std::string text(status.text());
+  const std::string& text = status.text();
   auto origin = origins.find(text.substr(2, text.find_first_of(": '", 2) - 2));
   if (origin == origins.end() || origin->second == kCommandLine) return status;
   return {status.code(), origin->second + ": " + text};
