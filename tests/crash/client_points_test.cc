@@ -31,7 +31,8 @@ void KillClientAtEveryPoint(const Life& life) {
   world.Keep(std::string(100'000, 'k'));
   life.prepare(world);
   int64_t points = 0;
-  for (int64_t point = FirstPoint();; point = NextPoint(point)) {
+  auto next = life.steps == Trace::Steps::kInstructions ? NextInstruction : NextPoint;
+  for (int64_t point = FirstPoint();; point = next(point)) {
     Child child([&](Talk& talk) {
       vineyard_client* client = nullptr;
       if (!life.connects_itself) {

@@ -17,6 +17,7 @@ namespace vineyard::testing {
 
 int64_t FirstPoint() { return 1 + time(nullptr) / (24 * 3600) % kStride; }
 int64_t NextPoint(int64_t point) { return point + kStride; }
+int64_t NextInstruction(int64_t point) { return point + (kStride == 1 ? 1 : 101); }
 
 World::World(const std::vector<std::string>& arguments) : daemon_(socket_, arguments) {
   EXPECT_TRUE(daemon_.WaitUntilReady());

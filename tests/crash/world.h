@@ -44,5 +44,7 @@ class World {
 // Sanitizers make everything slow: then every eighth point is looked at, from another one on each day.
 int64_t FirstPoint();
 int64_t NextPoint(int64_t point);
+// They also make ten instructions of one.
+int64_t NextInstruction(int64_t point);
 
 }  // namespace vineyard::testing
