@@ -108,7 +108,6 @@ void Auditor::Record(uint32_t slot, const shm::SlotFields& fields) {
 
 void Auditor::Slot(uint32_t slot, const SlotImage& image) {
   const shm::SlotFields& fields = image.fields;
-  std::string id = PrintId(fields.id);
   SlotState state = image.state();
   if (state == SlotState::kEmpty) {
     ++empty_;
@@ -118,6 +117,7 @@ void Auditor::Slot(uint32_t slot, const SlotImage& image) {
     ++quarantined_;
     return;
   }
+  std::string id = PrintId(fields.id);
   if (state > SlotState::kDeleting) {
     Problem("slot %u (%s): its state is %u", slot, id.c_str(), static_cast<unsigned>(state));
     return;
