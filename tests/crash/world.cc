@@ -8,7 +8,7 @@
 #include "core/client/verify.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int64_t kStride = 8;
+constexpr int64_t kStride = 16;
 #else
 constexpr int64_t kStride = 1;
 #endif
