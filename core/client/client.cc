@@ -351,9 +351,12 @@ Result<bool> Client::FindHeldSlow(const Session& session, ObjectId id, SlotConte
       RETURN_IF_ERROR(ReadRemote(id, answer, remote));
       return false;
     }
-    if (session.instance() == instance() &&
-        ReadHeld(session, answer.slot, id, slot) == Found::kYes) {
-      return true;
+    if (session.instance() == instance()) {
+      slot->word = 0;
+      if (ReadHeld(session, answer.slot, id, slot) == Found::kYes) return true;
+      if (slot->word == answer.word) {  // nothing has changed it since the daemon found it
+        return Corrupt(Text(id) + ": its slot is damaged, it says that it is something else");
+      }
     }
     if (FindHeld(session, id, slot) == Found::kYes) return true;
   } while (!patience.deadline.passed());

@@ -28,6 +28,12 @@ Result<Session*> Client::FindSlow(const wire::Find& question, FindIt find, Accep
       }
       // The daemon holds the slot until our next message.
       found = PinSlot(session, answer.slot, answer.word, slot, accept(session));
+      if (found == Found::kMiss && slot->word == answer.word) {
+        // Nothing has changed it since the daemon found it.
+        std::string what = question.name.empty() ? "object " + PrintId(question.id)
+                                                 : "name '" + std::string(question.name) + "'";
+        return Corrupt(what + ": its slot is damaged, it says that it is something else");
+      }
     }
     switch (found) {
       case Found::kYes:

@@ -85,6 +85,19 @@ Status Store::Impl::NoSuchObject(ObjectId id) const {
     return NotFound("object " + PrintId(id) +
                     ": it is being written and not sealed yet; wait for it");
   }
+  // One whose kind is damaged looks like something else's.
+  uint32_t slot = 0;
+  bool damaged = directory_->Find(
+      shm::HashObject(id),
+      [&](uint32_t candidate) {
+        shm::SlotImage image = slots_->Read(candidate);
+        return image.fields.id == id && image.state() == SlotState::kSealed &&
+               !image.HeaderIsGood();
+      },
+      &slot);
+  if (damaged) {
+    return Corrupt("object " + PrintId(id) + ": its slot is damaged; run vineyardd --fsck");
+  }
   return NotFound("object " + PrintId(id) +
                   ": there is none (any more); check the id, or put it again");
 }

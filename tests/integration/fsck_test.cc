@@ -56,9 +56,9 @@ Place PlaceOf(const void* data) {
   return {};
 }
 
-// Flips a bit of what lies at `data`, through the daemon's own descriptor, as no client could of another
+// Flips bits of what lies at `data`, through the daemon's own descriptor, as no client could of another
 // user's memory.
-void FlipBit(pid_t daemon, const void* data) {
+void FlipBit(pid_t daemon, const void* data, char bits = 1) {
   Place place = PlaceOf(data);
   ASSERT_NE(place.inode, 0u);
   for (const auto& entry :
@@ -70,7 +70,7 @@ void FlipBit(pid_t daemon, const void* data) {
     auto at = static_cast<off_t>(place.offset);
     char byte = 0;
     ASSERT_EQ(pread(fd.get(), &byte, 1, at), 1);
-    byte ^= 1;
+    byte = static_cast<char>(byte ^ bits);
     ASSERT_EQ(pwrite(fd.get(), &byte, 1, at), 1);
     return;
   }
@@ -225,6 +225,34 @@ TEST_F(FsckTest, ARecordThatIsDamagedIsQuarantinedAndMissedByItsParents) {
   EXPECT_EQ(fsck.status, 1);
   EXPECT_THAT(fsck.text, HasSubstr("problem: quarantine: 1 slots"));
   EXPECT_THAT(fsck.text, HasSubstr(missing));
+}
+
+// Regression: a record of no kind was looked for until the time-out, "it changes faster than it can be pinned";
+// one of another thing's kind was not found.
+TEST_F(FsckTest, AnObjectWhoseKindIsDamagedIsDamagedWhoeverAsks) {
+  Start();
+  for (char bits : {4, 1}) {  // to none, and to that of a name
+    vineyard_id child = PutParent(Put("leaf")), parent = PutParent(child);
+    client::ConnectOptions options;
+    options.path = socket_;
+    auto reader = client::Client::Connect(options);
+    ASSERT_TRUE(reader.ok());
+    auto view = (*reader)->GetView(child);
+    ASSERT_TRUE(view.ok());
+    const auto& fields = (*view)->session->slot((*view)->slot).fields;
+    ASSERT_EQ(fields[3].load() >> 48 & 0xff, static_cast<uint64_t>(shm::SlotKind::kObject));
+    FlipBit(daemon_->daemon(), reinterpret_cast<const char*>(&fields[3]) + 6, bits);
+    client::ReleaseView(*view);
+    (*reader)->Release();
+    for (vineyard_id id : {child, parent}) {
+      EXPECT_EQ(vineyard_object_verify(client_, id, nullptr), VINEYARD_E_CORRUPT);
+      EXPECT_THAT(std::string(vineyard_error_text()),
+                  HasSubstr("object " + IdText(child) + ": its slot is damaged"));
+    }
+    vineyard_object* object = nullptr;
+    EXPECT_EQ(vineyard_object_get(client_, child, &object), VINEYARD_E_CORRUPT);
+    EXPECT_EQ(Fsck(socket_).status, 1);
+  }
 }
 
 TEST_F(FsckTest, WithoutADaemonSaysThatItChecksNothing) {
