@@ -386,7 +386,7 @@ std::string Cluster::Unknown(ObjectId id) const {
     where += known->second.host.empty() ? "" : " (" + known->second.host + ")";
   }
   return "object " + PrintId(id) + ": it was made by " + where +
-         " and is not persisted, or not any more; call persist there first";
+         ", and was not persisted there, or was deleted; call persist there first";
 }
 
 void Cluster::Tick() {

@@ -98,6 +98,11 @@ Status Store::Impl::NoSuchObject(ObjectId id) const {
   if (damaged) {
     return Corrupt("object " + PrintId(id) + ": its slot is damaged; run vineyardd --fsck");
   }
+  uint64_t maker = InstanceOf(id);
+  if (maker != 0 && maker != state_->header().instance) {
+    return NotFound("object " + PrintId(id) + ": it was made by instance " + std::to_string(maker) +
+                    ", and was not persisted there, or was deleted; call persist there first");
+  }
   return NotFound("object " + PrintId(id) +
                   ": there is none (any more); check the id, or put it again");
 }

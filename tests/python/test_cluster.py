@@ -84,6 +84,15 @@ def test_the_readmes_cluster(cluster: Cluster) -> None:
     names["a"].close(), names["b"].close()
 
 
+def test_an_object_that_is_not_persisted_is_said_to_be_of_its_instance(one: Client, two: Client) -> None:
+    number = one.put([1])
+    for call in (lambda: two.get(number), lambda: two.delete(number), lambda: two.persist(number)):
+        with pytest.raises(vineyard.ObjectNotFound) as caught:
+            call()
+        for part in (str(number), f"instance {one.instance_id}", "not persisted there, or was deleted", "call persist"):
+            assert part in str(caught.value)
+
+
 def test_a_pair_of_two_instances(one: Client, two: Client) -> None:
     pair = put_pair(one, two)
     there, here = two.get_object(pair), one.get_object(pair)

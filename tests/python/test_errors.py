@@ -207,6 +207,12 @@ def test_metadata_that_can_not_be(client: vineyard.Client) -> None:
         stored["nothing"]
 
 
+def of_another(client: Any) -> vineyard.ObjectID:
+    """An id that the daemon of this test can not have made."""
+    assert client.instance_id != 77
+    return vineyard.ObjectID(77 << 40 | 5)
+
+
 def member_of_nothing(client: Any, number: Any) -> Any:
     meta = vineyard.ObjectMeta()
     meta["typename"] = "my::Type"
@@ -240,6 +246,9 @@ def member_of_nothing(client: Any, number: Any) -> Any:
     (lambda c, n: vineyard.connect(config="/none"), "config /none", "No such file", "IPCSocket: <path>"),
     (lambda c, n: c.put_name(n, "taken"), "name 'taken'", "has it", "drop it first, or replace it"),
     (lambda c, n: c.put(bytes(1 << 30)), "1073741824 bytes", "larger than the whole store", "a larger --size"),
+    (lambda c, n: c.get(of_another(c)), "instance 77", "not persisted there, or was deleted", "call persist there"),
+    (lambda c, n: c.delete(of_another(c)), "instance 77", "not persisted there, or was deleted", "call persist there"),
+    (lambda c, n: c.put_name(of_another(c), "x"), "instance 77", "not persisted there", "call persist there"),
     (lambda c, n: c.put([n]) and c.delete(n), "object {n}", "links to it", "delete that first, or force it"),
 ])  # fmt: skip
 def test_a_text_says_the_thing_the_reason_and_what_to_do(
