@@ -7,6 +7,7 @@ from vineyard.blob import Blob, BlobBuilder
 from vineyard.catalog import Catalog, as_id
 from vineyard.cluster import Cluster
 from vineyard.core.builders import BuilderContext, Building, get_current_builders
+from vineyard.core.registry import check_keywords
 from vineyard.core.resolvers import ResolverContext, Resolving, get_current_resolvers
 from vineyard.data import tensor
 from vineyard.errors import (
@@ -93,12 +94,14 @@ class Client(Catalog, Cluster):
         :param builder: the builders to use instead of the current context's, or one for this value
         :param persist: publish it to the cluster as well
         :param name: give it a name in the same step; with ``replace``, also one that is taken
-        :param keywords: for builders that declare them
+        :param keywords: for builders that declare them; one that none declares is a ``TypeError``
         :raises OutOfMemory: the store is full; nothing was stored
         :raises AlreadyExists: the name is taken
         :raises TypeMismatch: a value that can not be pickled either
         :raises LimitExceeded: larger than the store, or more than 64 MiB of metadata
         """
+        if keywords:
+            check_keywords(Client.put, keywords, builder, get_current_builders())
         if builder is None and name is None and not persist:
             context = get_current_builders()
             if context.plain:
@@ -168,13 +171,16 @@ class Client(Catalog, Cluster):
         :param remote: instead of the client's own policy about payloads on other instances: ``none`` (the
             value of what has such a payload is None), ``error`` or ``fetch``; ``fetch=True`` is the last
         :param verify: compares every byte with its checksum first, see :meth:`verify`
-        :param keywords: for resolvers that declare them
+        :param keywords: for resolvers that declare them; one that none declares is a ``TypeError``
         :raises ObjectNotFound: no such object or name
         :raises Remote: a payload lies on another instance, and the policy is ``error``
         :raises Lost: a payload lies on an instance that is gone, whatever the policy
         :raises PickleNotAllowed: it is a pickle, and the client was opened with ``allow_pickle=False``
         :raises Corrupt: with ``verify``: a byte is not what was put
         """
+        if keywords:
+            chosen = resolver.context if isinstance(resolver, Resolving) else resolver
+            check_keywords(Client.get, keywords, chosen, get_current_resolvers())
         try:
             if name is not None:
                 if object_id is not None:
@@ -276,19 +282,22 @@ class Client(Catalog, Cluster):
         """The blob of no bytes that always exists."""
         return self.get_blob(EMPTY_BLOB)
 
-    def create_remote_blob(self, *arguments: Any, **keywords: Any) -> Any:
+    def create_remote_blob(self, blob: Any) -> Any:
         """Not offered yet: needs the remote data plane."""
         raise Unsupported("create_remote_blob: payloads of other instances can not be written yet")
 
-    def get_remote_blob(self, object_id: Id, *arguments: Any, **keywords: Any) -> Blob:
-        """A blob of this instance; payloads of other instances can not be fetched yet: :class:`Remote`."""
+    def get_remote_blob(self, object_id: Id, unsafe: bool = False) -> Blob:
+        """A blob of this instance; payloads of other instances can not be fetched yet: :class:`Remote`.
+
+        ``unsafe``, which earlier code passes, is ignored: a blob that is not sealed is never got.
+        """
         blob = self.get_blob(object_id)
         blob.buffer.release()
         return blob
 
-    def get_remote_blobs(self, object_ids: Iterable[Id], *arguments: Any, **keywords: Any) -> list[Blob]:
+    def get_remote_blobs(self, object_ids: Iterable[Id], unsafe: bool = False) -> list[Blob]:
         """The same for several."""
-        return [self.get_remote_blob(each) for each in object_ids]
+        return [self.get_remote_blob(each, unsafe) for each in object_ids]
 
     # ---- memory
 

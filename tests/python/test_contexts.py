@@ -39,6 +39,24 @@ def resolve_point(obj: Any, resolver: Any) -> Point:
     return Point(resolver.run(obj.member("x")), resolver.run(obj.member("y")))
 
 
+def test_a_keyword_that_nobody_takes_is_refused_before_anything_is_stored(client: vineyard.Client) -> None:
+    number = client.put([1, 2])
+    for call, said in (
+        (lambda: client.get(number, verfy=True), "get: unexpected keyword 'verfy'.*did you mean 'verify'"),
+        (lambda: client.get(12345, default=None, defualt=1), "'defualt'.*'default'"),
+        (lambda: client.get(name="nobody", wait=True), "get: unexpected keyword 'wait'"),
+        (lambda: client.put(b"fast", presist=True), "put: unexpected keyword 'presist'.*'persist'"),
+        (lambda: client.put([1], replce=True, name="n"), "'replce'.*'replace'"),
+        (lambda: client.put(1, builder=lambda client, value: client.put(2), scale=1), "'scale'"),
+        (lambda: client.get(number, resolver=lambda obj, factor: 1, fator=1), "'fator'.*'factor'"),
+        (lambda: client.get(number, resolver=resolver_context(), factor=1), "'factor'"),
+        (lambda: client.get_remote_blob(number, unsaf=True), "'unsaf'"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            call()
+    assert client.list_names() == {} and list(client.objects()) == [number]
+
+
 def test_a_type_of_ones_own(client: vineyard.Client) -> None:
     with context() as (builders, resolvers, _):
         builders.register(Point, build_point)
@@ -64,12 +82,12 @@ def test_keywords_are_optional_and_reach_who_declares_them(client: vineyard.Clie
     with builder_context({Point: build}):
         assert client.get(client.put(Point(2, 0), scale=10, other=1)) == 20.0
     assert seen == [(10, ["builder", "other"])]
-    with builder_context({Point: plain}):
-        assert client.get(client.put(Point(2, 0), scale=10)) == -1.0
+    with builder_context({Point: plain, complex: lambda client, value, scale: client.put(scale)}):
+        assert client.get(client.put(Point(2, 0), scale=10)) == -1.0, "another builder takes it"
     assert client.get(client.put(Point(3, 0), builder=build)) == 3.0
     number = client.put([1, 2, 3])
     assert client.get(number, resolver=lambda obj, factor=1: len(obj) * factor, factor=5) == 15
-    with resolver_context({"vineyard::List": lambda obj: "short"}) as inner:
+    with resolver_context({"vineyard::List": lambda obj: "short", "of another": lambda obj, factor: 1}) as inner:
         assert client.get(number, factor=5) == "short"
     assert client.get(number, resolver=inner) == "short" and client.get(number) == [1, 2, 3]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import contextvars
 
-from vineyard.errors import InvalidArgument
+from vineyard.errors import InvalidArgument, TypeMismatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,9 +140,40 @@ def parameters_of(function: Callable[..., Any]) -> tuple[frozenset[str], bool]:
 
 
 def accepted(function: Callable[..., Any], keywords: dict[str, Any]) -> dict[str, Any]:
-    """The keywords that the function takes: all are optional to builders and resolvers."""
+    """The keywords that the function takes: of several functions each takes what it declares."""
     names, any_name = parameters_of(function)
     return {key: value for key, value in keywords.items() if any_name or key in names}
+
+
+def check_keywords(method: Callable[..., Any], keywords: dict[str, Any], chosen: Any, current: Registry[Any]) -> None:
+    """Raises :class:`TypeMismatch` for a keyword that nobody takes who is there to build or resolve.
+
+    That is ``chosen``, a function or a context, if it is not None, and ``current``.
+    """
+    for scanned in (False, True):
+        if scanned and not load_plugins():
+            break
+        functions = [chosen] if callable(chosen) and not isinstance(chosen, Registry) else []
+        registry: Registry[Any] | None = chosen if isinstance(chosen, Registry) else current
+        while registry is not None:
+            functions += [entry.function for entry in registry._entries.values() if not entry.builtin]
+            registry = registry._outer
+        taken: set[str] = set()
+        for names, any_name in map(parameters_of, functions):
+            if any_name:
+                return
+            taken |= names
+        unknown = sorted(set(keywords) - taken)
+        if not unknown:
+            return
+    import difflib
+
+    near = difflib.get_close_matches(unknown[0], parameters_of(method)[0] | taken, 1)
+    advice = f"; did you mean {near[0]!r}?" if near else ""
+    name = method.__name__
+    raise TypeMismatch(
+        f"{name}: unexpected keyword {unknown[0]!r}: neither {name} nor any registered function takes it{advice}"
+    )
 
 
 _scanned = [False]
