@@ -60,11 +60,12 @@ class Names:
         return _native.vineyard_name_put(self._handle, _text(name), as_id(object_id), options)
 
     def get_name(
-        self, name: str, wait: bool = False, *, timeout: float | None = None, latest: bool = False
+        self, name: str, wait: bool | float = False, *, timeout: float | None = None, latest: bool = False
     ) -> ObjectID:
         """The object that has the name.
 
-        :param wait: until it is given, at most ``timeout`` seconds (30)
+        :param wait: until it is given, at most ``timeout`` seconds (30); a number is that many seconds
+        :param timeout: the same number; waits, too
         :param latest: as of now in the whole cluster, not as of what the daemon has heard
         :raises ObjectNotFound: nothing has it
         :raises Timeout: nothing got it
@@ -72,13 +73,16 @@ class Names:
         return self.get_name_revision(name, wait, timeout=timeout, latest=latest)[0]
 
     def get_name_revision(
-        self, name: str, wait: bool = False, *, timeout: float | None = None, latest: bool = False
+        self, name: str, wait: bool | float = False, *, timeout: float | None = None, latest: bool = False
     ) -> tuple[ObjectID, int]:
         """The same with the revision of the name, for ``put_name(..., expect=)``."""
         from vineyard.client import _milliseconds
 
-        waits = wait or timeout is not None
-        limit = _milliseconds(timeout, -1) if waits else 0
+        if wait is not None and not isinstance(wait, bool):
+            if timeout is not None:
+                raise InvalidArgument(f"get_name: wait={wait!r} and timeout={timeout!r}; give one number of seconds")
+            timeout = wait
+        limit = _milliseconds(timeout, -1) if wait or timeout is not None else 0
         number, revision = _native.vineyard_name_get_with(self._handle, _text(name), (latest, limit))
         return make_id(number), revision
 

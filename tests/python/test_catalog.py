@@ -218,6 +218,31 @@ def test_waiting_for_a_name(client: vineyard.Client, other: vineyard.Client) -> 
     assert got == [number]
 
 
+def test_a_wait_that_is_a_number_is_a_number_of_seconds(
+    client: vineyard.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vineyard import _native
+
+    waits: list[Any] = []
+
+    def asked(handle: Any, name: str, options: Any) -> Any:
+        waits.append(options[1])
+        return 1, 1
+
+    with pytest.raises(vineyard.ObjectNotFound):
+        client.get_name("nobody", 0)
+    with pytest.raises(vineyard.InvalidArgument, match="one number of seconds"):
+        client.get_name("nobody", wait=0.1, timeout=5)
+    with pytest.raises(vineyard.TypeMismatch, match="a number of seconds"):
+        client.get_name("nobody", wait="long")  # type: ignore[arg-type]
+    monkeypatch.setattr(_native, "vineyard_name_get_with", asked)
+    for wait in (0.3, 2, True, False, None):
+        client.get_name_revision("a name", wait)  # type: ignore[arg-type]
+        client.get_name("a name", wait=wait)  # type: ignore[arg-type]
+    client.get_name("a name", wait=True, timeout=3)
+    assert waits == [300, 300, 2000, 2000, -1, -1, 0, 0, 0, 0, 3000]
+
+
 def test_waiting_for_an_object(client: vineyard.Client, other: vineyard.Client) -> None:
     builder = client.create_blob(3)
     with pytest.raises(vineyard.Timeout):
