@@ -170,13 +170,15 @@ class Client(Catalog, Cluster):
         :param default: instead of :class:`ObjectNotFound`
         :param remote: instead of the client's own policy about payloads on other instances: ``none`` (the
             value of what has such a payload is None), ``error`` or ``fetch``; ``fetch=True`` is the last
-        :param verify: compares every byte with its checksum first, see :meth:`verify`
+        :param verify: compares every byte on this instance with its checksum first; what has none is an error
         :param keywords: for resolvers that declare them; one that none declares is a ``TypeError``
         :raises ObjectNotFound: no such object or name
         :raises Remote: a payload lies on another instance, and the policy is ``error``
         :raises Lost: a payload lies on an instance that is gone, whatever the policy
         :raises PickleNotAllowed: it is a pickle, and the client was opened with ``allow_pickle=False``
         :raises Corrupt: with ``verify``: a byte is not what was put
+        :raises Unsupported: with ``verify``: a payload was put without a checksum (the daemon's ``--checksum``);
+            :meth:`verify` says how many bytes that are, and is no error then
         """
         if keywords:
             chosen = resolver.context if isinstance(resolver, Resolving) else resolver
@@ -190,8 +192,12 @@ class Client(Catalog, Cluster):
                 raise TypeMismatch("get: an object id, not None, or name= is needed")
             if fetch and remote is None:
                 remote = "fetch"
-            if verify:
-                self.verify(object_id)
+            if verify and (unchecked := self.verify(object_id)):
+                raise Unsupported(
+                    f"object {as_id(object_id)}: {unchecked} bytes of it were put without a checksum "
+                    f"(blob {self._unchecked_blob(object_id)}) and can not be verified; start the daemon with "
+                    "--checksum all and put it anew, or get it without verify=True"
+                )
             if resolver is None and not copy and remote is None:
                 context = get_current_resolvers()
                 if context.plain:
@@ -233,6 +239,20 @@ class Client(Catalog, Cluster):
             kind = type(resolver).__name__
             raise TypeMismatch(f"get: resolver is a function or a ResolverContext, not {kind}")
         return Resolving(self, context, copy, keywords, remote).record(record)
+
+    def _unchecked_blob(self, object_id: Id) -> ObjectID:
+        """The first payload of an object, or below it, that was put without a checksum."""
+        waiting = [as_id(object_id)]
+        seen = set(waiting)
+        for number in waiting:
+            if number.is_blob and self.verify(number):
+                break
+            if number.is_blob:
+                continue
+            below = {make_id(member) for _, member in _native.open(self._handle, number).members()} - seen
+            waiting += below
+            seen |= below
+        return number
 
     def _value_of(self, record: _native.Record) -> Any:
         return Resolving(self, get_current_resolvers(), False, {}, self._remote).record(record)

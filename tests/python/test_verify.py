@@ -67,3 +67,16 @@ def test_of_nothing_there_is_nothing_to_verify(client: vineyard.Client) -> None:
     with pytest.raises(vineyard.ObjectNotFound):
         client.get(missing, verify=True)
     assert client.get(missing, default=7, verify=True) == 7
+
+
+def test_what_can_not_be_verified_is_not_got_as_if_it_were(client: vineyard.Client) -> None:
+    large = client.put({"small": np.arange(10), "below": [np.zeros(1 << 18)]})
+    blob = client.get_object(large)["__values_-value-1"].meta["__elements_-0"].members["buffer_"]
+    with pytest.raises(vineyard.Unsupported) as caught:
+        client.get(large, verify=True)
+    for part in (str(large), str(blob), "2097152 bytes", "start the daemon with --checksum all"):
+        assert part in str(caught.value)
+    assert client.verify(large) == 2 << 20 and client.get(large)["below"][0].sum() == 0
+    with Daemon("--meta", "local", "--size", "64Mi", "--checksum", "all") as careful:
+        with vineyard.connect(careful.socket) as verified:
+            assert verified.get(verified.put(np.zeros(1 << 18)), verify=True).sum() == 0
