@@ -31,7 +31,13 @@ def as_id(value: Any) -> ObjectID:
         return value.id
     if value is None:
         raise TypeMismatch("object id: an ObjectID was expected, not None")
-    return ObjectID(value)
+    try:
+        return ObjectID(value)
+    except InvalidArgument as error:
+        if not isinstance(value, str):
+            raise
+        advice = f"if that is a name: client.get(name={value!r}), client.get_name({value!r})"
+        raise InvalidArgument(f"{error}; {advice}") from None
 
 
 def _ids(value: Any) -> list[ObjectID]:

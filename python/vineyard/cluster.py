@@ -147,7 +147,7 @@ class Cluster:
     _handle: Any
 
     @property
-    def meta(self) -> dict[int, dict[str, Any]]:
+    def instances(self) -> dict[int, dict[str, Any]]:
         """Instances of the cluster, lost ones among them: number -> what is known of it.
 
         ``state`` is ``alive`` or ``lost``, ``since`` the time since when (Unix seconds; None: not known);
@@ -155,6 +155,11 @@ class Cluster:
         ``hostname``, ``nodename``, ``ipc_socket`` and ``rpc_endpoint`` are their earlier names.
         """
         return {item[0]: _instance(item) for item in _native.instances(self._handle)}
+
+    @property
+    def meta(self) -> dict[int, dict[str, Any]]:
+        """The earlier name of :attr:`instances`."""
+        return self.instances
 
     def forget_instance(self, instance_id: int) -> None:
         """Takes a lost instance out of the cluster, with what it had persisted and the names of that. Members

@@ -115,6 +115,8 @@ class Object:
             if any(name == member for member, _ in record.members()):
                 raise  # the member is deleted, or its instance forgotten
             advice = "keys() of its meta says which there are"
+            if self._typename in ("vineyard::Dict", "vineyard::PickleBuffer"):
+                advice = f"this is its stored form, client.get gives the value: client.get(id)[{name!r}]"
             raise ObjectNotFound(f"object {self._id}: no field or member {name!r}; {advice}") from None
 
     def __contains__(self, name: object) -> bool:

@@ -26,8 +26,9 @@ def events(watch: vineyard.Watch, count: int) -> list[vineyard.Event]:
 
 
 def test_the_instance_is_listed(client: vineyard.Client) -> None:
-    (number,) = client.meta
-    one = client.meta[number]
+    (number,) = client.instances
+    one = client.instances[number]
+    assert client.meta == client.instances
     assert number == one["instance_id"] == client.instance_id
     assert one["state"] == "alive" and one["memory_limit"] == client.status.memory_limit and one["host"]
     assert one["socket"] == one["ipc_socket"] == client.ipc_socket and one["uid"] == os.geteuid()
