@@ -8,6 +8,7 @@ import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Objects;
+import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 
 /**
@@ -87,11 +88,7 @@ public final class BlobWriter implements AutoCloseable {
     }
     long writer = handle.enter();
     try {
-      long data = Native.vineyard_blob_writer_data(writer);
-      if (data == 0) {
-        throw new IllegalStateException("blob writer " + id + ": it is sealed, or its client is closed");
-      }
-      ByteBuffer buffer = Native.vy_buffer(data + offset, length);
+      ByteBuffer buffer = Native.vy_buffer(data(writer) + offset, length);
       // While somebody may write there, the native writer is not released: its memory stays mapped and, until somebody closes or
       // aborts it, nobody else's.
       Use use = new Use(handle);
@@ -101,6 +98,25 @@ public final class BlobWriter implements AutoCloseable {
       handle.leave();
       Reference.reachabilityFence(this);
     }
+  }
+
+  /** Writes all of it, at most 2 GiB. `write` keeps nothing of the buffer, so nothing is left to the collector. */
+  void fill(Consumer<ByteBuffer> write) {
+    long writer = handle.enter();
+    try {
+      write.accept(Native.vy_buffer(data(writer), size).order(ByteOrder.LITTLE_ENDIAN));
+    } finally {
+      handle.leave();
+      Reference.reachabilityFence(this);
+    }
+  }
+
+  private long data(long writer) {
+    long data = Native.vineyard_blob_writer_data(writer);
+    if (data == 0) {
+      throw new IllegalStateException("blob writer " + id + ": it is sealed, or its client is closed");
+    }
+    return data;
   }
 
   /**

@@ -91,7 +91,7 @@ public final class Client extends Catalog {
     }
     if (size > Arena.LARGEST) {  // straight into shared memory
       try (BlobWriter writer = createBlob(size, kind)) {
-        writer.buffer().put(bytes.duplicate());
+        writer.fill(to -> to.put(bytes.duplicate()));
         addCopied(size);
         return writer.seal();
       }
@@ -116,7 +116,18 @@ public final class Client extends Catalog {
    */
   public ObjectId put(ByteBuffer bytes, BlobKind kind, PutOptions options) {
     ObjectMeta.Payload payload = ObjectMeta.Payload.of(bytes, Objects.requireNonNull(kind, "kind"));
-    return put(options, put -> put.build(payload));
+    if (Objects.requireNonNull(options, "options").name() != null) {
+      return put(options, put -> put.build(payload));
+    }
+    ObjectId id = put(bytes, kind);
+    if (options.persist()) {
+      try {
+        persist(id);
+      } catch (VineyardException error) {
+        throw error.withStored(id.number());
+      }
+    }
+    return id;
   }
 
   /**
@@ -210,7 +221,7 @@ public final class Client extends Catalog {
     if (value instanceof byte[] || value instanceof ByteBuffer) {
       ByteBuffer bytes = value instanceof byte[] array ? ByteBuffer.wrap(array) : (ByteBuffer) value;
       BlobKind kind = value instanceof byte[] ? BlobKind.BYTES : BlobKind.BUFFER;
-      return options.equals(PutOptions.DEFAULT) ? put(bytes, kind) : put(bytes, kind, options);
+      return put(bytes, kind, options);
     }
     return put(value instanceof ObjectMeta meta ? meta : ValueBuilder.build(value), options);
   }

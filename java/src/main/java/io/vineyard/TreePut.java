@@ -114,7 +114,7 @@ final class TreePut implements AutoCloseable {
   private BlobWriter write(ObjectMeta.Payload payload) {
     BlobWriter writer = client.createBlob(payload.size, payload.kind);
     try {
-      payload.fill.accept(writer.buffer());
+      writer.fill(payload.fill);
       client.addCopied(payload.size);
       return writer;
     } catch (RuntimeException | Error error) {

@@ -27,6 +27,11 @@ public final class Unclosed {
     HELD.decrement();
   }
 
+  /** How many of them there are. */
+  public static long held() {
+    return HELD.sum();
+  }
+
   /**
    * Lets the collector look for what nobody closed and nobody can reach.
    *
