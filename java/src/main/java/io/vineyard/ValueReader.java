@@ -27,8 +27,10 @@ final class ValueReader {
   private final RemotePolicy remote;
   private final LongConsumer copied;
   private final Map<ObjectId, Object> known = new HashMap<>();
+  private final Set<ObjectId> incomplete = new HashSet<>();  // of the known: a payload in it is on another instance
   private final Place place = new Place();
   private int keys;  // that are being read, one in the other
+  private boolean lacks;  // the object that is being read, or what is below it, a payload
   private final List<Blob> opened = new ArrayList<>();  // that the value reads in place
 
   /** `copied` is told how many bytes of payload were copied. */
@@ -54,16 +56,28 @@ final class ValueReader {
 
   private Object read(VineyardObject object) {
     if (known.containsKey(object.id())) {
+      if (incomplete.contains(object.id())) {
+        if (keys > 0) {
+          throw error(Status.REMOTE, object, "in a key, and payload of it is on another instance");
+        }
+        lacks = true;
+      }
       return known.get(object.id());
     }
     // A put has 64 levels at most, but what it links to may have as many below.
     if (place.depth() == MAX_DEPTH) {
       throw error(Status.LIMIT, object, "more than " + MAX_DEPTH + " levels of objects; read its members with Client.get");
     }
+    boolean before = lacks;
+    lacks = false;
     place.enter();
     Object value = readByType(object);
     place.leave();
     known.put(object.id(), value);
+    if (lacks) {
+      incomplete.add(object.id());
+    }
+    lacks |= before;
     return value;
   }
 
@@ -159,6 +173,7 @@ final class ValueReader {
       return read.get();
     } catch (VineyardException error) {
       if (error.status() == Status.REMOTE && remote == RemotePolicy.NONE && keys == 0) {
+        lacks = true;
         return null;
       }
       if (error.status() == Status.REMOTE && remote == RemotePolicy.FETCH) {

@@ -96,6 +96,25 @@ class ClusterTest {
   }
 
   @Test
+  void norIsOneThatWasReadAsAValueBefore() {
+    try (Client one = first.connect(); Client two = second.connect()) {
+      ObjectId bytes = one.put(new byte[] {1});
+      ObjectId inner = one.putValue(Tuple.of(one.putValue(Tuple.of(1L, bytes, 2L)), 3L));
+      ObjectId beside = one.putValue(Tuple.of(4L, inner));
+      for (ObjectId key : List.of(bytes, inner, beside)) {
+        ObjectId value = one.putValue(List.of(inner, Map.of(key, 1)), PutOptions.DEFAULT.withPersist());
+        two.waitFor(one.position(), PATIENCE);
+        var error = assertThrows(VineyardException.Remote.class, () -> two.getValue(value));
+        assertTrue(error.getMessage().startsWith("$[1][key 0]"), error.getMessage());
+      }
+      ObjectId twice = one.putValue(List.of(inner, Map.of(1L, inner)), PutOptions.DEFAULT.withPersist());
+      two.waitFor(one.position(), PATIENCE);
+      Tuple lacking = Tuple.of(Tuple.of(1L, null, 2L), 3L);
+      assertEquals(List.of(lacking, Map.of(1L, lacking)), two.getValue(twice));
+    }
+  }
+
+  @Test
   void metadataElsewhereIsReadAndSaysWhoseItIs() {
     try (Client one = first.connect(); Client two = second.connect(); VineyardObject object = two.get(pairOf(one, two))) {
       assertNotEquals(one.instance(), two.instance());
