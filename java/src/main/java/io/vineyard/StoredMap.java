@@ -25,6 +25,7 @@ final class StoredMap extends AbstractMap<Object, Object> {
     }
   }
 
+  // What can be a key is small: its hash code takes no long, however often a list is in it twice.
   private static Object wrap(Object key) {
     return key instanceof List || key instanceof Map || key instanceof Complex ? new Key(key, KeyHash.of(key)) : key;
   }
@@ -42,12 +43,12 @@ final class StoredMap extends AbstractMap<Object, Object> {
 
   @Override
   public Object get(Object key) {
-    return map.get(wrap(key));
+    return Nest.noKey(key) == null ? map.get(wrap(key)) : null;
   }
 
   @Override
   public boolean containsKey(Object key) {
-    return map.containsKey(wrap(key));
+    return Nest.noKey(key) == null && map.containsKey(wrap(key));
   }
 
   @Override

@@ -63,6 +63,20 @@ class NestTest extends WithClient {
     }
   }
 
+  @Test
+  void whatIsTooMuchForAKeyIsLookedUpAtOnce() {
+    for (boolean maps : new boolean[] {false, true}) {
+      Object made = doubled(50, "bottom", maps);
+      Object stored = client.getValue(client.putValue(made));
+      Map<?, ?> map = (Map<?, ?>) client.getValue(client.putValue(Map.of(Tuple.of(1L, "two"), 3)));
+      for (Object key : List.of(made, stored, Tuple.of(stored), ByteBuffer.allocate(8))) {
+        assertNull(map.get(key));
+        assertFalse(map.containsKey(key));
+        assertFalse(map.entrySet().contains(Map.entry(key, 3L)));
+      }
+    }
+  }
+
   // 2^16 tuples of one hash code: a HashMap would compare each with each, which takes hours.
   @Test
   void keysWhoseHashCodesAreTheSameAreAsFastAsOthers() {
