@@ -160,22 +160,23 @@ public final class Client extends Catalog {
 
   private ObjectId put(PutOptions options, ToLongFunction<TreePut> build) {
     byte[] name = Utf8.nameOrNull("name", Objects.requireNonNull(options, "options").name());
-    long[] id = new long[1];
     try (TreePut put = new TreePut(this)) {
       long meta = build.applyAsLong(put);
-      try {
-        allocate(() -> {
-          run(client -> Native.vy_object_put(client, meta, name, options.replace() ? 1 : 0, options.persist() ? 1 : 0, id));
-          return id;
-        });
-      } finally {
-        if (id[0] != 0) {
-          put.tellIds();
-        }
-      }
+      return allocate(() -> put(put, meta, name, options));
+    }
+  }
+
+  private ObjectId put(TreePut put, long meta, byte[] name, PutOptions options) {
+    long[] id = new long[1];
+    try {
+      run(client -> Native.vy_object_put(client, meta, name, options.replace() ? 1 : 0, options.persist() ? 1 : 0, id));
       return new ObjectId(id[0]);
     } catch (VineyardException error) {
       throw error.withStored(id[0]);
+    } finally {
+      if (id[0] != 0) {
+        put.tellIds();
+      }
     }
   }
 

@@ -134,12 +134,15 @@ abstract class Connection implements AutoCloseable {
     }
   }
 
-  /** A call that takes memory of the store: what this process holds of it and nobody can reach any more is no reason to fail. */
+  /**
+   * A call that takes memory of the store: what this process holds of it and nobody can reach any more is no reason to fail. It is
+   * made again unless it says that it has stored something.
+   */
   static <T> T allocate(Supplier<T> function) {
     try {
       return function.get();
     } catch (VineyardException.StoreFull full) {
-      if (!Unclosed.collect()) {
+      if (full.stored() != null || !Unclosed.collect()) {
         throw full;
       }
       return function.get();
