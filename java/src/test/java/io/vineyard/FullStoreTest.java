@@ -1,8 +1,12 @@
 package io.vineyard;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.vineyard.internal.Unclosed;
+import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,6 +15,7 @@ import org.junit.jupiter.api.Test;
 /** A store that is full of what nobody has closed and nobody can reach. */
 class FullStoreTest extends WithClient {
   private static final int ROUNDS = 200;  // of 8 MiB each, of which the store holds 31
+  private static final long PATIENCE_NS = 100_000_000_000L;
   private final double[] numbers = new double[1 << 20];
 
   private List<Object> value() {
@@ -41,6 +46,43 @@ class FullStoreTest extends WithClient {
   void writersInALoopNeedNoClose() {
     for (int i = 0; i < ROUNDS; ++i) {
       client.createBlob(8 << 20).buffer().put(0, (byte) 1);
+    }
+  }
+
+  // How often a call is made that says that the store is full, and nobody can reach a blob that is held.
+  private int attempts(ObjectId garbage, long stored) {
+    client.getBlob(garbage);
+    int[] attempts = new int[1];
+    assertThrows(VineyardException.StoreFull.class, () -> Connection.allocate(() -> {
+      ++attempts[0];
+      throw VineyardException.of(Status.OUT_OF_MEMORY, "full").withStored(stored);
+    }));
+    return attempts[0];
+  }
+
+  @Test
+  void aPutThatHasStoredSomethingIsNotMadeAgain() {
+    ObjectId garbage = client.put(new byte[1000]);
+    long end = System.nanoTime() + PATIENCE_NS;
+    while (attempts(garbage, 0) == 1) {  // the collector is asked so often, and no more
+      assertTrue(System.nanoTime() < end);
+    }
+    assertEquals(1, attempts(garbage, 12345));
+  }
+
+  @Test
+  void aThreadThatIsInterruptedAsksNoCollector() {
+    try (Blob held = client.getBlob(client.put(new byte[1000]))) {
+      int collections = 0;
+      Thread.currentThread().interrupt();
+      for (int i = 0; i < 100; ++i) {
+        WeakReference<Object> garbage = new WeakReference<>(new Object());
+        assertFalse(Unclosed.collect());
+        collections += garbage.get() == null ? 1 : 0;
+      }
+      assertTrue(Thread.interrupted());
+      assertTrue(collections < 50, collections + " collections");  // the JVM may make some by itself
+      assertEquals(1000, held.size());
     }
   }
 

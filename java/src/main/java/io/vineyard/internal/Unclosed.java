@@ -35,32 +35,35 @@ public final class Unclosed {
   /**
    * Lets the collector look for what nobody closed and nobody can reach.
    *
-   * @return whether something may have been given back
+   * @return whether something may have been given back; never for a thread that is interrupted, which can not wait for it
    */
   public static boolean collect() {
+    if (Thread.currentThread().isInterrupted()) {
+      return false;
+    }
     int seen = collections;
     synchronized (LOCK) {
       if (collections != seen) {
         return true;  // another thread has, meanwhile
       }
-      long held = HELD.sum();
+      long held = held();
       long beginNs = System.nanoTime();
       if (held <= 0 || beginNs - notBeforeNs < 0) {
         return false;
       }
-      boolean found;
+      boolean found = false;
       try {
         found = collect(held);
+        ++collections;
       } catch (InterruptedException interrupted) {
         Thread.currentThread().interrupt();
-        return false;
+      } finally {
+        if (!found) {
+          long endNs = System.nanoTime();
+          notBeforeNs = endNs + WORTH * (endNs - beginNs);
+        }
       }
-      ++collections;
-      long endNs = System.nanoTime();
-      if (!found) {
-        notBeforeNs = endNs + WORTH * (endNs - beginNs);
-      }
-      Log.collected(held, HELD.sum());
+      Log.collected(held, held());
       return found;
     }
   }
@@ -72,11 +75,11 @@ public final class Unclosed {
     // That one was found: the rest of what the collection has found is being done, in no order.
     reached.await(LONGEST_MS, TimeUnit.MILLISECONDS);
     long last = Long.MAX_VALUE;
-    long now = HELD.sum();
+    long now = held();
     for (int waited = 0; now < last && waited < LONGEST_MS; waited += 10) {
       Thread.sleep(10);
       last = now;
-      now = HELD.sum();
+      now = held();
     }
     return now < held;
   }
