@@ -158,10 +158,13 @@ public final class BlobWriter implements AutoCloseable {
   }
 
   private static void abortUnsealed(long writer) {
+    if (Native.vineyard_blob_writer_data(writer) == 0) {
+      return;  // it is sealed, or was aborted, by itself or with its client
+    }
     try {
       Native.vineyard_blob_writer_abort(writer);
     } catch (VineyardException ignored) {
-      // It is sealed, or the daemon is away: then what was written is gone with the session.
+      // The daemon is away: what was written is gone with the session.
     }
   }
 
