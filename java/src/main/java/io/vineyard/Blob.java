@@ -6,6 +6,7 @@ import io.vineyard.internal.Pin;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.util.Objects;
+import java.util.function.Function;
 
 /**
  * The bytes of a sealed blob, in shared memory, read in place. They never change. Thread-safe.
@@ -206,10 +207,24 @@ public final class Blob implements AutoCloseable {
    * @throws IllegalStateException it is closed, or larger than an array can be
    */
   public byte[] toByteArray() {
-    ByteBuffer buffer = buffer();
-    byte[] bytes = new byte[buffer.remaining()];
-    buffer.get(bytes);
-    return bytes;
+    if (size() > Integer.MAX_VALUE) {
+      throw new IllegalStateException(
+          "blob " + id + ": " + size() + " bytes, more than an array can have; use slice(offset, length)");
+    }
+    return read(buffer -> {
+      byte[] bytes = new byte[buffer.remaining()];
+      buffer.get(bytes);
+      return bytes;
+    });
+  }
+
+  /** What `reader` makes of the value, at most 2 GiB, and keeps nothing of: nobody else has a buffer then, and a close leaves nothing. */
+  <T> T read(Function<ByteBuffer, T> reader) {
+    try {
+      return pin.read(reader);
+    } finally {
+      Reference.reachabilityFence(root);
+    }
   }
 
   /** Gives the bytes back: nobody reads on in buffers and arrays of this blob. Closing twice is allowed. */

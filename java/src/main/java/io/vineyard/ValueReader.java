@@ -2,6 +2,7 @@ package io.vineyard;
 
 import io.vineyard.internal.Place;
 import io.vineyard.internal.Values;
+import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -159,11 +160,20 @@ final class ValueReader {
         throw error(Status.LIMIT, object, "text of " + blob.size()
             + " bytes, more than a String can have; read its member buffer_ by slices");
       }
-      String text = StandardCharsets.UTF_8.newDecoder().decode(blob.buffer()).toString();
+      String text = blob.read(ValueReader::decode);
+      if (text == null) {
+        throw error(Status.CORRUPT, object, "a vineyard::String whose bytes are no UTF-8");
+      }
       copied.accept(blob.size());
       return text;
+    }
+  }
+
+  private static String decode(ByteBuffer text) {
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(text).toString();
     } catch (CharacterCodingException error) {
-      throw error(Status.CORRUPT, object, "a vineyard::String whose bytes are no UTF-8");
+      return null;
     }
   }
 

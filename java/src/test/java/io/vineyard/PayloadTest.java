@@ -6,11 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Where the bytes of values lie in the store: as every language writes them. */
@@ -54,6 +58,32 @@ class PayloadTest extends WithClient {
     client.getValue(text);
     assertEquals(before + 21_000, copied());
     assertArrayEquals(new byte[1000], client.getBlob(bytes).toByteArray());
+  }
+
+  // Maps of shared memory of stores that this process has.
+  private static long maps() throws IOException {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/self/maps"))) {
+      return lines.filter(line -> line.contains("/memfd:vineyard")).count();
+    }
+  }
+
+  @Test
+  void whatWasCopiedLeavesNoMappingToTheCollector() throws IOException {
+    client.put(new byte[100_000]);
+    long before = maps();
+    assertTrue(before > 0);
+    for (int i = 0; i < 10; ++i) {
+      try (Client other = daemon.connect()) {
+        ObjectId bytes = other.put(new byte[100_000]);
+        try (Blob blob = other.getBlob(bytes)) {
+          assertEquals(100_000, blob.toByteArray().length);
+        }
+        other.getValue(bytes);
+        other.getValue(other.putValue("x".repeat(100_000)));
+      }
+    }
+    long after = maps();
+    assertTrue(after <= before, () -> before + " maps before, " + after + " after");  // of other tests less
   }
 
   @Test

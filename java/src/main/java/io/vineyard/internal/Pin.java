@@ -3,6 +3,7 @@ package io.vineyard.internal;
 import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.function.Function;
 
 /**
  * The hold on one blob's bytes: of the first buffer made here (the root), which whoever has the blob holds, and of
@@ -68,6 +69,14 @@ public final class Pin extends Holder {
     }
     handed = true;
     return root.buffer.asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /** What `reader` makes of all bytes, of which it keeps none: at most 2 GiB. The caller has a root, and keeps it. */
+  public synchronized <T> T read(Function<ByteBuffer, T> reader) {
+    if (pointer == 0) {
+      throw closed();
+    }
+    return reader.apply(Native.vy_buffer(address, size).asReadOnlyBuffer());
   }
 
   /** The native handle, for a call that ends before this pin is closed: the caller holds its lock. */
