@@ -10,6 +10,7 @@ import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** A store that is full of what nobody has closed and nobody can reach. */
@@ -17,6 +18,11 @@ class FullStoreTest extends WithClient {
   private static final int ROUNDS = 200;  // of 8 MiB each, of which the store holds 31
   private static final long PATIENCE_NS = 100_000_000_000L;
   private final double[] numbers = new double[1 << 20];
+
+  @BeforeEach
+  void forgetWhatWasForNothing() {
+    Unclosed.forget();
+  }
 
   private List<Object> value() {
     return List.of(numbers, ByteBuffer.allocateDirect(8));

@@ -25,9 +25,10 @@ class NullsTest extends WithClient {
       "ObjectId.equals 0", "Position.equals 0", "ObjectId.compareTo 0", "Position.compareTo 0");  // compareTo: by the JVM
 
   private final List<org.junit.jupiter.api.function.Executable> checks = new ArrayList<>();
+  // Once, and kept: what nobody can reach is given back at any time, also between two looks at what the store holds.
+  private Arguments arguments;
 
   private void add(Class<?> type, Object receiver) {
-    Arguments arguments = new Arguments(client);
     for (Executable method : Arguments.declared(type)) {
       Class<?>[] parameters = method.getParameterTypes();
       for (int i = 0; i < parameters.length; ++i) {
@@ -59,6 +60,7 @@ class NullsTest extends WithClient {
 
   @Test
   void ofEveryPublicMethod() {
+    arguments = new Arguments(client);
     add(Vineyard.class, null);
     add(ClientOptions.Builder.class, ClientOptions.builder());
     add(ObjectId.class, ObjectId.EMPTY_BLOB);
