@@ -1,11 +1,10 @@
-// This file is the only place that has functions for Java that the C header has in another form: option structs
-// are made from arguments, answers of several parts are long[] or the bytes of values.i. `vy_name` calls
-// vineyard_name. Like there, a failing status is an exception.
+// This file is the only place that has functions for Java that the C header has in another form or not at all: option
+// structs are made from arguments, answers of several parts are long[] or the bytes of values.i, memory is direct buffers.
+// `vy_name` calls vineyard_name where there is one. Like there, a failing status is an exception.
 
 VY_ANSWERS_LONG(vy_client_connect)
 VY_CHECKED(vy_client_close)
 VY_CHECKED(vy_client_wait_revision)
-VY_ANSWERS_LONG(vy_blob_put)
 VY_ANSWERS_LONG(vy_bytes_put)
 VY_CHECKED(vy_object_put)
 VY_CHECKED(vy_object_delete)
@@ -108,12 +107,7 @@ static int32_t vy_memory_is_shared(const void* data, uint64_t size) {
   return vineyard_memory_is_shared(data, size);
 }
 
-static int32_t vy_blob_put(vineyard_client* client, const void* data, uint64_t size, int32_t kind,
-                           vineyard_id* id) {
-  return vineyard_blob_put(client, data, size, kind, id);
-}
-
-// The same of a part of an array in Java's heap: a small one, since it is copied for the call.
+// vineyard_blob_put of a part of an array in Java's heap: a small one, since it is copied for the call.
 static int32_t vy_bytes_put(JNIEnv* env, vineyard_client* client, jbyteArray bytes, int32_t from,
                             int32_t size, int32_t kind, vineyard_id* id) {
   jbyte few[1024], *copy = size <= (int32_t)sizeof few ? few : (jbyte*)malloc((size_t)size);

@@ -10,7 +10,6 @@
 %ignore vineyard_client_wait_revision;
 %ignore vineyard_client_sync;
 %rename("$ignore", regextarget=1) "^vineyard_(info|value)_";
-%ignore vineyard_blob_put;
 %rename("$ignore", regextarget=1) "^vineyard_meta_set_";
 %rename("$ignore", regextarget=1) "^vineyard_object_(field|member_(count|at|id))";
 %ignore vineyard_object_put;

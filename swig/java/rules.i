@@ -97,7 +97,7 @@ static jlongArray vy_longs(JNIEnv* env, const jlong* numbers, jsize count) {
 
 // ---- what is passed as it is ----------------------------------------------------------------------------
 
-// REPLACES(C types, JNI, Java): the same bits, both ways.
+// VY_NUMBER(JNI, Java, C types ...): the same bits, both ways.
 %define VY_NUMBER(JNI, JAVA, CTYPE...)
 %typemap(jni) CTYPE "JNI"
 %typemap(jtype) CTYPE "JAVA"
@@ -156,6 +156,7 @@ VY_ANSWERS_LONG(vineyard_client_instance)
 VY_ANSWERS_LONG(vineyard_client_clear)
 VY_ANSWERS_LONG(vineyard_client_trim)
 VY_ANSWERS_LONG(vineyard_object_verify)
+VY_ANSWERS_LONG(vineyard_blob_put)
 VY_ANSWERS_LONG(vineyard_blob_get)
 VY_ANSWERS_LONG(vineyard_blob_share)
 VY_ANSWERS_LONG(vineyard_blob_hold_mapping)
@@ -171,7 +172,6 @@ VY_CHECKED(vineyard_meta_add_bytes)
 VY_CHECKED(vineyard_meta_add_writer)
 VY_ANSWERS_LONG(vineyard_object_get)
 VY_ANSWERS_LONG(vineyard_object_member)
-VY_ANSWERS_LONG(vineyard_object_member_by_index)
 VY_ANSWERS_LONG(vineyard_object_member_blob)
 VY_ANSWERS_LONG(vineyard_object_blob)
 VY_ANSWERS_INT(vineyard_object_exists)

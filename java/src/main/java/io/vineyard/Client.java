@@ -84,7 +84,7 @@ public final class Client extends Catalog {
     int size = bytes.remaining();
     if (bytes.isDirect()) {
       try {
-        return new ObjectId(allocate(() -> answer(client -> Native.vy_blob_put(client, TreePut.address(bytes), size, kind.number()))));
+        return new ObjectId(allocate(() -> answer(client -> Native.vineyard_blob_put(client, TreePut.address(bytes), size, kind.number()))));
       } finally {
         Reference.reachabilityFence(bytes);
       }
