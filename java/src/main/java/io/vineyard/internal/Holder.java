@@ -4,17 +4,18 @@ import java.util.function.LongUnaryOperator;
 import java.util.function.Supplier;
 
 /**
- * Holds one native handle from the return of the call that made it until the Java object that owns it exists, also where
- * there is no memory or stack for that object: what {@link #own} could not hand over is given back by the next call of it.
+ * Holds one native handle from the return of the call that made it until the Java object that owns it exists. Java may run out of
+ * memory or stack in between, and nobody would give the handle back then: {@link #own} does, or its next call that has the stack.
  *
  * <p>Nothing is lost between: a holder is allocated before the native call, whose answer is stored into it before anything
- * else is called or allocated, and a holder without an owner is put into a list that needs neither a call nor memory. A call that
- * was entered can be left: that takes fewer frames than the native call that was made in between.
+ * else is called or allocated, and a holder without an owner is put into a list that needs neither a call nor memory.
  */
 public abstract class Holder {
   // Guards `ownerless` and `next`.
   private static final Object LOCK = new Object();
-  private static final int FRAMES = 48;  // of nothing but themselves: more than a release has of its own
+  // A release that runs out of stack in its middle can not be taken up again. It is begun only where so many calls go into each
+  // other: these are small, and a release has fewer, but larger ones.
+  private static final int FRAMES = 48;
 
   private static volatile Holder ownerless;
 
@@ -68,7 +69,7 @@ public abstract class Holder {
         try {
           releaseOwnerless();
         } catch (StackOverflowError later) {
-          // The next call has more of it.
+          // Not even for that call: the next one of this has more.
         }
       }
       throw error;
@@ -82,19 +83,35 @@ public abstract class Holder {
     }
   }
 
+  // As many as there are, or stack for: what fails here is no failure of the call that does it.
   private static void releaseOwnerless() {
-    room();
     for (;;) {
       Holder holder;
-      synchronized (LOCK) {
-        holder = ownerless;
-        if (holder == null) {
-          return;
-        }
+      try {
+        room();
+        holder = takeOwnerless();
+      } catch (StackOverflowError later) {
+        return;  // the next call has more of it
+      }
+      if (holder == null) {
+        return;
+      }
+      try {
+        holder.giveBack();
+      } catch (RuntimeException | Error failed) {
+        // It was given back as far as can be; the others are not to stay because of it.
+      }
+    }
+  }
+
+  private static Holder takeOwnerless() {
+    synchronized (LOCK) {
+      Holder holder = ownerless;
+      if (holder != null) {
         ownerless = holder.next;
         holder.next = null;
       }
-      holder.giveBack();
+      return holder;
     }
   }
 
