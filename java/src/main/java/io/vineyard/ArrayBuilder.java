@@ -3,6 +3,7 @@ package io.vineyard;
 import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.CharBuffer;
 import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
@@ -18,10 +19,11 @@ import java.util.function.Consumer;
 final class ArrayBuilder {
   private ArrayBuilder() {}
 
-  /** Whether {@link #build} takes it: an array of primitives, or a buffer of numbers that are wider than a byte. */
+  /** Whether {@link #build} takes it: an array of primitives but char, or a buffer of numbers that are wider than a byte. */
   static boolean isArray(Object value) {
-    return value.getClass().isArray() && value.getClass().getComponentType().isPrimitive()
-        || value instanceof Buffer && !(value instanceof ByteBuffer);
+    Class<?> type = value.getClass();
+    return type.isArray() && type.getComponentType().isPrimitive() && type != char[].class
+        || value instanceof Buffer && !(value instanceof ByteBuffer) && !(value instanceof CharBuffer);
   }
 
   /** An array of Java or what remains of a buffer, of one dimension (null) or of this shape (in C's order). */
@@ -77,16 +79,16 @@ final class ArrayBuilder {
       return build(ElementType.FLOAT64, own.remaining(), shape, to -> to.asDoubleBuffer().put(own.duplicate()));
     }
     if (value instanceof ByteBuffer) {
-      throw VineyardException.of(Status.TYPE, "put: a ByteBuffer does not say of what type its elements are; "
+      throw new IllegalArgumentException("put: a ByteBuffer does not say of what type its elements are; "
           + "give an ElementType with it, or a buffer of numbers, such as asDoubleBuffer()");
     }
-    throw VineyardException.of(Status.TYPE, "put: a " + value.getClass().getTypeName() + " is no array of numbers");
+    throw new IllegalArgumentException("put: a " + value.getClass().getTypeName() + " is no array of numbers");
   }
 
   private static ObjectMeta build(ElementType element, int length, long[] shape, Consumer<ByteBuffer> fill) {
     long bytes = (long) length * element.size();
     if (bytes > Integer.MAX_VALUE) {
-      throw VineyardException.of(Status.LIMIT, "put: an array of " + bytes + " bytes; above 2 GiB write a BlobWriter");
+      throw new IllegalArgumentException("put: an array of " + bytes + " bytes; above 2 GiB write a BlobWriter");
     }
     return header(element, bytes, shape == null ? new long[] {length} : shape, false).add("buffer_", (int) bytes, fill);
   }

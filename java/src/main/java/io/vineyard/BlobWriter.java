@@ -4,7 +4,6 @@ import io.vineyard.internal.Handle;
 import io.vineyard.internal.Native;
 import io.vineyard.internal.Use;
 import java.lang.ref.Cleaner;
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Objects;
@@ -27,8 +26,8 @@ public final class BlobWriter implements AutoCloseable {
 
   BlobWriter(Handle writer, Connection client) {
     this.client = client;
-    this.id = new ObjectId(Native.vineyard_blob_writer_id(writer.own()));
-    this.size = Native.vineyard_blob_writer_size(writer.own());
+    this.id = new ObjectId(Native.vineyard_blob_writer_id(writer.pointer()));
+    this.size = Native.vineyard_blob_writer_size(writer.pointer());
     writer.rename("blob writer " + id);
     this.handle = writer;
     this.cleanable = Handle.CLEANER.register(this, writer);
@@ -86,29 +85,19 @@ public final class BlobWriter implements AutoCloseable {
     if (length > Integer.MAX_VALUE) {
       throw new IllegalArgumentException("blob writer: a slice of " + length + " bytes, more than a buffer can have");
     }
-    long writer = handle.enter();
-    try {
+    return handle.use(this, writer -> {
       ByteBuffer buffer = Native.vy_buffer(data(writer) + offset, length);
       // While somebody may write there, the native writer is not released: its memory stays mapped and, until somebody closes or
       // aborts it, nobody else's.
       Use use = new Use(handle);
       use.enter(() -> Handle.CLEANER.register(buffer, use));
       return buffer.slice().order(ByteOrder.LITTLE_ENDIAN);
-    } finally {
-      handle.leave();
-      Reference.reachabilityFence(this);
-    }
+    });
   }
 
   /** Writes all of it, at most 2 GiB. `write` keeps nothing of the buffer, so nothing is left to the collector. */
   void fill(Consumer<ByteBuffer> write) {
-    long writer = handle.enter();
-    try {
-      write.accept(Native.vy_buffer(data(writer), size).order(ByteOrder.LITTLE_ENDIAN));
-    } finally {
-      handle.leave();
-      Reference.reachabilityFence(this);
-    }
+    use(writer -> write.accept(Native.vy_buffer(data(writer), size).order(ByteOrder.LITTLE_ENDIAN)));
   }
 
   private long data(long writer) {
@@ -123,11 +112,12 @@ public final class BlobWriter implements AutoCloseable {
    * Keeps the first bytes; the rest goes back when it is sealed.
    *
    * @param newSize bytes
-   * @throws VineyardException larger than it is, or sealed
+   * @throws IllegalArgumentException larger than it is, or negative
+   * @throws IllegalStateException it is sealed, aborted or closed
    */
   public void shrink(long newSize) {
-    if (newSize < 0) {
-      throw new IllegalArgumentException("blob writer: " + newSize + " bytes; a size is not negative");
+    if (newSize < 0 || newSize > size) {
+      throw new IllegalArgumentException("blob writer: shrink to " + newSize + " bytes; it has " + size);
     }
     use(writer -> Native.vineyard_blob_writer_shrink(writer, newSize));
     size = newSize;
@@ -137,7 +127,7 @@ public final class BlobWriter implements AutoCloseable {
    * Makes it immutable and visible.
    *
    * @return the blob's id
-   * @throws VineyardException it is sealed already
+   * @throws IllegalStateException it is sealed already, aborted or closed
    */
   public ObjectId seal() {
     use(Native::vineyard_blob_writer_seal);
@@ -147,7 +137,7 @@ public final class BlobWriter implements AutoCloseable {
   /**
    * Gives the memory back. Aborting twice is allowed.
    *
-   * @throws VineyardException it is sealed
+   * @throws IllegalStateException it is sealed or closed
    */
   public void abort() {
     use(Native::vineyard_blob_writer_abort);
@@ -169,19 +159,23 @@ public final class BlobWriter implements AutoCloseable {
   }
 
   private void use(LongConsumer call) {
-    long writer = handle.enter();
     try {
-      call.accept(writer);
-    } finally {
-      handle.leave();
-      Reference.reachabilityFence(this);
+      handle.use(this, writer -> {
+        call.accept(writer);
+        return null;
+      });
+    } catch (VineyardException error) {
+      if (error.status() == Status.SEALED || error.status() == Status.INVALID) {  // sealed; aborted, or its client is closed
+        throw new IllegalStateException(error.getMessage(), error);
+      }
+      throw error;
     }
   }
 
   /** Aborts what was not sealed. Closing twice is allowed. */
   @Override
   public void close() {
-    handle.close(cleanable);
+    handle.close(this, cleanable);
   }
 
   @Override

@@ -29,7 +29,7 @@ abstract class Connection implements AutoCloseable {
 
   /** Of a client of the native library. */
   Connection(Handle handle) {
-    this.socket = Utf8.text(Native.vineyard_client_socket(handle.own()));
+    this.socket = Utf8.text(Native.vineyard_client_socket(handle.pointer()));
     handle.rename("client of " + socket);
     this.handle = handle;
     this.cleanable = Handle.CLEANER.register(this, handle);
@@ -87,7 +87,7 @@ abstract class Connection implements AutoCloseable {
    */
   @Override
   public void close() {
-    handle.close(cleanable);
+    handle.close(this, cleanable);
   }
 
   @Override
@@ -105,30 +105,45 @@ abstract class Connection implements AutoCloseable {
 
   // ---- calls
 
-  final <T> T call(LongFunction<T> function) {
-    long client = handle.enter();
+  /**
+   * A call with a native handle that is of no use once this is closed.
+   *
+   * @param owner of the handle
+   */
+  final <T> T use(Object owner, Handle of, LongFunction<T> function) {
     try {
-      return function.apply(client);
-    } finally {
-      handle.leave();
-      Reference.reachabilityFence(this);  // its cleaner would end the call
+      return of.use(owner, function);
+    } catch (VineyardException error) {
+      throw closedOr(error);
     }
   }
 
+  // To the native library a closed client is one of many arguments that are not valid.
+  private RuntimeException closedOr(VineyardException error) {
+    return error.status() == Status.INVALID && handle.isClosed() ? new IllegalStateException(error.getMessage(), error) : error;
+  }
+
+  final <T> T call(LongFunction<T> function) {
+    return use(this, handle, function);
+  }
+
   final long answer(LongUnaryOperator function) {
-    long client = handle.enter();
-    try {
-      return function.applyAsLong(client);
-    } finally {
-      handle.leave();
-      Reference.reachabilityFence(this);  // its cleaner would end the call
-    }
+    return call(function::applyAsLong);
+  }
+
+  final void run(LongConsumer function) {
+    call(client -> {
+      function.accept(client);
+      return null;
+    });
   }
 
   /** A call that makes a native handle, which `holder` holds; `owner` makes what owns that. */
   final <T> T own(Holder holder, LongUnaryOperator function, Supplier<T> owner) {
     try {
       return Holder.own(holder, handle, function, owner);
+    } catch (VineyardException error) {
+      throw closedOr(error);
     } finally {
       Reference.reachabilityFence(this);  // its cleaner would end the call
     }
@@ -146,16 +161,6 @@ abstract class Connection implements AutoCloseable {
         throw full;
       }
       return function.get();
-    }
-  }
-
-  final void run(LongConsumer function) {
-    long client = handle.enter();
-    try {
-      function.accept(client);
-    } finally {
-      handle.leave();
-      Reference.reachabilityFence(this);  // its cleaner would end the call
     }
   }
 

@@ -59,7 +59,7 @@ public final class ObjectMeta {
   private ObjectMeta add(String name, byte[] field, ObjectId id, ObjectMeta meta, BlobWriter writer, Payload payload) {
     Objects.requireNonNull(name, "name");
     if (!names.add(name)) {
-      throw VineyardException.of(Status.EXISTS, "metadata of " + typeName + ": '" + name + "' is set already");
+      throw new IllegalArgumentException("metadata of " + typeName + ": '" + name + "' is set already");
     }
     parts.add(new Part(name, field, id, meta, writer, payload));
     return this;
@@ -74,8 +74,7 @@ public final class ObjectMeta {
    * @param name of the field
    * @param value is copied
    * @return this
-   * @throws IllegalArgumentException a value of another type
-   * @throws VineyardException.AlreadyExists the name is taken in this object
+   * @throws IllegalArgumentException a value of another type, or the name is taken in this object
    */
   public ObjectMeta set(String name, Object value) {
     Objects.requireNonNull(name, "name");
@@ -88,7 +87,7 @@ public final class ObjectMeta {
    * @param name of the field
    * @param bits the number's bits
    * @return this
-   * @throws VineyardException.AlreadyExists the name is taken in this object
+   * @throws IllegalArgumentException the name is taken in this object
    */
   public ObjectMeta setUnsigned(String name, long bits) {
     return set(name, bits >= 0 ? (Object) bits : new BigInteger(Long.toUnsignedString(bits)));
@@ -102,7 +101,7 @@ public final class ObjectMeta {
    * @param name of the member
    * @param id of an object
    * @return this
-   * @throws VineyardException.AlreadyExists the name is taken in this object
+   * @throws IllegalArgumentException the name is taken in this object
    */
   public ObjectMeta add(String name, ObjectId id) {
     return add(name, null, Objects.requireNonNull(id, "id"), null, null, null);
@@ -114,7 +113,7 @@ public final class ObjectMeta {
    * @param name of the member
    * @param object that exists
    * @return this
-   * @throws VineyardException.AlreadyExists the name is taken in this object
+   * @throws IllegalArgumentException the name is taken in this object
    */
   public ObjectMeta add(String name, VineyardObject object) {
     return add(name, Objects.requireNonNull(object, "object").id());
@@ -126,7 +125,7 @@ public final class ObjectMeta {
    * @param name of the member
    * @param member other metadata; in several places: one object
    * @return this
-   * @throws VineyardException.AlreadyExists the name is taken in this object
+   * @throws IllegalArgumentException the name is taken in this object
    */
   public ObjectMeta add(String name, ObjectMeta member) {
     return add(name, null, null, Objects.requireNonNull(member, "member"), null, null);
@@ -138,7 +137,7 @@ public final class ObjectMeta {
    * @param name of the member
    * @param writer of the same client; to be closed as always, behind the put
    * @return this
-   * @throws VineyardException.AlreadyExists the name is taken in this object
+   * @throws IllegalArgumentException the name is taken in this object
    */
   public ObjectMeta add(String name, BlobWriter writer) {
     return add(name, null, null, null, Objects.requireNonNull(writer, "writer"), null);
@@ -152,7 +151,7 @@ public final class ObjectMeta {
    *     little-endian in the store); not to be changed until the put
    * @param kind how it is stored
    * @return this
-   * @throws VineyardException.AlreadyExists the name is taken in this object
+   * @throws IllegalArgumentException the name is taken in this object
    */
   public ObjectMeta add(String name, ByteBuffer bytes, BlobKind kind) {
     return add(name, null, null, null, null, Payload.of(bytes, Objects.requireNonNull(kind, "kind")));
@@ -175,7 +174,7 @@ public final class ObjectMeta {
    * @param bytes not to be changed until the put
    * @param kind how it is stored
    * @return this
-   * @throws VineyardException.AlreadyExists the name is taken in this object
+   * @throws IllegalArgumentException the name is taken in this object
    */
   public ObjectMeta add(String name, byte[] bytes, BlobKind kind) {
     return add(name, ByteBuffer.wrap(Objects.requireNonNull(bytes, "bytes")), kind);

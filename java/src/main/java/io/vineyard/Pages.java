@@ -2,7 +2,6 @@ package io.vineyard;
 
 import io.vineyard.internal.Handle;
 import java.lang.ref.Cleaner;
-import java.lang.ref.Reference;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -39,13 +38,7 @@ final class Pages<T> implements Iterator<T> {
   @Override
   public boolean hasNext() {
     if (!page.hasNext() && !done) {
-      long list = handle.enter();
-      try {
-        page = next.apply(list).iterator();
-      } finally {
-        handle.leave();
-        Reference.reachabilityFence(this);  // its cleaner would end the call
-      }
+      page = client.use(this, handle, next).iterator();
       done = !page.hasNext();
       if (done) {
         cleanable.clean();

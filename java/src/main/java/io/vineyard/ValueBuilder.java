@@ -31,7 +31,7 @@ final class ValueBuilder {
   }
 
   private String said(RuntimeException error) {
-    String text = error.getMessage();
+    String text = String.valueOf(error.getMessage());  // of a collection of somebody's own there may be none
     return "put: " + place.say(text.startsWith("put: ") ? text.substring("put: ".length()) : text);
   }
 
@@ -64,7 +64,7 @@ final class ValueBuilder {
     } else if (value instanceof Object[]) {
       built = list(Arrays.asList((Object[]) value));
     } else if (value instanceof ObjectId || value instanceof VineyardObject || value instanceof Tensor || value instanceof Blob) {
-      throw VineyardException.of(Status.TYPE, value + " is in the store already; a list, tuple or map links to it");
+      throw new IllegalArgumentException(value + " is in the store already; a list, tuple or map links to it");
     } else {
       throw VineyardException.of(Status.TYPE, nameOf(value) + " has no form that other languages read; put an ObjectMeta");
     }

@@ -299,7 +299,7 @@ public final class VineyardObject implements AutoCloseable {
     byte[] bytes = Utf8.name("member", name);
     Handle member = newHandle();
     return own(member, object -> Native.vineyard_object_member(object, bytes),
-        () -> new VineyardObject(new ObjectId(Native.vineyard_object_id(member.own())), member, client));
+        () -> new VineyardObject(new ObjectId(Native.vineyard_object_id(member.pointer())), member, client));
   }
 
   /**
@@ -342,7 +342,7 @@ public final class VineyardObject implements AutoCloseable {
   /** Lets go of it; members, blobs and arrays that were taken of it stay. Closing twice is allowed. */
   @Override
   public void close() {
-    handle.close(cleanable);
+    handle.close(this, cleanable);
   }
 
   @Override
@@ -351,13 +351,7 @@ public final class VineyardObject implements AutoCloseable {
   }
 
   private long call(LongUnaryOperator function) {
-    long object = handle.enter();
-    try {
-      return function.applyAsLong(object);
-    } finally {
-      handle.leave();
-      Reference.reachabilityFence(this);  // its cleaner would end the call
-    }
+    return handle.use(this, function::applyAsLong);
   }
 
   private <T> T own(Holder holder, LongUnaryOperator function, Supplier<T> owner) {
@@ -369,18 +363,14 @@ public final class VineyardObject implements AutoCloseable {
   }
 
   private Record record() {
-    Record known = record;
-    long object = handle.enter();
-    try {
+    return handle.use(this, object -> {
+      Record known = record;
       if (known == null) {
         known = new Record(Values.decodeList(Native.vy_object_record(object)));
         record = known;
       }
       return known;
-    } finally {
-      handle.leave();
-      Reference.reachabilityFence(this);  // its cleaner would end the call
-    }
+    });
   }
 
   static Instant instant(long milliseconds) {

@@ -4,7 +4,6 @@ import io.vineyard.internal.Handle;
 import io.vineyard.internal.Native;
 import io.vineyard.internal.Values;
 import java.lang.ref.Cleaner;
-import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
@@ -37,7 +36,7 @@ public final class Watch implements Iterator<Event>, AutoCloseable {
 
   /** What {@link #Watch} takes, once it holds a watch. */
   static Handle newHandle() {
-    return new Handle("watch", null, Native::vineyard_watch_release, false);
+    return new Handle("watch", watch -> {}, Native::vineyard_watch_release, false);  // holds a connection of its own
   }
 
   /**
@@ -47,7 +46,7 @@ public final class Watch implements Iterator<Event>, AutoCloseable {
    * @return empty when there was none in time
    * @throws VineyardException.Unavailable there was none, and the daemon is away or hears of none; the watch goes on
    *     once it can
-   * @throws IllegalStateException it is closed
+   * @throws IllegalStateException it is closed, or its client
    */
   public Optional<Event> poll(Duration longest) {
     Event event = next != null ? next : await(Client.milliseconds(longest));
@@ -59,15 +58,8 @@ public final class Watch implements Iterator<Event>, AutoCloseable {
     long end = System.nanoTime() + timeoutMs * 1_000_000;
     for (;;) {
       long left = Math.max(0, (end - System.nanoTime()) / 1_000_000);
-      byte[] answer;
-      long watch = handle.enter();
-      try {
-        // In slices, so that a close by another thread is noticed.
-        answer = Native.vy_watch_next(watch, Math.min(left, SLICE_MS));
-      } finally {
-        handle.leave();
-        Reference.reachabilityFence(this);  // its cleaner would end the call
-      }
+      // In slices, so that a close by another thread is noticed.
+      byte[] answer = client.use(this, handle, watch -> Native.vy_watch_next(watch, Math.min(left, SLICE_MS)));
       if (answer == null && left == 0) {
         return null;
       }
@@ -117,19 +109,13 @@ public final class Watch implements Iterator<Event>, AutoCloseable {
    * @return for {@link Client#watch(Position)}
    */
   public Position position() {
-    long watch = handle.enter();
-    try {
-      long[] position = Native.vy_watch_position(watch);
-      return new Position(position[0], position[1]);
-    } finally {
-      handle.leave();
-      Reference.reachabilityFence(this);  // its cleaner would end the call
-    }
+    long[] position = client.use(this, handle, Native::vy_watch_position);
+    return new Position(position[0], position[1]);
   }
 
   /** Ends it. Closing twice is allowed. */
   @Override
   public void close() {
-    handle.close(cleanable);
+    handle.close(this, cleanable);
   }
 }

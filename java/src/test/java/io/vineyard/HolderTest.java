@@ -42,7 +42,7 @@ class HolderTest {
     }
     assertEquals(List.of(8L, 8L), freed);
     Handle later = handle(null);
-    assertEquals(9L, Holder.own(later, null, none -> 9, later::own).longValue());
+    assertEquals(9L, Holder.own(later, null, none -> 9, later::pointer).longValue());
     assertFalse(later.isClosed());
   }
 }

@@ -313,8 +313,8 @@ class LifeTimeTest extends WithClient {
     assertWrittenToNobodyElse(slice);
     writer.close();
     assertWrittenToNobodyElse(slice);
-    assertThrows(VineyardException.class, list::hasNext);
-    assertThrows(VineyardException.class, names::hasNext);
+    assertThrows(IllegalStateException.class, list::hasNext);
+    assertThrows(IllegalStateException.class, names::hasNext);
   }
 
   @Test
@@ -323,7 +323,7 @@ class LifeTimeTest extends WithClient {
     BlobWriter writer = closed.createBlob(8);
     closed.close();
     assertThrows(IllegalStateException.class, writer::buffer);
-    assertThrows(VineyardException.class, writer::seal);
+    assertThrows(IllegalStateException.class, writer::seal);
     writer.close();
     Reference.reachabilityFence(closed);
   }

@@ -41,7 +41,7 @@ class TextsTest extends WithClient {
     List<Object> own = Arrays.asList(1, null);
     own.set(1, Map.of("self", own));
     says(IllegalArgumentException.class, "put: $[1][\"self\"]: a list that contains itself", () -> client.putValue(own));
-    says(VineyardException.TypeMismatch.class, "put: $[0]: a char[] is no array of numbers", () -> client.putValue(List.of(new char[1])));
+    says(VineyardException.TypeMismatch.class, "put: $[0]: a char[] has no form", () -> client.putValue(List.of(new char[1])));
     String longKey = "k".repeat(50);
     says(VineyardException.class, "$[\"" + "k".repeat(40) + "...\"]: a java", () -> client.putValue(Map.of(longKey, new StringBuilder())));
     Object deep = new StringBuilder();

@@ -1,8 +1,10 @@
 package io.vineyard.internal;
 
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
+import java.util.function.LongFunction;
 
 /**
  * One handle of the native library: counts the calls that use it, and frees it when it is closed and the last of them
@@ -20,14 +22,14 @@ public final class Handle extends Holder implements Runnable {
   private final LongConsumer end, free;
   private final AtomicLong uses = new AtomicLong();
   private String what;
-  private boolean asked;  // somebody closes it, not the collector
+  private volatile boolean asked;  // somebody closes it, not the collector
 
   /**
    * Not of a handle yet: {@link Holder#own} brings it.
    *
    * @param what names it in errors: "client /run/v.sock"
-   * @param end called when somebody closes it, before other calls have returned, of what holds more than memory, so that
-   *     nobody should leave it to the collector; null: nothing
+   * @param end called when somebody closes it, before other calls have returned, of what holds more than memory: it is said when
+   *     that was left to the collector; null: nothing, and it may be
    * @param free called when nobody uses it any more: ends it, too
    * @param memory whether it keeps memory of the store
    */
@@ -39,7 +41,7 @@ public final class Handle extends Holder implements Runnable {
   }
 
   /** For who makes the owner: the native handle, before anybody can close it. */
-  public long own() {
+  public long pointer() {
     return pointer;
   }
 
@@ -49,12 +51,23 @@ public final class Handle extends Holder implements Runnable {
   }
 
   /**
-   * Begins a call; {@link #leave()} ends it.
+   * Makes a call with the native handle, which is not freed before it has returned.
    *
-   * @return the native handle
+   * @param owner is not collected before, either: its cleaner would end what the call uses
    * @throws IllegalStateException it is closed
    */
-  public long enter() {
+  public <T> T use(Object owner, LongFunction<T> call) {
+    long handle = enter();
+    try {
+      return call.apply(handle);
+    } finally {
+      leave();
+      Reference.reachabilityFence(owner);
+    }
+  }
+
+  /** Begins a call that {@link #use} can not hold: {@link #leave()} ends it, and the caller keeps the owner. */
+  long enter() {
     for (;;) {
       long now = uses.get();
       if (now >= CLOSED) {
@@ -67,7 +80,7 @@ public final class Handle extends Holder implements Runnable {
   }
 
   /** Ends a call. */
-  public void leave() {
+  void leave() {
     long now;
     do {  // not decrementAndGet, which takes more stack: this fits where enter() and a native call have fitted
       now = uses.get();
@@ -78,11 +91,12 @@ public final class Handle extends Holder implements Runnable {
     }
   }
 
-  /** Closes for somebody: twice is allowed. `cleanable` is what calls {@link #run}. */
-  public void close(Cleaner.Cleanable cleanable) {
+  /** Closes for somebody: twice is allowed. `cleanable` is what calls {@link #run}, for a collected `owner`. */
+  public void close(Object owner, Cleaner.Cleanable cleanable) {
     room();
     asked = true;
     cleanable.clean();
+    Reference.reachabilityFence(owner);  // the collector would have closed it, and said that nobody had
   }
 
   /** Closes, at most once: for {@link #close}, or when the collector has found what nobody closed. */
