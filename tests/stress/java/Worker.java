@@ -57,7 +57,7 @@ public final class Worker {
     this.page = board.page(number);
     this.random = new Random(seed);
     Duration deadline = Duration.ofMillis(board.head(Board.Head.DEADLINE_MS));
-    ClientOptions options = ClientOptions.builder().socket(socket).timeout(deadline).name("soak").build();
+    ClientOptions options = ClientOptions.DEFAULT.withSocket(socket).withTimeout(deadline).withName("soak");
     Vineyard.version();  // loads the library, which takes a while and is no call
     Client connected = null;
     while (connected == null) {

@@ -5,11 +5,9 @@ import io.vineyard.internal.Callbacks;
 import io.vineyard.internal.Handle;
 import io.vineyard.internal.Holder;
 import io.vineyard.internal.Native;
-import io.vineyard.internal.Pin;
 import io.vineyard.internal.Utf8;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
@@ -25,24 +23,21 @@ import java.util.function.ToLongFunction;
  * {@link Status#TIMEOUT}, {@link Status#INTERRUPTED} (the thread's interrupt status stays set) or, of a change that was
  * sent and not answered, {@link Status#UNKNOWN}; and {@link IllegalStateException} when the client is closed. Not repeated below.
  */
-public final class Client extends Catalog {
+public final class Client extends Reading {
   static {
     Callbacks.setExceptions((status, text) -> VineyardException.of(Status.of(status), text));
   }
 
-  private final RemotePolicy remote;
-
   private Client(Handle client, RemotePolicy remote) {
-    super(client);
-    this.remote = remote;
+    super(client, remote);
   }
 
   static Client open(ClientOptions options) {
-    long timeout = options.timeout == null ? 0 : milliseconds(options.timeout);
-    byte[] socket = Utf8.nameOrNull("socket", options.socket);
-    byte[] name = Utf8.nameOrNull("name", options.name);
+    long timeout = options.timeout() == null ? 0 : milliseconds(options.timeout());
+    byte[] socket = Utf8.nameOrNull("socket", options.socket());
+    byte[] name = Utf8.nameOrNull("name", options.name());
     Handle client = newHandle();
-    return Holder.own(client, null, none -> Native.vy_client_connect(socket, timeout, name), () -> new Client(client, options.remote));
+    return Holder.own(client, null, none -> Native.vy_client_connect(socket, timeout, name), () -> new Client(client, options.remote()));
   }
 
   // ---- putting
@@ -190,6 +185,7 @@ public final class Client extends Catalog {
    * @param value to store
    * @return its id
    * @throws VineyardException.TypeMismatch a value of another class: it has no such form. The text says where it is
+   * @throws IllegalArgumentException it contains itself, or is in the store already and would be the root
    * @throws VineyardException.StoreFull nothing was stored
    */
   public ObjectId putValue(Object value) {
@@ -234,9 +230,24 @@ public final class Client extends Catalog {
    *     LongBuffer, FloatBuffer or DoubleBuffer, whichever the order of its bytes; copied
    * @param shape sizes, the last varies fastest; their product is the length
    * @return its id
+   * @throws IllegalArgumentException no array of numbers, or of another length
    */
   public ObjectId putTensor(Object numbers, long... shape) {
-    return put(ArrayBuilder.build(Objects.requireNonNull(numbers, "numbers"), Objects.requireNonNull(shape, "shape")));
+    return putTensor(numbers, PutOptions.DEFAULT, shape);
+  }
+
+  /**
+   * The same with options.
+   *
+   * @param numbers as above
+   * @param options name and more
+   * @param shape sizes
+   * @return its id
+   * @throws VineyardException.AlreadyExists the name is taken
+   */
+  public ObjectId putTensor(Object numbers, PutOptions options, long... shape) {
+    Objects.requireNonNull(options, "options");
+    return put(ArrayBuilder.build(Objects.requireNonNull(numbers, "numbers"), Objects.requireNonNull(shape, "shape")), options);
   }
 
   /**
@@ -252,7 +263,24 @@ public final class Client extends Catalog {
    *     put in as big-endian are put by {@link #putTensor(Object, long...)} of {@code bytes.asDoubleBuffer()} and the like
    */
   public ObjectId putTensor(ElementType element, ByteBuffer bytes, boolean fortran, long... shape) {
-    return put(ArrayBuilder.ofBytes(element, Objects.requireNonNull(bytes, "bytes"), shape, fortran));
+    return putTensor(element, bytes, fortran, PutOptions.DEFAULT, shape);
+  }
+
+  /**
+   * The same with options.
+   *
+   * @param element type of an element
+   * @param bytes as above
+   * @param fortran whether the first index varies fastest
+   * @param options name and more
+   * @param shape sizes
+   * @return its id
+   * @throws IllegalArgumentException as above
+   * @throws VineyardException.AlreadyExists the name is taken
+   */
+  public ObjectId putTensor(ElementType element, ByteBuffer bytes, boolean fortran, PutOptions options, long... shape) {
+    Objects.requireNonNull(options, "options");
+    return put(ArrayBuilder.ofBytes(element, Objects.requireNonNull(bytes, "bytes"), shape, fortran), options);
   }
 
   /**
@@ -265,7 +293,24 @@ public final class Client extends Catalog {
    * @return its id
    */
   public ObjectId putTensor(ElementType element, BlobWriter elements, boolean fortran, long... shape) {
-    return put(ArrayBuilder.header(element, Objects.requireNonNull(elements, "elements").size(), shape, fortran).add("buffer_", elements));
+    return putTensor(element, elements, fortran, PutOptions.DEFAULT, shape);
+  }
+
+  /**
+   * The same with options.
+   *
+   * @param element type of an element
+   * @param elements is sealed by this
+   * @param fortran whether the first index varies fastest
+   * @param options name and more
+   * @param shape sizes
+   * @return its id
+   * @throws VineyardException.AlreadyExists the name is taken; nothing is sealed
+   */
+  public ObjectId putTensor(ElementType element, BlobWriter elements, boolean fortran, PutOptions options, long... shape) {
+    Objects.requireNonNull(options, "options");
+    long size = Objects.requireNonNull(elements, "elements").size();
+    return put(ArrayBuilder.header(element, size, shape, fortran).add("buffer_", elements), options);
   }
 
   /**
@@ -296,121 +341,6 @@ public final class Client extends Catalog {
       Handle writer = BlobWriter.newHandle();
       return own(writer, client -> Native.vineyard_blob_writer_create(client, size, kind.number()), () -> new BlobWriter(writer, this));
     });
-  }
-
-  // ---- getting
-
-  /**
-   * A blob, in place.
-   *
-   * @param id of a blob
-   * @return to be closed
-   * @throws VineyardException there is none, it is no blob, or its payload is not here
-   */
-  public Blob getBlob(ObjectId id) {
-    Pin pin = new Pin();
-    return own(pin, client -> Native.vineyard_blob_get(client, numberOf(id)), () -> new Blob(id, pin.locate()));
-  }
-
-  /**
-   * An object: metadata and members, in place.
-   *
-   * @param id of any object, also of a blob
-   * @return to be closed
-   * @throws VineyardException.NotFound there is none
-   */
-  public VineyardObject get(ObjectId id) {
-    Handle object = VineyardObject.newHandle();
-    return own(object, client -> Native.vineyard_object_get(client, numberOf(id)), () -> new VineyardObject(id, object, this));
-  }
-
-  /**
-   * The object that has a name now.
-   *
-   * @param name of an object
-   * @return to be closed
-   * @throws VineyardException.NotFound nobody has it
-   */
-  public VineyardObject get(String name) {
-    return get(getName(name).id());
-  }
-
-  /**
-   * An array, in place.
-   *
-   * @param id of an array
-   * @return to be closed
-   * @throws VineyardException there is none, it is no array, or its payload is not here
-   */
-  public Tensor getTensor(ObjectId id) {
-    Tensor.Answer tensor = new Tensor.Answer();
-    return own(tensor.pin, client -> (tensor.numbers = Native.vy_client_tensor(client, numberOf(id)))[0], () -> new Tensor(id, tensor));
-  }
-
-  /**
-   * Java's value of an object: null, Boolean, Long (BigInteger where that is too small), Double, Float, {@link Complex},
-   * String, byte[] (a copy) of Python's bytes, ByteBuffer (in place; a {@link Blob} above 2 GiB) of raw buffers,
-   * {@link Tensor} (in place), List, {@link Tuple}, Map. Containers can not be changed. What has its payload on another
-   * instance is as {@link ClientOptions.Builder#remote} says. A list that is an element twice is one Java object: who goes
-   * through all elements of all lists may meet very many.
-   *
-   * <p>What is read in place is pinned until the collector finds that nobody can reach it: {@link #openValue} gives it back in time,
-   * and is to be preferred where there may be arrays or buffers in the value.
-   *
-   * @param id of any object
-   * @return its value, null too
-   * @throws VineyardException.NotFound there is no such object
-   * @throws VineyardException.TypeMismatch Java has no value of its type, or of that of an object below it: the text names it
-   * @throws VineyardException.Corrupt it is not what {@code docs/types.md} says of its type: the text says what, and where
-   * @throws VineyardException.LimitExceeded a map with a key of more than 1,000 values, or more than 256 levels
-   */
-  public Object getValue(ObjectId id) {
-    return openValue(id).get();
-  }
-
-  /**
-   * The same with an end: {@code try (var open = client.openValue(id)) { ... open.get() ... }}.
-   *
-   * @param id of any object
-   * @return to be closed
-   * @throws VineyardException there is no such object, or Java has no value of its type: the text names it
-   */
-  public OpenValue openValue(ObjectId id) {
-    try (VineyardObject object = get(id)) {
-      return new ValueReader(remote, this::addCopied).open(object);
-    }
-  }
-
-  /**
-   * The value of the object that has a name now.
-   *
-   * @param name of an object
-   * @return as {@link #getValue(ObjectId)}
-   * @throws VineyardException.NotFound nobody has it
-   */
-  public Object getValue(String name) {
-    return getValue(getName(name).id());
-  }
-
-  /**
-   * Whether an object exists.
-   *
-   * @param id of any object
-   * @return true: it does
-   */
-  public boolean exists(ObjectId id) {
-    return answer(client -> (long) Native.vineyard_object_exists(client, numberOf(id))) != 0;
-  }
-
-  /**
-   * Waits until an object is sealed, or another instance has persisted it.
-   *
-   * @param id of any object, also of one that is being written
-   * @param longest how long to wait
-   * @throws VineyardException.TimedOut it was not in time
-   */
-  public void waitFor(ObjectId id, Duration longest) {
-    run(client -> Native.vineyard_object_wait(client, numberOf(id), milliseconds(longest)));
   }
 
   // ---- changing
@@ -448,18 +378,6 @@ public final class Client extends Catalog {
   public void persist(ObjectId... ids) {
     long[] numbers = numbers(Arrays.asList(Objects.requireNonNull(ids, "ids")));
     run(client -> Native.vy_object_persist(client, numbers));
-  }
-
-  /**
-   * Compares an object, and all below it that lies in this instance's memory, with the checksums that were made when it
-   * was put. Reads every byte that has one.
-   *
-   * @param id of any object
-   * @return bytes of payload that have no checksum: {@code vineyardd --checksum} says which have
-   * @throws VineyardException with {@link Status#CORRUPT}: something is damaged; the text names it
-   */
-  public long verify(ObjectId id) {
-    return answer(client -> Native.vineyard_object_verify(client, numberOf(id)));
   }
 
   /**

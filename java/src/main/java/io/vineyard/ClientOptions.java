@@ -3,96 +3,64 @@ package io.vineyard;
 import java.time.Duration;
 import java.util.Objects;
 
-/** How to connect. Immutable; {@link #builder()} makes one. */
-public final class ClientOptions {
+/**
+ * How to connect: {@code ClientOptions.DEFAULT.withSocket("/run/v.sock").withName("loader 3")}.
+ *
+ * @param socket path of the daemon's socket; null: the default one
+ * @param timeout how long the connect, and each later wait without a time-out of its own, may take; null: 30 seconds
+ * @param name for people who look at the daemon; null: none
+ * @param remote what the value of a payload on another instance is
+ */
+public record ClientOptions(String socket, Duration timeout, String name, RemotePolicy remote) {
   /** The default socket, 30 seconds, no name, nothing of payloads elsewhere. */
-  public static final ClientOptions DEFAULT = builder().build();
+  public static final ClientOptions DEFAULT = new ClientOptions(null, null, null, RemotePolicy.NONE);
 
-  final String socket;
-  final Duration timeout;
-  final String name;
-  final RemotePolicy remote;
-
-  private ClientOptions(Builder builder) {
-    socket = builder.socket;
-    timeout = builder.timeout;
-    name = builder.name;
-    remote = builder.remote;
+  /** Checks. */
+  public ClientOptions {
+    if (timeout != null && (timeout.isNegative() || timeout.isZero())) {
+      throw new IllegalArgumentException("timeout " + timeout + ": a connect waits for the daemon");
+    }
+    Objects.requireNonNull(remote, "remote");
   }
 
   /**
-   * Begins with the defaults.
+   * The same, with another socket.
    *
-   * @return a builder
+   * @param path of the daemon's socket; null: the default one
+   * @return options
    */
-  public static Builder builder() {
-    return new Builder();
+  public ClientOptions withSocket(String path) {
+    return new ClientOptions(path, timeout, name, remote);
   }
 
-  /** Collects options; not thread-safe. */
-  public static final class Builder {
-    private String socket;
-    private Duration timeout;
-    private String name;
-    private RemotePolicy remote = RemotePolicy.NONE;
+  /**
+   * The same, with another time-out.
+   *
+   * @param longest more than nothing; null: 30 seconds
+   * @return options
+   * @throws IllegalArgumentException nothing, or negative
+   */
+  public ClientOptions withTimeout(Duration longest) {
+    return new ClientOptions(socket, longest, name, remote);
+  }
 
-    private Builder() {}
+  /**
+   * The same, with a name.
+   *
+   * @param text "loader 3"; null: none
+   * @return options
+   */
+  public ClientOptions withName(String text) {
+    return new ClientOptions(socket, timeout, text, remote);
+  }
 
-    /**
-     * Where the daemon listens.
-     *
-     * @param path of its socket
-     * @return this
-     */
-    public Builder socket(String path) {
-      socket = Objects.requireNonNull(path, "socket");
-      return this;
-    }
-
-    /**
-     * How long the connect, and each later wait without a time-out of its own, may take.
-     *
-     * @param longest more than nothing
-     * @return this
-     * @throws IllegalArgumentException nothing, or negative
-     */
-    public Builder timeout(Duration longest) {
-      if (Objects.requireNonNull(longest, "timeout").isNegative() || longest.isZero()) {
-        throw new IllegalArgumentException("timeout " + longest + ": a connect waits for the daemon");
-      }
-      timeout = longest;
-      return this;
-    }
-
-    /**
-     * For people who look at the daemon.
-     *
-     * @param text "loader 3"
-     * @return this
-     */
-    public Builder name(String text) {
-      name = Objects.requireNonNull(text, "name");
-      return this;
-    }
-
-    /**
-     * What the value of a payload on another instance is.
-     *
-     * @param policy for {@link Client#getValue}
-     * @return this
-     */
-    public Builder remote(RemotePolicy policy) {
-      remote = Objects.requireNonNull(policy, "remote");
-      return this;
-    }
-
-    /**
-     * The options.
-     *
-     * @return what was collected
-     */
-    public ClientOptions build() {
-      return new ClientOptions(this);
-    }
+  /**
+   * The same, with another policy.
+   *
+   * @param policy for {@link Client#getValue} and {@link Client#openValue}
+   * @return options
+   */
+  public ClientOptions withRemote(RemotePolicy policy) {
+    return new ClientOptions(socket, timeout, name, policy);
   }
 }

@@ -18,7 +18,7 @@ import java.util.function.Supplier;
 
 /**
  * A session with the daemon, as far as it is about itself: how calls are made, what it is, how it ends. The rest is in
- * {@link Catalog} and {@link Client}. Thread-safe.
+ * {@link Catalog}, {@link Reading} and {@link Client}. Thread-safe.
  */
 abstract class Connection implements AutoCloseable {
   private static final long LONGEST_MS = Long.MAX_VALUE / 2_000_000;  // no overflow in nanoseconds

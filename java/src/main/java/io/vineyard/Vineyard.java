@@ -33,7 +33,7 @@ public final class Vineyard {
    */
   public static Client connect(String socket) {
     Objects.requireNonNull(socket, "the socket's path is null; connect() without an argument takes the default one");
-    return connect(ClientOptions.builder().socket(socket).build());
+    return connect(ClientOptions.DEFAULT.withSocket(socket));
   }
 
   /**

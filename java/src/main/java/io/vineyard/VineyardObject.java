@@ -30,12 +30,12 @@ public final class VineyardObject implements AutoCloseable {
       byte[].class, "bytes", List.class, "a list", Map.class, "a map");
 
   private final ObjectId id;
-  private final Client client;  // is asked for memory that it has not seen yet: not to be collected before
+  private final Connection client;  // is asked for memory that it has not seen yet: not to be collected before
   private final Handle handle;
   private final Cleaner.Cleanable cleanable;
   private volatile Record record;  // read at the first question; the same whoever reads it
 
-  VineyardObject(ObjectId id, Handle object, Client client) {
+  VineyardObject(ObjectId id, Handle object, Connection client) {
     object.rename("object " + id);
     this.id = id;
     this.client = client;

@@ -42,8 +42,13 @@ final class Arguments {
     return argument;
   }
 
-  /** Public methods and constructors that a class declares. */
+  /** Public methods and constructors that a class declares, or a class of this package that it extends. */
   static List<Executable> declared(Class<?> type) {
+    return Stream.<Class<?>>iterate(type, each -> each.getPackage().equals(Arguments.class.getPackage()), Class::getSuperclass)
+        .flatMap(each -> declaredBy(each).stream()).toList();
+  }
+
+  private static List<Executable> declaredBy(Class<?> type) {
     return Stream.<Executable>concat(Stream.of(type.getDeclaredMethods()), Stream.of(type.getDeclaredConstructors()))
         .filter(method -> Modifier.isPublic(method.getModifiers()) && !method.isSynthetic()).toList();
   }

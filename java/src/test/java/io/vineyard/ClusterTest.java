@@ -64,7 +64,7 @@ class ClusterTest {
       assertNull(value.get(0));
       assertArrayEquals(new double[] {1, 1, 1, 1}, ((Tensor) value.get(1)).as(Float64Array.class).toArray());
       for (RemotePolicy policy : List.of(RemotePolicy.ERROR, RemotePolicy.FETCH)) {
-        try (Client strict = Vineyard.connect(ClientOptions.builder().socket(second.socket()).remote(policy).build())) {
+        try (Client strict = Vineyard.connect(ClientOptions.DEFAULT.withSocket(second.socket()).withRemote(policy))) {
           Class<? extends VineyardException> expected =
               policy == RemotePolicy.ERROR ? VineyardException.Remote.class : VineyardException.Unavailable.class;
           assertThrows(expected, () -> strict.getValue(pair));

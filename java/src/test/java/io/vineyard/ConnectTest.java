@@ -40,7 +40,7 @@ class ConnectTest {
 
   /** The text names the path. */
   private VineyardException refused(Path socket) {
-    ClientOptions options = ClientOptions.builder().socket(socket.toString()).timeout(Duration.ofSeconds(2)).build();
+    ClientOptions options = ClientOptions.DEFAULT.withSocket(socket.toString()).withTimeout(Duration.ofSeconds(2));
     VineyardException error = assertThrows(VineyardException.class, () -> Vineyard.connect(options));
     assertTrue(error.getMessage().contains(socket.toString()), error.getMessage());
     return error;
@@ -112,7 +112,7 @@ class ConnectTest {
   @Test
   void aDaemonThatGoesAwayIsSaidAndOneThatComesBackIsFoundAgain() {
     try (Daemon daemon = new Daemon()) {
-      try (Client client = Vineyard.connect(ClientOptions.builder().socket(daemon.socket()).timeout(Duration.ofMillis(500)).build())) {
+      try (Client client = Vineyard.connect(ClientOptions.DEFAULT.withSocket(daemon.socket()).withTimeout(Duration.ofMillis(500)))) {
         long instance = client.instance();
         ObjectId id = client.putValue("text");
         daemon.stop();
@@ -129,11 +129,10 @@ class ConnectTest {
 
   @Test
   void optionsThatCanNotBeAreRefused() {
-    ClientOptions.Builder builder = ClientOptions.builder();
-    assertThrows(IllegalArgumentException.class, () -> builder.timeout(Duration.ZERO));
-    assertThrows(IllegalArgumentException.class, () -> builder.timeout(Duration.ofMillis(-1)));
+    assertThrows(IllegalArgumentException.class, () -> ClientOptions.DEFAULT.withTimeout(Duration.ZERO));
+    assertThrows(IllegalArgumentException.class, () -> ClientOptions.DEFAULT.withTimeout(Duration.ofMillis(-1)));
     try (Daemon daemon = new Daemon();
-        Client client = Vineyard.connect(builder.socket(daemon.socket()).timeout(Duration.ofSeconds(Long.MAX_VALUE)).build())) {
+        Client client = Vineyard.connect(ClientOptions.DEFAULT.withSocket(daemon.socket()).withTimeout(Duration.ofSeconds(Long.MAX_VALUE)))) {
       assertTrue(client.isConnected());  // longer than anybody waits
     }
   }

@@ -21,6 +21,8 @@ import org.junit.jupiter.api.Test;
 class NullsTest extends WithClient {
   /** Parameters that may be null: method and the parameter's number. */
   private static final Set<String> MAY_BE = Set.of("Client.putValue 0", "PutOptions.withName 0", "PutOptions.PutOptions 0", "Client.setLabel 2", "ObjectMeta.set 1",
+      "ClientOptions.withSocket 0", "ClientOptions.withTimeout 0",
+      "ClientOptions.withName 0", "ClientOptions.ClientOptions 0", "ClientOptions.ClientOptions 1", "ClientOptions.ClientOptions 2", "ClientOptions.equals 0",
       "ListOptions.withLabel 0", "ListOptions.withLabel 1", "ListOptions.ListOptions 2", "ListOptions.ListOptions 3", "ListOptions.equals 0", "Tuple.equals 0",
       "ObjectId.equals 0", "Position.equals 0", "ObjectId.compareTo 0", "Position.compareTo 0");  // compareTo: by the JVM
 
@@ -62,7 +64,7 @@ class NullsTest extends WithClient {
   void ofEveryPublicMethod() {
     arguments = new Arguments(client);
     add(Vineyard.class, null);
-    add(ClientOptions.Builder.class, ClientOptions.builder());
+    add(ClientOptions.class, ClientOptions.DEFAULT);
     add(ObjectId.class, ObjectId.EMPTY_BLOB);
     add(ListOptions.class, ListOptions.types("*"));
     add(Position.class, Position.NONE);

@@ -42,6 +42,30 @@ class OptionsTest extends WithClient {
   }
 
   @Test
+  void anArrayIsPutAndGotByName() {
+    PutOptions options = PutOptions.DEFAULT.withName("array").withReplace().withPersist();
+    ByteBuffer bytes = ByteBuffer.wrap(new byte[] {1, 2, 3, 4, 5, 6});
+    try (BlobWriter writer = client.createBlob(6)) {
+      writer.buffer().put(bytes.duplicate());
+      for (ObjectId id : List.of(client.putTensor(bytes.array(), options, 2, 3), client.putTensor(ElementType.INT8, bytes, false, options, 2, 3),
+          client.putTensor(ElementType.INT8, writer, false, options, 2, 3))) {
+        assertTrue(isPersisted(id));
+      }
+    }
+    try (Tensor tensor = client.getTensor("array"); OpenValue value = client.openValue("array")) {
+      assertEquals(client.getName("array").id(), tensor.id());
+      assertArrayEquals(new long[] {2, 3}, ((Tensor) value.get()).shape());
+      assertArrayEquals(bytes.array(), tensor.as(Int8Array.class).toArray());
+    }
+    assertThrows(VineyardException.TypeMismatch.class, () -> client.getBlob("array"));
+    try (BlobWriter writer = client.createBlob(6)) {
+      assertThrows(VineyardException.AlreadyExists.class,
+          () -> client.putTensor(ElementType.INT8, writer, false, PutOptions.DEFAULT.withName("array"), 6));
+      writer.seal();
+    }
+  }
+
+  @Test
   void bytesHaveOptionsToo() {
     for (int size : new int[] {0, 5, 100_000}) {
       for (Object value : List.of(new byte[size], ByteBuffer.allocate(size), ByteBuffer.allocateDirect(size))) {
@@ -56,7 +80,8 @@ class OptionsTest extends WithClient {
       }
     }
     ObjectId array = client.put(ByteBuffer.wrap(new byte[] {1}), BlobKind.BYTEARRAY, PutOptions.DEFAULT.withName("array"));
-    try (Blob blob = client.getBlob(array)) {
+    try (Blob blob = client.getBlob("array")) {
+      assertEquals(array, blob.id());
       assertEquals(BlobKind.BYTEARRAY, blob.kind());
     }
   }

@@ -50,7 +50,7 @@ public final class Doctor {
   }
 
   private static int check(String socket, PrintStream out, PrintStream err) {
-    ClientOptions options = ClientOptions.builder().socket(socket).timeout(Duration.ofSeconds(5)).name("doctor").build();
+    ClientOptions options = ClientOptions.DEFAULT.withSocket(socket).withTimeout(Duration.ofSeconds(5)).withName("doctor");
     byte[] bytes = "Hello, World!".getBytes(StandardCharsets.UTF_8);
     try (Client client = Vineyard.connect(options)) {
       out.println("daemon: version " + client.status().get("version") + ", instance " + client.instance() + " at " + socket);
