@@ -5,8 +5,8 @@ import java.nio.ByteOrder;
 import java.nio.MappedByteBuffer;
 
 /**
- * The memory of an array, addressed by {@code long} byte offsets; the only place that knows that a
- * {@link ByteBuffer} ends at 2 GiB. Immutable, so safe for use by many threads.
+ * The memory of an array, addressed by {@code long} byte offsets, also where it is longer than a
+ * {@link ByteBuffer} can be. Immutable, so safe for use by many threads.
  *
  * <p>Memory of less than two chunks is one buffer, longer memory is a row of chunks. An element
  * never straddles two of them: offsets are multiples of the element's size, chunks are of every

@@ -36,11 +36,7 @@ public final class OpenValue implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    close(opened);
-  }
-
-  static void close(List<Blob> opened) {
-    opened.forEach(Blob::close);
+    Ends.check(Ends.each(opened, Blob::close, null));
   }
 
   @Override

@@ -143,15 +143,18 @@ final class TreePut implements AutoCloseable {
 
   @Override
   public void close() {
-    uses.forEach(Use::run);
-    writers.values().forEach(BlobWriter::close);
-    for (long built : builders.values()) {
-      if (built != 0) {
-        Native.vineyard_meta_release(built);
-      }
-    }
-    blobs.values().forEach(Native::vineyard_meta_release);
+    Throwable failed = Ends.each(uses, Use::run, null);
+    failed = Ends.each(writers.values(), BlobWriter::close, failed);
+    failed = Ends.each(builders.values(), TreePut::release, failed);
+    failed = Ends.each(blobs.values(), TreePut::release, failed);
     arena.close();
     Reference.reachabilityFence(borrowed);
+    Ends.check(failed);
+  }
+
+  private static void release(long built) {
+    if (built != 0) {
+      Native.vineyard_meta_release(built);
+    }
   }
 }

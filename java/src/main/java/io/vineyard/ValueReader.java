@@ -45,7 +45,7 @@ final class ValueReader {
     try {
       return new OpenValue(read(object), opened);
     } catch (Throwable error) {
-      OpenValue.close(opened);
+      Ends.each(opened, Blob::close, error);
       throw error;
     }
   }
