@@ -87,7 +87,7 @@ abstract class Reading extends Catalog {
    * Java's value of an object: null, Boolean, Long (BigInteger where that is too small), Double, Float, {@link Complex},
    * String, byte[] (a copy) of Python's bytes, ByteBuffer (in place; a {@link Blob} above 2 GiB) of raw buffers,
    * {@link Tensor} (in place), List, {@link Tuple}, Map. Containers can not be changed. What has its payload on another
-   * instance is as {@link ClientOptions#remote} says. A list that is an element twice is one Java object: who goes
+   * instance is as {@link ClientOptions#remote()} says. A list that is an element twice is one Java object: who goes
    * through all elements of all lists may meet very many.
    *
    * <p>What is read in place is pinned until the collector finds that nobody can reach it: {@link #openValue} gives it back in time,
