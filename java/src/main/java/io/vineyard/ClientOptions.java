@@ -17,10 +17,10 @@ public record ClientOptions(String socket, Duration timeout, String name, Remote
 
   /** Checks. */
   public ClientOptions {
+    Objects.requireNonNull(remote, "remote");
     if (timeout != null && (timeout.isNegative() || timeout.isZero())) {
       throw new IllegalArgumentException("timeout " + timeout + ": a connect waits for the daemon");
     }
-    Objects.requireNonNull(remote, "remote");
   }
 
   /**

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.AbstractList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -43,6 +44,23 @@ class RegressionTest extends WithClient {
     assertEquals(Status.CORRUPT, assertThrows(VineyardException.class, () -> client.getValue(broken)).status());
     ObjectId number = client.put(new ObjectMeta("vineyard::String").set("value_", 5));
     assertEquals(Status.CORRUPT, assertThrows(VineyardException.class, () -> client.getValue(number)).status());
+  }
+
+  @Test
+  void anErrorOfSomebodysListThatHasNoTextSaysWhereItIs() {
+    List<Object> own = new AbstractList<>() {
+      @Override
+      public Object get(int index) {
+        throw new IllegalArgumentException();
+      }
+
+      @Override
+      public int size() {
+        return 1;
+      }
+    };
+    var error = assertThrows(IllegalArgumentException.class, () -> client.putValue(List.of(1, own)));
+    assertTrue(error.getMessage().startsWith("put: $[1]"), error.getMessage());
   }
 
   @Test
