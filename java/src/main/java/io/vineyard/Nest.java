@@ -71,7 +71,8 @@ final class Nest {
     if (!isOurs(one)) {
       return one != null && one.equals(other);
     }
-    if (isOurs(other) && !begun.computeIfAbsent(one, each -> Collections.newSetFromMap(new IdentityHashMap<>())).add(other)) {
+    boolean again = other instanceof List || other instanceof Map;
+    if (again && !begun.computeIfAbsent(one, each -> Collections.newSetFromMap(new IdentityHashMap<>())).add(other)) {
       return true;
     }
     if (one instanceof Map<?, ?> map) {

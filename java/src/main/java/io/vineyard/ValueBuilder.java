@@ -2,13 +2,17 @@ package io.vineyard;
 
 import io.vineyard.internal.Place;
 import io.vineyard.internal.Utf8;
+import io.vineyard.internal.Values;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.IntConsumer;
 
 /** The metadata of Java's values, as {@code docs/types.md} says: what Python writes for the like, field for field. */
@@ -97,22 +101,51 @@ final class ValueBuilder {
       return pair;
     }
     ObjectMeta meta = new ObjectMeta(value instanceof Tuple ? "vineyard::Tuple" : "vineyard::List");
-    meta.set("__elements_-size", value.size());
-    addAll(meta, "__elements_-", new ArrayList<>(value), i -> place.at(i));
+    List<Object> elements = new ArrayList<>();
+    int size = value.size();
+    for (Object element : value) {
+      elements.add(element);
+    }
+    Values.checkSize(size, elements.size());
+    meta.set("__elements_-size", size);
+    addAll(meta, "__elements_-", elements, i -> place.at(i));
     return meta;
   }
 
   private ObjectMeta dict(Map<?, ?> value) {
     List<Object> keys = new ArrayList<>();
     List<Object> values = new ArrayList<>();
-    value.forEach((key, each) -> {
-      keys.add(key);
-      values.add(each);
-    });
+    Set<Object> stored = new HashSet<>();
+    int size = value.size();
+    for (Map.Entry<?, ?> pair : value.entrySet()) {
+      if (!stored.add(asStored(pair.getKey()))) {
+        place.atKey(keys.size());
+        throw new IllegalArgumentException("the store has one form for this key and another one of this map: " + pair.getKey());
+      }
+      keys.add(pair.getKey());
+      values.add(pair.getValue());
+    }
+    Values.checkSize(size, keys.size());
     ObjectMeta meta = new ObjectMeta("vineyard::Dict").set("__values_-size", keys.size());
     addAll(meta, "__values_-key-", keys, i -> place.atKey(i));
     addAll(meta, "__values_-value-", values, i -> place.atValue(i, keys.get(i)));
     return meta;
+  }
+
+  // What two keys must have in common to be one in the store: there, whole numbers of any class are. Of lists in lists
+  // only the reader finds out: to go through them may have no end.
+  private static Object asStored(Object key) {
+    if (key instanceof Byte || key instanceof Short || key instanceof Integer) {
+      return ((Number) key).longValue();
+    }
+    if (key instanceof BigInteger number && number.bitLength() < Long.SIZE) {
+      return number.longValue();
+    }
+    if (key instanceof List<?> list) {
+      boolean flat = list.stream().noneMatch(each -> each instanceof List || each instanceof Map);
+      return flat ? list.stream().map(ValueBuilder::asStored).toList() : new Object();
+    }
+    return key instanceof Map ? new Object() : key;
   }
 
   // Bare leaves first, as everybody writes them.

@@ -6,6 +6,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.ConcurrentModificationException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -154,7 +155,8 @@ public final class Values {
   }
 
   private static void writeList(Writer out, Place place, List<?> items) {
-    out.room(5).put((byte) LIST).putInt(items.size());
+    int size = items.size();
+    out.room(5).put((byte) LIST).putInt(size);
     int i = 0;
     place.enter();
     for (Object item : items) {
@@ -162,10 +164,12 @@ public final class Values {
       write(out, place, item);
     }
     place.leave();
+    checkSize(size, i);
   }
 
   private static void writeMap(Writer out, Place place, Map<?, ?> map) {
-    out.room(5).put((byte) MAP).putInt(map.size());
+    int size = map.size();
+    out.room(5).put((byte) MAP).putInt(size);
     int i = 0;
     place.enter();
     for (Map.Entry<?, ?> entry : map.entrySet()) {
@@ -178,6 +182,14 @@ public final class Values {
       write(out, place, entry.getValue());
     }
     place.leave();
+    checkSize(size, i);
+  }
+
+  /** Whether a collection gave as many elements as it said: else it was changed meanwhile, and what was read of it is nothing. */
+  public static void checkSize(int said, int given) {
+    if (said != given) {
+      throw new ConcurrentModificationException("a collection of " + said + " elements gave " + given + ": it was changed meanwhile");
+    }
   }
 
   private static void writeInteger(Writer out, BigInteger value) {
