@@ -23,7 +23,10 @@ final class ValueReader {
   private static final String KEY = "__values_-key-";
   private static final String VALUE = "__values_-value-";
 
-  private static final int MAX_DEPTH = 256;  // for which the stack of any thread is enough
+  private static final String[] PAIR = {"first_", "second_"};
+
+  private static final int MAX_DEPTH = 256;  // for which the stack of whoever goes through the value is enough
+  private static final Object BEGUN = new Object();  // instead of a value: it is that of the level on top
 
   private final RemotePolicy remote;
   private final LongConsumer copied;
@@ -33,6 +36,26 @@ final class ValueReader {
   private int keys;  // that are being read, one in the other
   private boolean lacks;  // the object that is being read, or what is below it, a payload
   private final List<Blob> opened = new ArrayList<>();  // that the value reads in place
+  private final List<Level> levels = new ArrayList<>();  // one in the other
+
+  /** A container some of whose parts were read. A list of them, and no recursion: that takes what stack compiled code likes. */
+  private static final class Level {
+    final VineyardObject object;
+    final int parts;  // of a map two for each pair: key and value
+    final List<Object> elements;  // null: of a map
+    final StoredMap map;          // null: of none
+    final Set<String> bytes = new HashSet<>();  // keys: arrays are equal to themselves only
+    boolean lacked;  // what is around it, a payload
+    int next;
+    Object key;
+
+    Level(VineyardObject object, int parts, boolean map) {
+      this.object = object;
+      this.parts = parts;
+      this.elements = map ? null : new ArrayList<>(parts);
+      this.map = map ? new StoredMap() : null;
+    }
+  }
 
   /** `copied` is told how many bytes of payload were copied. */
   ValueReader(RemotePolicy remote, LongConsumer copied) {
@@ -45,6 +68,8 @@ final class ValueReader {
     try {
       return new OpenValue(read(object), opened);
     } catch (Throwable error) {
+      // The first is that of the caller.
+      Ends.each(levels.subList(Math.min(1, levels.size()), levels.size()), level -> level.object.close(), error);
       Ends.each(opened, Blob::close, error);
       throw error;
     }
@@ -56,6 +81,19 @@ final class ValueReader {
   }
 
   private Object read(VineyardObject object) {
+    Object value = begin(object);
+    while (!levels.isEmpty()) {
+      Level level = levels.get(levels.size() - 1);
+      if (value != BEGUN) {
+        add(level, value);
+      }
+      value = level.next < level.parts ? part(level) : end(level);
+    }
+    return value;
+  }
+
+  // The value, or a level for it.
+  private Object begin(VineyardObject object) {
     if (known.containsKey(object.id())) {
       if (incomplete.contains(object.id())) {
         if (keys > 0) {
@@ -69,17 +107,35 @@ final class ValueReader {
     if (place.depth() == MAX_DEPTH) {
       throw error(Status.LIMIT, object, "more than " + MAX_DEPTH + " levels of objects; read its members with Client.get");
     }
-    boolean before = lacks;
+    boolean lacked = lacks;
     lacks = false;
     place.enter();
     Object value = readByType(object);
+    if (value == BEGUN) {
+      levels.get(levels.size() - 1).lacked = lacked;
+      return value;
+    }
+    return end(object, value, lacked);
+  }
+
+  private Object end(VineyardObject object, Object value, boolean lacked) {
     place.leave();
     known.put(object.id(), value);
     if (lacks) {
       incomplete.add(object.id());
     }
-    lacks |= before;
+    lacks |= lacked;
     return value;
+  }
+
+  private Object end(Level level) {
+    levels.remove(levels.size() - 1);
+    Object value = level.elements == null ? level.map
+        : level.object.typeName().startsWith("vineyard::List") ? new StoredList(level.elements) : Tuple.copyOf(level.elements);
+    if (!levels.isEmpty()) {
+      level.object.close();
+    }
+    return end(level.object, value, level.lacked);
   }
 
   private VineyardException error(Status status, VineyardObject object, String text) {
@@ -97,14 +153,13 @@ final class ValueReader {
       case "vineyard::String":
         return text(object);
       case "vineyard::Pair":
-        return Tuple.of(element(object, 0, "first_"), element(object, 1, "second_"));
+        return begin(new Level(object, PAIR.length, false));
       case "vineyard::Tuple":
       case "vineyard::Sequence":
-        return Tuple.copyOf(elements(object));
       case "vineyard::List":
-        return new StoredList(elements(object));
+        return begin(new Level(object, size(object, "__elements_-size"), false));
       case "vineyard::Dict":
-        return dict(object);
+        return begin(new Level(object, 2 * size(object, "__values_-size"), true));
       case "vineyard::Array":
       case "vineyard::Tensor":
         Object order = object.fields().getOrDefault("order_", "C");
@@ -210,18 +265,48 @@ final class ValueReader {
     return number.intValue();
   }
 
-  private List<Object> elements(VineyardObject object) {
-    int size = size(object, "__elements_-size");
-    List<Object> elements = new ArrayList<>(size);
-    for (int i = 0; i < size; ++i) {
-      elements.add(element(object, i, ELEMENT + i));
-    }
-    return elements;
+  private Object begin(Level level) {
+    levels.add(level);
+    return BEGUN;
   }
 
-  private Object element(VineyardObject object, int index, String name) {
-    place.at(index);
-    return element(object, name);
+  private Object part(Level level) {
+    int index = level.next;
+    VineyardObject object = level.object;
+    if (level.elements != null) {
+      place.at(index);
+      return element(object, object.typeName().startsWith("vineyard::Pair") ? PAIR[index] : ELEMENT + index);
+    }
+    int pair = index / 2;
+    if (index % 2 == 0) {
+      place.atKey(pair);
+      ++keys;
+      return element(object, KEY + pair);
+    }
+    place.atValue(pair, level.key);
+    return element(object, VALUE + pair);
+  }
+
+  // The value of its next part.
+  private void add(Level level, Object value) {
+    int index = level.next++;
+    if (level.elements != null) {
+      level.elements.add(value);
+    } else if (index % 2 == 0) {
+      --keys;
+      String refused = Nest.noKey(value);
+      if (refused != null) {
+        throw error(Status.LIMIT, level.object, "a vineyard::Dict with a key that Java can not have: " + refused
+            + "; read its members with Client.get");
+      }
+      level.key = value;
+    } else {
+      boolean twice = level.key instanceof byte[] array && !level.bytes.add(new String(array, StandardCharsets.ISO_8859_1));
+      if (!level.map.add(level.key, value) || twice) {
+        place.atKey(index / 2);
+        throw error(Status.CORRUPT, level.object, "a vineyard::Dict with a key that is there twice");
+      }
+    }
   }
 
   // A leaf is a field: the bare value or the three fields of a scalar.
@@ -240,8 +325,16 @@ final class ValueReader {
     if (!object.members().containsKey(name)) {
       throw error(Status.CORRUPT, object, "a " + object.typeName() + " without " + name);
     }
-    try (VineyardObject member = object.member(name)) {
-      return read(member);
+    VineyardObject member = object.member(name);
+    boolean begun = false;
+    try {
+      Object value = begin(member);
+      begun = value == BEGUN;  // it is open as long as the level
+      return value;
+    } finally {
+      if (!begun) {
+        member.close();
+      }
     }
   }
 
@@ -251,29 +344,5 @@ final class ValueReader {
     } catch (Scalars.Wrong wrong) {
       throw error(wrong.status, object, wrong.getMessage());
     }
-  }
-
-  private Map<Object, Object> dict(VineyardObject object) {
-    int size = size(object, "__values_-size");
-    StoredMap map = new StoredMap();
-    Set<String> bytes = new HashSet<>();  // arrays are equal to themselves only
-    for (int i = 0; i < size; ++i) {
-      place.atKey(i);
-      ++keys;
-      Object key = element(object, KEY + i);
-      --keys;
-      String refused = Nest.noKey(key);
-      if (refused != null) {
-        throw error(Status.LIMIT, object, "a vineyard::Dict with a key that Java can not have: " + refused
-            + "; read its members with Client.get");
-      }
-      place.atValue(i, key);
-      boolean twice = key instanceof byte[] array && !bytes.add(new String(array, StandardCharsets.ISO_8859_1));
-      if (!map.add(key, element(object, VALUE + i)) || twice) {
-        place.atKey(i);
-        throw error(Status.CORRUPT, object, "a vineyard::Dict with a key that is there twice");
-      }
-    }
-    return map;
   }
 }

@@ -10,6 +10,8 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.AbstractList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Test;
 
 /** What a reader of the code found: each as it was found, and as it has to be. */
@@ -36,6 +38,25 @@ class RegressionTest extends WithClient {
     ObjectId chain = last;
     var error = assertThrows(VineyardException.LimitExceeded.class, () -> client.getValue(chain));
     assertTrue(error.getMessage().contains("levels"), error.getMessage());
+  }
+
+  // Compiled code once took 4 KiB of it for each level.
+  @Test
+  void aChainOfAllLevelsIsReadWhereThereIsLittleStack() throws Exception {
+    ObjectId last = client.putValue(List.of("end"));
+    for (int i = 1; i < 256; ++i) {
+      last = client.putValue(i % 2 == 0 ? List.of(last) : Map.of("in", last));
+    }
+    ObjectId chain = last;
+    FutureTask<Object> read = new FutureTask<>(() -> client.getValue(chain));
+    Thread thread = new Thread(null, read, "little stack", 200 << 10);
+    thread.start();
+    Object value = read.get();
+    for (int i = 255; i > 0; --i) {
+      value = i % 2 == 0 ? ((List<?>) value).get(0) : ((Map<?, ?>) value).get("in");
+    }
+    assertEquals(List.of("end"), value);
+    thread.join();
   }
 
   @Test
