@@ -164,6 +164,14 @@ abstract class Connection implements AutoCloseable {
     }
   }
 
+  /** The bytes of a text that may be left out, but not be empty: `none` is what null stands for. */
+  static byte[] textOrNull(String what, String text, String none) {
+    if (text != null && text.isEmpty()) {
+      throw VineyardException.of(Status.INVALID, what + ": it must not be empty; null stands for " + none);
+    }
+    return Utf8.nameOrNull(what, text);
+  }
+
   static long numberOf(ObjectId id) {
     return Objects.requireNonNull(id, "id").number();
   }

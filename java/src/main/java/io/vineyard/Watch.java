@@ -92,9 +92,19 @@ public final class Watch implements Iterator<Event>, AutoCloseable {
     return true;
   }
 
+  /**
+   * The next event, waiting for it as {@link #hasNext()} does.
+   *
+   * @return an event
+   * @throws NoSuchElementException the watch is closed
+   * @throws IllegalStateException its client is closed
+   */
   @Override
   public Event next() {
     if (!hasNext()) {
+      if (!handle.isClosed()) {
+        throw new IllegalStateException(client.handle() + ": it is closed");
+      }
       throw new NoSuchElementException("watch: it is closed");
     }
     Event event = next;

@@ -119,6 +119,17 @@ class ClosedTest extends WithClient {
   }
 
   @Test
+  void aWatchOfAClosedClient() {
+    Client closed = daemon.connect();
+    Watch watch = closed.watch();
+    closed.close();
+    assertFalse(watch.hasNext());
+    assertEquals("client of " + daemon.socket() + ": it is closed", assertThrows(IllegalStateException.class, watch::next).getMessage());
+    watch.close();
+    assertThrows(NoSuchElementException.class, watch::next);
+  }
+
+  @Test
   void aStream() {
     for (int i = 0; i < 300; ++i) {
       client.putName("stream" + i, client.putValue(i));
@@ -149,7 +160,7 @@ class ClosedTest extends WithClient {
     assertEquals(7, object.getLong("n"));
     assertEquals(4, object.memberBlob("m").buffer().get(0));
     assertThrows(IllegalStateException.class, writer::buffer);
-    for (Executable each : List.<Executable>of(writer::seal, writer::abort, list::count, () -> watch.poll(Duration.ofSeconds(100)))) {
+    for (Executable each : List.<Executable>of(writer::seal, writer::abort, list::count, () -> watch.poll(Duration.ofSeconds(100)), watch::next)) {
       IllegalStateException error = assertThrows(IllegalStateException.class, each);
       assertTrue(error.getMessage().contains("closed"), error.getMessage());
     }

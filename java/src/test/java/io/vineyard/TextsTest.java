@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.ByteBuffer;
 import java.nio.DoubleBuffer;
 import java.time.Duration;
 import java.util.Arrays;
@@ -25,6 +26,24 @@ class TextsTest extends WithClient {
   @Test
   void connectWithoutAPath() {
     says(NullPointerException.class, "the socket's path is null; connect() without an argument", () -> Vineyard.connect((String) null));
+  }
+
+  @Test
+  void aNameThatIsEmpty() {
+    long before = (Long) client.status().get("objects");
+    PutOptions empty = PutOptions.DEFAULT.withName("");
+    for (Executable each : List.<Executable>of(() -> client.putValue(1, ""), () -> client.putValue(1, empty), () -> client.put(ByteBuffer.allocate(1), BlobKind.BYTES, empty),
+        () -> client.put(new ObjectMeta("t"), empty))) {
+      says(VineyardException.class, "name: it must not be empty; null stands for none", each);
+    }
+    ObjectId id = client.putValue("text");
+    for (Executable each : List.<Executable>of(() -> client.putName("", id), () -> client.replaceName("", id), () -> client.getName(""),
+        () -> client.dropName(""), () -> client.getValue(""))) {
+      says(VineyardException.class, "name: it is empty; at least one character is expected", each);
+    }
+    says(VineyardException.class, "label: it is empty; at least one character is expected", () -> client.setLabel(id, "", "value"));
+    assertEquals(before + 1, client.status().get("objects"));
+    says(VineyardException.class, "socket: it must not be empty; null stands for the default one", () -> Vineyard.connect(""));
   }
 
   @Test
