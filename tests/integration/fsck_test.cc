@@ -231,7 +231,8 @@ TEST_F(FsckTest, ARecordThatIsDamagedIsQuarantinedAndMissedByItsParents) {
 // one of another thing's kind was not found.
 TEST_F(FsckTest, AnObjectWhoseKindIsDamagedIsDamagedWhoeverAsks) {
   Start();
-  for (char bits : {4, 1}) {  // to none, and to that of a name
+  constexpr char kBits[] = {4, 1};
+  for (char bits : kBits) {  // to none, and to that of a name
     vineyard_id child = PutParent(Put("leaf")), parent = PutParent(child);
     client::ConnectOptions options;
     options.path = socket_;
