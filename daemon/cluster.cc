@@ -386,7 +386,7 @@ std::string Cluster::Unknown(ObjectId id) const {
     where += known->second.host.empty() ? "" : " (" + known->second.host + ")";
   }
   return "object " + PrintId(id) + ": it was made by " + where +
-         ", and was not persisted there, or was deleted; call persist there first";
+         ", and is not persisted, or deleted; check the id, or call persist there";
 }
 
 void Cluster::Tick() {

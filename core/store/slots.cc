@@ -100,8 +100,10 @@ Status Store::Impl::NoSuchObject(ObjectId id) const {
   }
   uint64_t maker = InstanceOf(id);
   if (maker != 0 && maker != state_->header().instance) {
-    return NotFound("object " + PrintId(id) + ": it was made by instance " + std::to_string(maker) +
-                    ", and was not persisted there, or was deleted; call persist there first");
+    return NotFound(
+        "object " + PrintId(id) + ": it was made by instance " + std::to_string(maker) +
+        ", not by this one, and is not persisted, or deleted; check the id: what an earlier "
+        "daemon had is gone with it, what another host has is persisted there");
   }
   return NotFound("object " + PrintId(id) +
                   ": there is none (any more); check the id, or put it again");

@@ -88,8 +88,10 @@ Result<Found> Store::Find(ObjectId id) const {
 Result<Found> Store::FindName(std::string_view name) const {
   auto found = impl_->names_.find(name);
   if (found == impl_->names_.end()) {
-    return NotFound("name '" + std::string(name) +
-                    "': no object has it; give it to one, or wait for it");
+    bool is_id = ParseId(name).ok();
+    return NotFound(
+        "name '" + std::string(name) + "': no object has it; " +
+        (is_id ? "it is an id: get the object by that" : "give it to one, or wait for it"));
   }
   return Found{found->second, impl_->slots_->word(found->second)};
 }

@@ -34,7 +34,7 @@ public final class Client extends Reading {
 
   static Client open(ClientOptions options) {
     long timeout = options.timeout() == null ? 0 : milliseconds(options.timeout());
-    byte[] socket = textOrNull("socket", options.socket(), "the default one");
+    byte[] socket = textOrNull("socket", options.socket(), "without one it is the default socket");
     byte[] name = Utf8.nameOrNull("name", options.name());
     Handle client = newHandle();
     return Holder.own(client, null, none -> Native.vy_client_connect(socket, timeout, name), () -> new Client(client, options.remote()));
@@ -154,7 +154,7 @@ public final class Client extends Reading {
   }
 
   private ObjectId put(PutOptions options, ToLongFunction<TreePut> build) {
-    byte[] name = textOrNull("name", Objects.requireNonNull(options, "options").name(), "none");
+    byte[] name = textOrNull("name", Objects.requireNonNull(options, "options").name(), "leave it out for an object without a name");
     try (TreePut put = new TreePut(this)) {
       long meta = build.applyAsLong(put);
       return allocate(() -> put(put, meta, name, options));

@@ -164,10 +164,10 @@ abstract class Connection implements AutoCloseable {
     }
   }
 
-  /** The bytes of a text that may be left out, but not be empty: `none` is what null stands for. */
-  static byte[] textOrNull(String what, String text, String none) {
+  /** The bytes of a text that may be left out, but not be empty: `instead` says what to do then. */
+  static byte[] textOrNull(String what, String text, String instead) {
     if (text != null && text.isEmpty()) {
-      throw VineyardException.of(Status.INVALID, what + ": it must not be empty; null stands for " + none);
+      throw VineyardException.of(Status.INVALID, what + ": it must not be empty; " + instead);
     }
     return Utf8.nameOrNull(what, text);
   }

@@ -34,7 +34,7 @@ class TextsTest extends WithClient {
     PutOptions empty = PutOptions.DEFAULT.withName("");
     for (Executable each : List.<Executable>of(() -> client.putValue(1, ""), () -> client.putValue(1, empty), () -> client.put(ByteBuffer.allocate(1), BlobKind.BYTES, empty),
         () -> client.put(new ObjectMeta("t"), empty))) {
-      says(VineyardException.class, "name: it must not be empty; null stands for none", each);
+      says(VineyardException.class, "name: it must not be empty; leave it out for an object without a name", each);
     }
     ObjectId id = client.putValue("text");
     for (Executable each : List.<Executable>of(() -> client.putName("", id), () -> client.replaceName("", id), () -> client.getName(""),
@@ -43,7 +43,7 @@ class TextsTest extends WithClient {
     }
     says(VineyardException.class, "label: it is empty; at least one character is expected", () -> client.setLabel(id, "", "value"));
     assertEquals(before + 1, client.status().get("objects"));
-    says(VineyardException.class, "socket: it must not be empty; null stands for the default one", () -> Vineyard.connect(""));
+    says(VineyardException.class, "socket: it must not be empty; without one it is the default socket", () -> Vineyard.connect(""));
   }
 
   @Test
