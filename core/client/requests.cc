@@ -20,11 +20,12 @@ Result<bool> Client::Exists(ObjectId id) {
   if (id == kEmptyBlobId) return true;
   Patience patience = PatienceOf();
   ASSIGN_OR_RETURN(Session * session, EnsureSession(patience));
-  // Sealed, with this id, and still the same word after the id was read: no pin is needed to know.
+  // Sealed or spilled, with this id, and still the same word after the id was read: no pin is needed to know.
   Found found = ProbeTables(*session, shm::HashObject(id), [&](uint64_t number) {
     const shm::Slot& slot = session->slot(number);
     uint64_t word = slot.word.load(std::memory_order_acquire);
-    if (shm::StateOf(word) != shm::SlotState::kSealed) return Found::kMiss;
+    shm::SlotState state = shm::StateOf(word);
+    if (state != shm::SlotState::kSealed && state != shm::SlotState::kSpilled) return Found::kMiss;
     SlotContents contents;
     // acquire: the word is read again after these.
     contents.id = slot.fields[0].load(std::memory_order_acquire);

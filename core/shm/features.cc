@@ -4,7 +4,8 @@
 
 namespace vineyard::shm {
 
-const uint64_t kKnownIncompatible = 0;
+// 1: slots may be SPILLED, with a location in a file.
+const uint64_t kKnownIncompatible = 1;
 const uint64_t kKnownCompatible = 0;
 
 }  // namespace vineyard::shm

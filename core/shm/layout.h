@@ -55,7 +55,7 @@ enum class SlotState : uint8_t {
   kSealed = 2,      // the only state in which a lookup finds it
   kDeleting = 3,    // deleted; freed when the last pin goes
   kEvicting = 4,    // for less than one turn of the daemon's loop
-  kSpilled = 5,     // payload in a file
+  kSpilled = 5,     // payload in a file, of an object that of a member
   kQuarantine = 6,  // damaged; never touched again
 };
 
@@ -88,6 +88,9 @@ inline constexpr uint8_t kPending =
     8;  // put, and not yet known to the cluster, without which it can not be
 inline constexpr uint8_t kRemote = 16;  // reaches objects of other instances
 inline constexpr uint8_t kHome = 32;    // root of a tree of the cluster
+// The location is in a spill file: its number takes the place of the segment's, and what lies there is the
+// value alone. Of blobs that are SPILLED, or were when they became DELETING.
+inline constexpr uint8_t kInFile = 64;
 
 // payload_checksum: crc32c with a bit that says that there is one.
 constexpr uint64_t MakeChecksum(uint32_t crc) { return uint64_t{1} << 32 | crc; }

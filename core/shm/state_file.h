@@ -33,9 +33,10 @@ enum class Role : uint32_t {
   kListener = 2,  // the listening socket
   kIndex = 3,
   kDirectory = 4,
-  kSegment = 5,  // number: of the segment; size: of the file; flags: 1 leasable
-  kPins = 6,     // number: of the session
-  kKeeper = 7,   // a descriptor that the keeper needs (a log file, a lifeline)
+  kSegment = 5,      // number: of the segment; size: of the file; flags: 1 leasable
+  kPins = 6,         // number: of the session
+  kKeeper = 7,       // a descriptor that the keeper needs (a log file, a lifeline)
+  kSpillFolder = 8,  // the folder of spilled payloads, locked
 };
 
 struct DescriptorEntry {

@@ -135,8 +135,10 @@ Status Store::Impl::Open() {
   slots_->superblock().coarse_clock.store(coarse_clock_, std::memory_order_relaxed);
   RETURN_IF_ERROR(AdoptSessions());
   RETURN_IF_ERROR(AdoptSegments());
+  RETURN_IF_ERROR(OpenSpillFolder());
   types_ready_ = false;
   RETURN_IF_ERROR(AdoptSlots());
+  AdoptSpilled();
   types_ready_ = statistics_.adopted == 0;
   if (small_.total() == 0) PlanGrowth(/*leasable=*/false, 0);
   return OkStatus();
@@ -240,7 +242,7 @@ bool WindowIsGood(const shm::SlotFields& fields) {
 const char* DoubtOf(const SlotImage& image) {
   const shm::SlotFields& fields = image.fields;
   if (!image.HeaderIsGood()) return "its header does not pass its checks";
-  if (image.state() > SlotState::kEvicting) return "its state is unknown";
+  if (image.state() > SlotState::kSpilled) return "its state is unknown";
   if (fields.kind == SlotKind::kNone || fields.kind > SlotKind::kLabels) {
     return "its kind is unknown";
   }
@@ -249,6 +251,15 @@ const char* DoubtOf(const SlotImage& image) {
   }
   if (fields.kind <= SlotKind::kObject && IsBlobId(fields.id) != shm::IsBlobKind(fields.kind)) {
     return "its id is not of its kind";
+  }
+  bool in_file = (fields.flags & shm::kInFile) != 0;
+  bool spilled_blob =
+      image.state() == SlotState::kSpilled && shm::IsBlobKind(fields.kind) && fields.size > 0;
+  if (image.state() != SlotState::kDeleting && in_file != spilled_blob) {
+    return "its state is not that of its location";
+  }
+  if (image.state() == SlotState::kSpilled && fields.kind > SlotKind::kObject) {
+    return "only objects are spilled";
   }
   // Not larger than a segment: what is computed from the size does not overflow.
   if (fields.size > shm::kMaxSegment ||
@@ -264,7 +275,8 @@ bool Store::Impl::AdoptSlot(uint32_t slot, const SlotImage& image, UsedMaps* use
   const shm::SlotFields& fields = image.fields;
   bool record = !shm::IsBlobKind(fields.kind);
   const char* doubt = DoubtOf(image);
-  if (doubt == nullptr && fields.location != shm::kNoLocation &&
+  bool in_file = (fields.flags & shm::kInFile) != 0;
+  if (doubt == nullptr && fields.location != shm::kNoLocation && !in_file &&
       !used->Mark(fields.location, ExtentSize(fields), record)) {
     doubt = "its extent is not in a segment for it, or overlaps another's";
   }
@@ -291,6 +303,13 @@ bool Store::Impl::AdoptSlot(uint32_t slot, const SlotImage& image, UsedMaps* use
     next_counters_.next_id = std::min(next_counters_.next_id, kMaxCounter);
   }
   sealed_at_[slot] = coarse_clock_;
+  if (in_file) {
+    ++spill_files_[shm::SegmentOf(fields.location)];
+    statistics_.spilled_bytes += fields.size;
+  }
+  if (image.state() == SlotState::kSpilled && fields.kind == SlotKind::kObject) {
+    spilled_objects_.insert(slot);
+  }
   if (image.state() == SlotState::kCreated) {
     if (!leases_.emplace(fields.id, slot).second) quarantine("another lease has its id");
     return false;

@@ -42,7 +42,7 @@ class Auditor {
 
   void Slot(uint32_t slot, const SlotImage& image);
   bool Extent(uint32_t slot, const shm::SlotFields& fields);
-  void Record(uint32_t slot, const shm::SlotFields& fields);
+  void Record(uint32_t slot, SlotState state, const shm::SlotFields& fields);
   void Memory();
   void Links();
   void Books();
@@ -59,11 +59,18 @@ class Auditor {
   std::vector<Used> extents_;
   uint64_t empty_ = 0, indexed_ = 0, deleting_ = 0, created_ = 0, quarantined_ = 0;
   uint64_t objects_ = 0, blobs_ = 0, names_ = 0, records_checked_ = 0;
+  uint64_t spilled_ = 0, spilled_objects_ = 0;
+  std::unordered_map<uint32_t, uint64_t> in_files_;       // spilled blobs in each file
+  std::unordered_map<uint32_t, uint32_t> spilled_links_;  // of each slot, from spilled parents
 };
 
 // Invariant 1, as far as one slot tells. Whether it has bytes.
 bool Auditor::Extent(uint32_t slot, const shm::SlotFields& fields) {
   std::string id = PrintId(fields.id);
+  if ((fields.flags & shm::kInFile) != 0) {
+    ++in_files_[shm::SegmentOf(fields.location)];
+    return false;
+  }
   if (fields.location == shm::kNoLocation) {
     if (fields.size != 0) Problem("slot %u (%s): bytes that lie nowhere", slot, id.c_str());
     return false;
@@ -79,7 +86,7 @@ bool Auditor::Extent(uint32_t slot, const shm::SlotFields& fields) {
   return true;
 }
 
-void Auditor::Record(uint32_t slot, const shm::SlotFields& fields) {
+void Auditor::Record(uint32_t slot, SlotState state, const shm::SlotFields& fields) {
   std::string id = PrintId(fields.id);
   std::string_view bytes = store_.StoredBytes(fields);
   ++records_checked_;
@@ -98,6 +105,12 @@ void Auditor::Record(uint32_t slot, const shm::SlotFields& fields) {
     for (const Member& member : record->members) {
       if (auto child = store_.FindSlot(member.id)) {
         ++links_[*child];
+        if (state == SlotState::kSpilled) ++spilled_links_[*child];
+        if (state == SlotState::kSealed && !books_only_ &&
+            shm::StateOf(store_.slots_->word(*child)) == SlotState::kSpilled) {
+          Problem("slot %u (%s): its member %s is spilled, and it is not", slot, id.c_str(),
+                  PrintId(member.id).c_str());
+        }
       } else if (!books_only_ && InstanceOf(member.id) == store_.state_->header().instance) {
         Problem("slot %u (%s): its member %s is not there", slot, id.c_str(),
                 PrintId(member.id).c_str());
@@ -118,7 +131,7 @@ void Auditor::Slot(uint32_t slot, const SlotImage& image) {
     return;
   }
   std::string id = PrintId(fields.id);
-  if (state > SlotState::kDeleting) {
+  if (state > SlotState::kDeleting && state != SlotState::kSpilled) {
     Problem("slot %u (%s): its state is %u", slot, id.c_str(), static_cast<unsigned>(state));
     return;
   }
@@ -150,10 +163,12 @@ void Auditor::Slot(uint32_t slot, const SlotImage& image) {
     if (fields.links != 0) Problem("slot %u (%s): deleted, and linked", slot, id.c_str());
   } else if (fields.kind <= SlotKind::kObject) {
     ++(fields.kind == SlotKind::kObject ? objects_ : blobs_);
+    if (state == SlotState::kSpilled) ++spilled_;
+    if (state == SlotState::kSpilled && fields.kind == SlotKind::kObject) ++spilled_objects_;
   } else if (fields.kind == SlotKind::kName) {
     ++names_;
   }
-  if (has_bytes && !shm::IsBlobKind(fields.kind)) Record(slot, fields);
+  if (has_bytes && !shm::IsBlobKind(fields.kind)) Record(slot, state, fields);
 }
 
 // Invariant 1: no overlap, and used + free = total, to the byte.
@@ -180,8 +195,8 @@ void Auditor::Memory() {
     total += pool->extents().total();
     free += pool->extents().free();
   }
-  Equal("bytes of extents and of what is quarantined", allocated + store_.quarantined_bytes_,
-        "allocated", total - free);
+  Equal("bytes of extents, of what is quarantined and of what is being loaded",
+        allocated + store_.quarantined_bytes_ + store_.loading_bytes_, "allocated", total - free);
   findings_.numbers.insert(findings_.numbers.end(),
                            {{"memory_bytes", total},
                             {"memory_used_bytes", allocated},
@@ -215,6 +230,12 @@ void Auditor::Books() {
   Equal("names of objects", names_of_objects, "names", store_.names_.size());
   Equal("objects", objects_, "booked", store_.statistics_.objects);
   Equal("blobs", blobs_, "booked", store_.statistics_.blobs);
+  Equal("spilled objects that are no blobs", spilled_objects_, "booked",
+        store_.spilled_objects_.size());
+  if (in_files_ != store_.spill_files_)
+    Problem("spill files: other blobs are booked than lie there");
+  if (spilled_links_ != store_.spilled_links_)
+    Problem("links from spilled objects: other ones are booked");
 }
 
 // No pin, lease or table of a session that is gone.
@@ -252,6 +273,7 @@ Findings Auditor::Run() {
                        {"records", records_checked_},
                        {"leases", created_},
                        {"deleted", deleting_},
+                       {"spilled", spilled_},
                        {"quarantined", quarantined_},
                        {"sessions", store_.sessions_.size()}};
   Memory();

@@ -46,6 +46,7 @@ void Store::Impl::BookDoomed(const std::vector<uint32_t>& doomed) {
         break;
       }
       case SlotKind::kObject:
+        ForgetSpilledObject(slot);
         --statistics_.objects;
         break;
       default:
@@ -56,7 +57,7 @@ void Store::Impl::BookDoomed(const std::vector<uint32_t>& doomed) {
     deferred_.push_back(slot);
   }
   for (const auto& [type, count] : gone) {
-    types_.Remove(type, count, [this](ObjectId id) { return FindSealed(id).has_value(); });
+    types_.Remove(type, count, [this](ObjectId id) { return FindPresent(id).has_value(); });
   }
 }
 
@@ -154,7 +155,7 @@ std::string Store::Impl::FindReferrer(ObjectId id) const {
   uint64_t bytes = 0;
   for (uint64_t slot = slots_->capacity(); slot-- > 0 && bytes < kMiB;) {
     SlotImage image = slots_->Read(static_cast<uint32_t>(slot));
-    if (image.fields.kind != SlotKind::kObject || image.state() != SlotState::kSealed) continue;
+    if (image.fields.kind != SlotKind::kObject || !IsPresent(image.word)) continue;
     bytes += image.fields.size;
     auto record = DecodeRecord(StoredBytes(image.fields));
     if (!record.ok()) continue;
@@ -173,7 +174,7 @@ Result<uint32_t> Store::Impl::FindDeletable(ObjectId id) const {
   if (leases_.count(id) != 0) {
     return Status(Code::kInUse, "delete of blob " + PrintId(id) + ": it is being written");
   }
-  auto slot = FindSealed(id);
+  auto slot = FindPresent(id);
   if (!slot) return NoSuchObject(id);
   return *slot;
 }
@@ -236,7 +237,7 @@ Status Store::Impl::ClearRoots() {
     Batch batch(slots_.get());
     for (; slot < slots_->capacity() && batch.size() < 64; ++slot) {
       SlotImage image = slots_->Read(static_cast<uint32_t>(slot));
-      if (image.state() != SlotState::kSealed || image.fields.kind > SlotKind::kObject ||
+      if (!IsPresent(image.word) || image.fields.kind > SlotKind::kObject ||
           image.fields.links != 0) {
         continue;
       }
@@ -307,18 +308,21 @@ bool Store::Impl::EvictTree(uint32_t root) {
   return true;
 }
 
-bool Store::Impl::Evict(uint64_t bytes) {
-  auto used = [this] { return small_.extents().allocated() + large_.extents().allocated(); };
-  uint64_t before = used();
+void Store::Impl::ForEachVictim(const std::function<bool(uint32_t)>& each) {
+  auto is_victim = [this](uint32_t slot) {
+    if (shm::StateOf(slots_->word(slot)) != SlotState::kSealed) return false;
+    shm::SlotFields fields = slots_->Read(slot).fields;
+    if (fields.kind > SlotKind::kObject) return false;
+    if (fields.links == 0) return true;
+    auto spilled = spilled_links_.find(slot);
+    return spilled != spilled_links_.end() && fields.links <= spilled->second;
+  };
   for (bool is_new = false; !is_new;) {
     is_new = victims_.empty();
     if (is_new) {
       for (uint64_t i = 0; i < slots_->capacity(); ++i) {
         uint32_t slot = static_cast<uint32_t>(i);
-        if (shm::StateOf(slots_->word(slot)) != SlotState::kSealed) continue;
-        shm::SlotFields fields = slots_->Read(slot).fields;
-        if (fields.kind > SlotKind::kObject || fields.links != 0) continue;
-        victims_.emplace_back(LastUsed(slot), slot);
+        if (is_victim(slot)) victims_.emplace_back(LastUsed(slot), slot);
       }
       std::sort(victims_.begin(), victims_.end(), [this](const auto& a, const auto& b) {
         // Of one tick, the one made first.
@@ -327,20 +331,23 @@ bool Store::Impl::Evict(uint64_t bytes) {
                CounterOf(slots_->Read(b.second).fields.id);
       });
     }
-    while (!victims_.empty() && before - used() < bytes) {
+    while (!victims_.empty()) {
       auto [last_used, slot] = victims_.back();
       victims_.pop_back();
-      // The list may be old: still a sealed root that was not used since.
-      if (shm::StateOf(slots_->word(slot)) != SlotState::kSealed) continue;
-      shm::SlotFields fields = slots_->Read(slot).fields;
-      if (fields.kind > SlotKind::kObject || fields.links != 0 || LastUsed(slot) != last_used) {
-        continue;
-      }
-      EvictTree(slot);
+      // The list may be old: still a victim that was not used since.
+      if (is_victim(slot) && LastUsed(slot) == last_used && !each(slot)) return;
     }
-    if (used() != before) return true;
   }
-  return false;
+}
+
+bool Store::Impl::Evict(uint64_t bytes) {
+  auto used = [this] { return small_.extents().allocated() + large_.extents().allocated(); };
+  uint64_t before = used();
+  ForEachVictim([&](uint32_t slot) {
+    EvictTree(slot);
+    return before - used() < bytes;
+  });
+  return used() != before;
 }
 
 }  // namespace vineyard::store

@@ -31,7 +31,7 @@ TypeIndex& Store::Impl::types() {
   std::vector<ObjectId>* by_number[64] = {};
   for (uint64_t i = 0; i < slots_->capacity(); ++i) {
     uint32_t slot = static_cast<uint32_t>(i);
-    if (shm::StateOf(slots_->word(slot)) != SlotState::kSealed) continue;
+    if (!IsPresent(slots_->word(slot))) continue;
     shm::SlotFields fields = slots_->Read(slot).fields;
     if (fields.kind > SlotKind::kObject) continue;
     std::string_view known = TypeNameOf(static_cast<TypeNumber>(fields.type));
@@ -102,7 +102,7 @@ Result<Page> Store::Impl::List(std::string_view type_glob, std::string_view afte
     auto at =
         type->first == last_type ? std::upper_bound(ids.begin(), ids.end(), last_id) : ids.begin();
     for (; at != ids.end(); ++at) {
-      auto slot = FindSealed(*at);
+      auto slot = FindPresent(*at);
       if (!slot || (slots_->Read(*slot).fields.flags & shm::kPending) != 0) continue;
       if (page.objects.size() == limit) {
         page.cursor = PrintId(page.objects.back().second) + page.objects.back().first;

@@ -27,7 +27,8 @@ Store::Impl::~Impl() {
 }
 
 uint64_t Store::Impl::ExtentSize(const shm::SlotFields& fields) {
-  return fields.location == shm::kNoLocation ? 0 : Extents::RoundedSize(fields.skip + fields.size);
+  bool has_none = fields.location == shm::kNoLocation || (fields.flags & shm::kInFile) != 0;
+  return has_none ? 0 : Extents::RoundedSize(fields.skip + fields.size);
 }
 
 Pool& Store::Impl::PoolOf(uint64_t location) {
@@ -45,14 +46,16 @@ char* Store::Impl::At(uint64_t location) const {
 }
 
 std::string_view Store::Impl::StoredBytes(const shm::SlotFields& fields) const {
-  if (fields.location == shm::kNoLocation) return {};
+  if (ExtentSize(fields) == 0) return {};
   const char* extent = At(fields.location);
   CHECK(extent != nullptr);
   return {extent + fields.skip, fields.size};
 }
 
 void Store::Impl::Free(const shm::SlotFields& fields) {
-  if (fields.location != shm::kNoLocation) {
+  if ((fields.flags & shm::kInFile) != 0) {
+    EraseSpilled(fields);
+  } else if (fields.location != shm::kNoLocation) {
     PoolOf(fields.location).Free(fields.location, ExtentSize(fields));
   }
 }
@@ -178,6 +181,9 @@ Result<uint64_t> Store::Impl::Allocate(bool leasable, uint64_t size, uint64_t hi
       growth_failed_.reset();  // the host has so much more now
       if (PlanGrowth(leasable, size)) return being_prepared;
     }
+    if (options_.eviction == Eviction::kSpill && StartSpill(size)) {
+      return Status(Code::kOutOfMemory, "payloads are being spilled");
+    }
     if (options_.eviction != Eviction::kDrop || !Evict(size)) break;
     if (auto location = pool.Allocate(size)) return *location;
   }
@@ -230,6 +236,10 @@ Status Store::Impl::OutOfMemory(std::string_view what, uint64_t size) const {
             InMiB(std::max(large_.extents().largest_free(), small_.extents().largest_free())) +
             "; delete objects, or start vineyardd with a larger --size";
     if (options_.eviction == Eviction::kNone) text += " or --evict drop";
+    if (options_.eviction == Eviction::kSpill) {
+      text += spill_failed_ ? "; nothing more was spilled: " + spill_failed_->text()
+                            : "; all that is not in use is spilled";
+    }
   }
   return {Code::kOutOfMemory, text};
 }
@@ -279,6 +289,7 @@ Statistics Store::Impl::Stats() const {
       stats.memory_huge_pages += entry.segment.huge_page_bytes();
     }
   }
+  for (const auto& [file, blobs] : spill_files_) stats.spilled_blobs += blobs;
   stats.sessions = sessions_.size();
   stats.slots = slots_->capacity();
   stats.revision = next_counters_.revision;

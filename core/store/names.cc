@@ -104,7 +104,7 @@ Result<Mutation> Store::Impl::PutName(Request request, std::string_view name, Ob
   ASSIGN_OR_RETURN(std::optional<Mutation> repeated, Repeated(request));
   if (repeated) return *repeated;
   RETURN_IF_ERROR(CheckName(name, replace, expect));
-  auto target = FindSealed(id);
+  auto target = FindPresent(id);
   if (!target) return NoSuchObject(id);
   store_->Hold(*target);  // making room must not take it away
   Batch batch(slots_.get());
@@ -146,7 +146,7 @@ Result<Mutation> Store::Impl::DropName(Request request, std::string_view name, u
 Result<Mutation> Store::Impl::SetLabels(Request request, ObjectId id, const LabelChanges& changes) {
   ASSIGN_OR_RETURN(std::optional<Mutation> repeated, Repeated(request));
   if (repeated) return *repeated;
-  auto target = FindSealed(id);
+  auto target = FindPresent(id);
   if (!target) return NoSuchObject(id);
   Labels labels;
   auto old = labels_.find(id);
@@ -158,7 +158,7 @@ Result<Mutation> Store::Impl::SetLabels(Request request, ObjectId id, const Labe
 }
 
 Result<Mutation> Store::Impl::ReplaceLabels(Request request, ObjectId id, const Labels& labels) {
-  auto target = FindSealed(id);
+  auto target = FindPresent(id);
   if (!target) return NoSuchObject(id);
   auto old = labels_.find(id);
   store_->Hold(*target);

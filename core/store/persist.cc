@@ -27,7 +27,7 @@ Result<Mutation> Store::Answer(Request request, Mutation reply) {
 // ---- reading -------------------------------------------------------------------------------------
 
 std::optional<Facts> Store::Look(ObjectId id) const {
-  auto slot = impl_->FindSealed(id);
+  auto slot = impl_->FindPresent(id);
   if (!slot) return std::nullopt;
   shm::SlotFields fields = impl_->slots_->Read(*slot).fields;
   Facts facts;
@@ -74,7 +74,7 @@ std::vector<ObjectId> Store::WithFlags(uint8_t flags) const {
   std::vector<ObjectId> ids;
   for (uint64_t i = 0; i < impl_->slots_->capacity(); ++i) {
     auto slot = static_cast<uint32_t>(i);
-    if (shm::StateOf(impl_->slots_->word(slot)) != SlotState::kSealed) continue;
+    if (!Impl::IsPresent(impl_->slots_->word(slot))) continue;
     shm::SlotFields fields = impl_->slots_->Read(slot).fields;
     if (fields.kind <= SlotKind::kObject && (fields.flags & flags) != 0) ids.push_back(fields.id);
   }
@@ -91,7 +91,7 @@ Status Store::CheckUnlinked(const std::vector<ObjectId>& ids,
   std::unordered_map<ObjectId, uint32_t> inner;
   for (ObjectId id : ids) inner.emplace(id, 0);
   for (ObjectId parent : parents) {
-    auto slot = impl_->FindSealed(parent);
+    auto slot = impl_->FindPresent(parent);
     if (!slot || IsBlobId(parent)) continue;
     auto record = DecodeRecord(impl_->StoredBytes(impl_->slots_->Read(*slot).fields));
     if (!record.ok()) continue;
@@ -107,7 +107,7 @@ Status Store::CheckUnlinked(const std::vector<ObjectId>& ids,
     }
   }
   for (ObjectId id : ids) {
-    auto slot = impl_->FindSealed(id);
+    auto slot = impl_->FindPresent(id);
     if (!slot || impl_->slots_->Read(*slot).fields.links <= inner.at(id)) continue;
     return {Code::kInUse, "delete of object " + PrintId(id) + ": " + impl_->FindReferrer(id) +
                               " links to it; delete that first, or force it"};
@@ -124,7 +124,7 @@ Result<Mutation> Store::PutPending(Request request, const Tree& tree, const Fore
 Status Store::DropPending(Request request, const std::vector<ObjectId>& nodes) {
   Batch batch(impl_->slots_.get());
   for (ObjectId id : nodes) {
-    auto slot = impl_->FindSealed(id);
+    auto slot = impl_->FindPresent(id);
     if (!slot) continue;
     SlotImage& image = batch.Edit(*slot);
     image.fields.flags |= shm::kReleased;  // those below others of them go with these
@@ -140,13 +140,13 @@ Status Store::MarkPersisted(const std::vector<ObjectId>& homes,
                             const std::vector<ObjectId>& nodes) {
   Batch batch(impl_->slots_.get());
   for (ObjectId id : nodes) {
-    auto slot = impl_->FindSealed(id);
+    auto slot = impl_->FindPresent(id);
     if (!slot) continue;
     uint8_t& flags = batch.Edit(*slot).fields.flags;
     flags = static_cast<uint8_t>((flags | shm::kPersisted) & ~shm::kPending);
   }
   for (ObjectId id : homes) {
-    auto slot = impl_->FindSealed(id);
+    auto slot = impl_->FindPresent(id);
     if (slot) batch.Edit(*slot).fields.flags |= shm::kHome;
   }
   if (batch.size() == 0) return OkStatus();
@@ -177,7 +177,7 @@ Result<Mutation> Store::Impl::MirrorName(Request request, std::string_view name,
                                          uint64_t revision) {
   ASSIGN_OR_RETURN(std::optional<Mutation> repeated, Repeated(request));
   if (repeated) return *repeated;
-  auto target = FindSealed(id);
+  auto target = FindPresent(id);
   if (!target) return NoSuchObject(id);
   store_->Hold(*target);  // making room must not take it away
   Batch batch(slots_.get());

@@ -164,7 +164,7 @@ Status PutPlan::CheckObject(size_t i, std::vector<bool>* used) {
       node.is_remote = node.is_remote || child.is_remote;
       id = kInvalidId;  // known once ids are given
     } else if (id != kEmptyBlobId) {
-      auto slot = store_->FindSealed(id);
+      auto slot = store_->FindPresent(id);
       if (!slot && foreign_ != nullptr && foreign_->contains(id)) {
         node.is_remote = true;
         node.nbytes = AddSaturating(node.nbytes, foreign_->at(id));
@@ -175,6 +175,8 @@ Status PutPlan::CheckObject(size_t i, std::vector<bool>* used) {
         return NotFound("member '" + std::string(member.name) + "' of " +
                         std::string(source.type_name) + ": " + store_->NoSuchObject(id).text());
       }
+      if (shm::StateOf(store_->slots_->word(*slot)) == SlotState::kSpilled)
+        return store_->Load(*slot);
       node.old_members.push_back(*slot);
       // Nothing that this put does to make room may take it away.
       store_->store_->Hold(*slot);

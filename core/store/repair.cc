@@ -47,6 +47,7 @@ Status Store::Impl::Repair() {
       continue;
     }
     Unbook(image);
+    spilled_objects_.erase(slot);
     lingering_.erase(slot);
     CHECK(directory_->Erase(HashOf(image.fields), slot,
                             [this](uint32_t other) { return HashOfSlot(other); }));
@@ -62,10 +63,11 @@ Status Store::Impl::Repair() {
       SlotImage image = slots_->Read(slot);
       if (!in_use(image)) continue;
       if (image.fields.links != links[i]) batch.Edit(slot).fields.links = links[i];
-      bool sealed = image.state() == SlotState::kSealed;
+      bool sealed = IsPresent(image.word);
       if (image.fields.kind > SlotKind::kObject) {
         bool name = image.fields.kind == SlotKind::kName;
-        if (sealed && !FindSealed(name ? ReadName(slot).id : image.fields.id)) Doom(batch, slot, 0);
+        if (sealed && !FindPresent(name ? ReadName(slot).id : image.fields.id))
+          Doom(batch, slot, 0);
         continue;
       }
       bool released = (image.fields.flags & shm::kReleased) != 0;
@@ -73,7 +75,9 @@ Status Store::Impl::Repair() {
       if (image.state() != SlotState::kDeleting || links[i] == 0) continue;
       // Deleted too early: it stays for as long as it is linked.
       SlotImage& again = batch.Edit(slot);
-      again.word = shm::MakeWord(shm::GenerationOf(again.word), SlotState::kSealed);
+      bool in_file = (again.fields.flags & shm::kInFile) != 0;
+      again.word = shm::MakeWord(shm::GenerationOf(again.word),
+                                 in_file ? SlotState::kSpilled : SlotState::kSealed);
       again.fields.flags |= shm::kReleased;
       lingering_.erase(slot);
       ++(again.fields.kind == SlotKind::kObject ? statistics_.objects : statistics_.blobs);
@@ -83,6 +87,8 @@ Status Store::Impl::Repair() {
     BookDoomed(batch.doomed);
   }
   ForgetUndeferred();
+  spilled_links_.clear();
+  for (uint32_t slot : spilled_objects_) CountSpilledLinks(slot, 1);
   FreeDeferred(UINT64_MAX, UINT64_MAX);
   return OkStatus();
 }

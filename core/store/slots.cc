@@ -73,9 +73,9 @@ std::optional<uint32_t> Store::Impl::FindSlot(ObjectId id) const {
   return found ? std::optional<uint32_t>(slot) : std::nullopt;
 }
 
-std::optional<uint32_t> Store::Impl::FindSealed(ObjectId id) const {
+std::optional<uint32_t> Store::Impl::FindPresent(ObjectId id) const {
   auto slot = FindSlot(id);
-  if (slot && shm::StateOf(slots_->word(*slot)) != SlotState::kSealed) return std::nullopt;
+  if (slot && !IsPresent(slots_->word(*slot))) return std::nullopt;
   return slot;
 }
 

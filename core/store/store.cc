@@ -79,9 +79,11 @@ Result<Mutation> Store::SetLabels(
 }
 Result<Mutation> Store::Clear(Request request) { return impl_->Clear(request); }
 
-Result<Found> Store::Find(ObjectId id) const {
-  auto slot = impl_->FindSealed(id);
+Result<Found> Store::Find(ObjectId id) {
+  auto slot = impl_->FindPresent(id);
   if (!slot) return impl_->NoSuchObject(id);
+  if (shm::StateOf(impl_->slots_->word(*slot)) == shm::SlotState::kSpilled)
+    return impl_->Load(*slot);
   return Found{*slot, impl_->slots_->word(*slot)};
 }
 
@@ -97,7 +99,7 @@ Result<Found> Store::FindName(std::string_view name) const {
 }
 
 Result<Found> Store::FindLabels(ObjectId id) const {
-  if (!impl_->FindSealed(id)) return impl_->NoSuchObject(id);
+  if (!impl_->FindPresent(id)) return impl_->NoSuchObject(id);
   auto found = impl_->labels_.find(id);
   if (found == impl_->labels_.end()) {
     return NotFound("labels of object " + PrintId(id) + ": it has none");
@@ -150,6 +152,7 @@ void Store::Tick(int64_t now_ms) {
   // relaxed: a time stamp, nothing is ordered by it.
   impl_->slots_->superblock().coarse_clock.store(impl_->coarse_clock_, std::memory_order_relaxed);
   impl_->FreeDeferred(10'000, 1000);
+  impl_->SpillDown();
   if (impl_->links_doubted_ && !impl_->Repair().ok()) {
     Log(LogLevel::kError, "links are not counted again: the host has no memory");
   }

@@ -25,15 +25,20 @@
 #include "core/shm/layout.h"
 #include "core/shm/segment.h"
 #include "core/shm/state_file.h"
+#include "core/store/spill_file.h"
 
 namespace vineyard::store {
 
-enum class Eviction { kNone, kDrop };
+enum class Eviction { kNone, kDrop, kSpill };
 
 struct Options {
   uint64_t size_bytes = 0;      // payloads and records together, at most
   uint64_t prefault_bytes = 0;  // free warm memory kept ready, as far as size_bytes allows
   Eviction eviction = Eviction::kNone;
+  // kSpill: the folder in which the store makes its own, and between which bytes of use it spills before
+  // anybody needs room.
+  std::string spill_path;
+  uint64_t spill_upper_bytes = UINT64_MAX, spill_lower_bytes = UINT64_MAX;
   // Values up to this size have a checksum; records always have.
   uint64_t checksum_limit = kMiB;
 };
@@ -125,6 +130,7 @@ struct Statistics {
   uint64_t sessions = 0, segments = 0;
   uint64_t puts = 0, deletes = 0, evictions = 0, copied_bytes = 0;
   uint64_t slots = 0, revision = 0, adopted = 0, quarantined = 0;
+  uint64_t loads = 0, spilled_blobs = 0, spilled_bytes = 0;
 };
 
 // What an audit found.
@@ -212,7 +218,9 @@ class Store {
   void SetStaleSince(int64_t unix_ms);
 
   // ---- reading ----
-  Result<Found> Find(ObjectId id) const;
+  // Of what is spilled: begins to load it. kOutOfMemory with IsSpilling() or GrowthWanted(): call again when
+  // a job is done, or the store has grown.
+  Result<Found> Find(ObjectId id);
   Result<Found> FindName(std::string_view name) const;
   Result<Found> FindLabels(ObjectId id) const;
   // A held slot is not freed. Counted; both only in this heap.
@@ -231,6 +239,16 @@ class Store {
   // Called after the commit that made it visible. May not call back into the store.
   std::function<void(ObjectId)> on_sealed;
   std::function<void(std::string_view name)> on_named;
+
+  // ---- spilling (spill_file.h) ----
+  // What a thread is to do next: RunSpillJob, then SpillJobDone here. `load`: for those who wait to read;
+  // else all else, in this order, one at a time.
+  std::optional<SpillJob> NextSpillJob(bool load);
+  void SpillJobDone(SpillJob job);
+  // Memory comes free, or what somebody wants is read, when a job is done.
+  bool IsSpilling() const;
+  // The end of the files. REQUIRES: nobody adopts this store.
+  void RemoveSpillFiles();
 
   // ---- growth ----
   // Set by a change that failed for want of memory, and by Tick() when warm memory runs low. The

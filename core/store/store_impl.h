@@ -5,13 +5,16 @@
 //  1. The extents of slots that are not EMPTY do not overlap; they and the free extents are all
 //  there is, but for what QUARANTINE keeps from being used again.
 //  2. links of a slot = member entries of objects that are not EMPTY and name it.
-//  3. SEALED slots, and only slots that are not EMPTY or CREATED, are found through the directory.
+//  3. SEALED slots, and only slots that are not EMPTY or CREATED, are found through the directory. What is
+//  below a SEALED object is SEALED.
 //  4. DELETING implies links = 0, and the slot is in deferred_ or held_.
 //  5. A lease is a CREATED slot whose owner is a session that exists.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,6 +34,7 @@
 #include "core/shm/state_file.h"
 #include "core/store/batch.h"
 #include "core/store/pool.h"
+#include "core/store/spill_file.h"
 #include "core/store/store.h"
 #include "core/store/type_index.h"
 
@@ -87,8 +91,12 @@ class Store::Impl {
   Status GrowDirectory(uint64_t entries);
   uint64_t HashOfSlot(uint32_t slot) const;
   static uint64_t HashOf(const shm::SlotFields& fields);
-  std::optional<uint32_t> FindSlot(ObjectId id) const;  // an object, not EMPTY, not CREATED
-  std::optional<uint32_t> FindSealed(ObjectId id) const;
+  std::optional<uint32_t> FindSlot(ObjectId id) const;     // an object, not EMPTY, not CREATED
+  std::optional<uint32_t> FindPresent(ObjectId id) const;  // SEALED or SPILLED
+  static bool IsPresent(uint64_t word) {
+    shm::SlotState state = shm::StateOf(word);
+    return state == shm::SlotState::kSealed || state == shm::SlotState::kSpilled;
+  }
   Status NoSuchObject(ObjectId id) const;
   // The slot of what may be deleted if nothing links to it.
   Result<uint32_t> FindDeletable(ObjectId id) const;
@@ -146,6 +154,28 @@ class Store::Impl {
   bool Evict(uint64_t bytes);
   bool EvictTree(uint32_t root);
   bool TreeIsIdle(uint32_t root) const;
+  // Roots, and what only spilled parents link to, least recently used first, until `each` returns false.
+  void ForEachVictim(const std::function<bool(uint32_t)>& each);
+
+  // ---- spill.cc ----
+  Status OpenSpillFolder();
+  void AdoptSpilled();  // REQUIRES: all slots are adopted
+  // --evict spill: begins to write what `bytes` can come free of. True: it is under way; ask again when
+  // a job is done. False: nothing can go.
+  bool StartSpill(uint64_t bytes);
+  void SpillDown();  // between the watermarks
+  void OnWritten(SpillJob job);
+  void SpillTree(uint32_t root, const std::unordered_map<uint32_t, const SpillItem*>& written);
+  std::vector<uint32_t> Spillable(uint32_t root) const;
+  // Begins to load a SPILLED object and what is below it, all at once. kOutOfMemory: under way, or there
+  // is no room; kCorrupt and others: why it failed the last time.
+  Status Load(uint32_t root);
+  void OnRead(SpillJob job);
+  std::vector<uint32_t> SpilledBelow(uint32_t root) const;
+  void EraseSpilled(const shm::SlotFields& fields);  // it lies in memory again, or nowhere
+  void RemoveSpillFile(uint32_t file);
+  void CountSpilledLinks(uint32_t object, int step);
+  void ForgetSpilledObject(uint32_t slot);
 
   // ---- names.cc ----
   Result<Mutation> PutName(Request request, std::string_view name, ObjectId id, bool replace,
@@ -231,6 +261,29 @@ class Store::Impl {
   TypeIndex types_;
   bool types_ready_ = true;
   uint64_t quarantined_bytes_ = 0;  // of extents that quarantined slots had
+
+  // Spilling.
+  int spill_folder_ = -1;  // listed in `state`
+  uint32_t next_spill_file_ = 1;
+  std::unordered_map<uint32_t, uint64_t> spill_files_;    // blobs in each
+  std::unordered_set<uint32_t> spilled_objects_;          // those that are no blobs
+  std::unordered_map<uint32_t, uint32_t> spilled_links_;  // links of a slot from those
+  std::deque<SpillJob> spill_jobs_, load_jobs_;           // that no thread has yet
+  std::unordered_set<ObjectId> unspillable_;              // damaged in memory
+  bool spill_writing_ = false;                            // a thread has one, or will
+  bool spilling_down_ = false;
+  std::optional<Status> spill_failed_;
+  uint32_t spill_failed_at_ = 0;  // coarse time
+  struct Loading {
+    std::vector<std::pair<uint32_t, uint64_t>> tree;  // slots with their words, members first
+    std::vector<std::pair<uint32_t, shm::SlotFields>> placed;  // as they will be
+  };
+  std::unordered_map<uint32_t, Loading> loadings_;  // by root
+  std::unordered_set<uint32_t> loading_;            // slots of all of them
+  uint64_t loading_bytes_ = 0;                      // extents that are no slot's yet
+  // By root, with its word: what the next one who asks is told.
+  std::unordered_map<uint32_t, std::pair<uint64_t, Status>> load_failures_;
+
   bool segments_left_out_ = false;  // damaged ones, which somebody may still read
   bool links_doubted_ = false;      // some were seen to be wrong: Repair()
 

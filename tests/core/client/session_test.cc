@@ -32,7 +32,7 @@ TEST(Session, RefusesAnotherLayoutAndNamesBothVersions) {
 
 TEST(Session, RefusesAFeatureThatItDoesNotKnow) {
   FakeMemory memory;
-  memory.superblock().header.incompatible = 1;
+  memory.superblock().header.incompatible |= uint64_t{1} << 63;
   EXPECT_EQ(OpenSession(memory).status().code(), Code::kVersion);
 }
 

@@ -94,7 +94,7 @@ TEST_F(AuditTest, NamesWhatIsWrongWithASlot) {
   EXPECT_THAT(ProblemsOf(slot, [&](SlotImage& image) { image.fields.location = location; }),
               ElementsAre(HasSubstr("their extents overlap")));
   EXPECT_THAT(ProblemsOf(slot, [](SlotImage& image) { image.fields.size += 64; }),
-              ElementsAre(HasSubstr("bytes of extents and of what is quarantined")));
+              ElementsAre(HasSubstr("bytes of extents, of what is quarantined")));
   EXPECT_THAT(
       ProblemsOf(slot, [](SlotImage& image) { image.fields.location = shm::MakeLocation(99, 0); }),
       ::testing::Contains(text + "its extent is in no segment"));

@@ -6,12 +6,17 @@
 // shared memory on the way out, and the heap is dropped with the store, as by a SIGKILL.
 #include <unistd.h>
 
+#include <filesystem>
 #include <functional>
 
 #include "tests/core/store/store_fixture.h"
+#include "tests/support/process.h"
 
 namespace vineyard::store {
 namespace {
+
+namespace fs = std::filesystem;
+using testing::TempFolder;
 
 struct Crash {};
 int64_t points_left;
@@ -203,6 +208,50 @@ TEST_F(CrashPoints, LabelsAndNames) {
           EXPECT_TRUE(Exists(ids_[0]));
           EXPECT_TRUE(store_->FindLabels(ids_[0]).ok());
           EXPECT_FALSE(store_->FindName("a").ok());
+        }};
+  });
+}
+
+// Three trees, two of which share a member, go to files and one of them comes back.
+TEST_F(CrashPoints, SpillAndLoad) {
+  TempFolder folder;
+  options_.eviction = Eviction::kSpill;
+  options_.spill_path = folder.path();
+  Enumerate([this] {
+    ids_.clear();
+    return Scenario{
+        [this] {
+          ObjectId shared = PutBlob(std::string(5000, 's'));
+          for (int i = 0; i < 3; ++i) {
+            TreeMaker maker;
+            maker.Object("t", {maker.Blob(std::string(1000, 'x')), maker.Blob("y")},
+                         i > 0 ? std::vector<ObjectId>{shared} : std::vector<ObjectId>());
+            ids_.push_back(Put(maker));
+          }
+        },
+        [this]() -> Result<Mutation> {
+          // More than there can be: everything that nobody pins has to go first.
+          while (store_->Stats().spilled_blobs < 7) {
+            auto lease = store_->Lease({}, BlobKind::kBuffer, 62 * kMiB);
+            EXPECT_FALSE(lease.ok());
+            if (!Grow()) return lease;
+          }
+          while (true) {
+            auto found = store_->Find(ids_[1]);
+            if (found.ok()) return Mutation{};
+            if (!Grow()) return found.status();
+          }
+        },
+        [this](const Mutation&) {
+          for (ObjectId id : ids_) EXPECT_TRUE(store_->Look(id));
+          EXPECT_EQ(store_->Stats().spilled_blobs, 4u);
+          EXPECT_TRUE(store_->Clear({}).ok());
+          while (Grow()) {
+          }
+          EXPECT_EQ(Used(), 0u);
+          for (const auto& entry : fs::recursive_directory_iterator(options_.spill_path)) {
+            EXPECT_FALSE(entry.is_regular_file()) << entry.path();
+          }
         }};
   });
 }

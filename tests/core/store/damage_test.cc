@@ -127,7 +127,9 @@ TEST_F(DamageTest, ThatPassesItsChecksIsQuarantinedWhenNoDaemonWritesSuchASlot) 
     image.word = shm::MakeWord(shm::GenerationOf(image.word), static_cast<SlotState>(value));
   };
   const Case cases[] = {
-      {"state is unknown", [&](SlotImage& image) { state(image, 5); }},
+      {"state is not that of its location", [&](SlotImage& image) { state(image, 5); }},
+      {"state is not that of its location",
+       [](SlotImage& image) { image.fields.flags |= shm::kInFile; }},
       {"state is unknown", [&](SlotImage& image) { state(image, 7); }},
       {"kind is unknown", [](SlotImage& image) { image.fields.kind = SlotKind{0}; }},
       {"kind is unknown", [](SlotImage& image) { image.fields.kind = SlotKind{7}; }},

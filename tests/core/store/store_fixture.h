@@ -130,19 +130,32 @@ class StoreTest : public ::testing::Test {
     Start();
     store_->CheckInvariants();
   }
+  // What another thread of the daemon does: one piece of it.
   bool Grow() {
     auto plan = store_->GrowthWanted();
-    if (!plan) return false;
+    if (!plan) return RunJob();
     auto segment = Store::PrepareSegment(*plan);
     EXPECT_TRUE(segment.ok()) << segment.status().ToString();
     EXPECT_TRUE(store_->AddSegment(std::move(*segment)).ok());
     return true;
   }
+  bool RunJob() {
+    for (bool load : {true, false}) {
+      auto job = store_->NextSpillJob(load);
+      if (!job) continue;
+      if (before_job_) before_job_(*job);
+      RunSpillJob(&*job);
+      if (after_job_) after_job_(*job);
+      store_->SpillJobDone(std::move(*job));
+      return true;
+    }
+    return false;
+  }
   // As the daemon does: grow and call again.
   template <typename Call>
-  Result<Mutation> Retry(Call call) {
+  auto Retry(Call call) {
     while (true) {
-      Result<Mutation> result = call();
+      auto result = call();
       if (result.ok() || !Grow()) return result;
     }
   }
@@ -172,6 +185,7 @@ class StoreTest : public ::testing::Test {
   }
   uint64_t Used() { return store_->Stats().memory_used; }
 
+  std::function<void(SpillJob&)> before_job_, after_job_;
   std::unique_ptr<shm::StateFile> state_;
   std::unique_ptr<Store> store_;
   Options options_;
