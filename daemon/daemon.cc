@@ -161,6 +161,12 @@ Status Daemon::OpenStore() {
   options.prefault_bytes = inheritance_.options->prefault_bytes;
   options.eviction = inheritance_.options->eviction;
   options.checksum_limit = inheritance_.options->checksum_limit;
+  options.spill_path = inheritance_.options->spill_path;
+  auto share = [&options](double rate) {
+    return static_cast<uint64_t>(static_cast<double>(options.size_bytes) * rate);
+  };
+  options.spill_upper_bytes = share(inheritance_.options->spill_upper_rate);
+  options.spill_lower_bytes = share(inheritance_.options->spill_lower_rate);
   ASSIGN_OR_RETURN(store_, store::Store::Open(state_.get(), options));
   return OkStatus();
 }
@@ -189,6 +195,8 @@ int Daemon::Run() {
   if (is_replaced_) return EXIT_FAILURE;
   if (is_upgraded_) return kUpgraded;
   store_->End();
+  server_->StopHelpers();
+  store_->RemoveSpillFiles();
   AwaitMetadataEnd();
   Log(LogLevel::kInfo, "stopped");
   return kStopped;

@@ -1,12 +1,15 @@
 #include "daemon/doctor.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <map>
 
@@ -186,6 +189,27 @@ Finding Socket(const Options& options) {
   return found;
 }
 
+Finding SpillPath(const Options& options) {
+  Finding found{Weight::kProblem, "spill path", options.spill_path};
+  struct statfs disk {};
+  if (statfs(options.spill_path.c_str(), &disk) != 0) {
+    found.text +=
+        ": " + std::string(std::strerror(errno)) + "; make the folder, or name another one";
+  } else if (access(options.spill_path.c_str(), R_OK | W_OK | X_OK) != 0) {
+    found.text += ": " + std::string(std::strerror(errno)) +
+                  "; the daemon's user must be able to write there";
+  } else if (disk.f_type == TMPFS_MAGIC || disk.f_type == RAMFS_MAGIC) {
+    found.text += ": it is memory, and what is spilled there frees none; name a folder on a disk";
+  } else {
+    uint64_t free_bytes = disk.f_bavail * static_cast<uint64_t>(disk.f_bsize);
+    found.weight = free_bytes < options.size_bytes ? Weight::kHint : Weight::kFine;
+    found.text += ": " + PrintSize(RoundDown(free_bytes, kMiB)) + " are free";
+    if (found.weight == Weight::kHint)
+      found.text += ", less than --size: when it is full, puts fail";
+  }
+  return found;
+}
+
 }  // namespace
 
 std::vector<Finding> Examine(const Options& options, const std::string& root) {
@@ -193,6 +217,7 @@ std::vector<Finding> Examine(const Options& options, const std::string& root) {
       Kernel(),        Memory(options, root), FreeMemory(options, root), Overcommit(options, root),
       HugePages(root), Descriptors(),         Socket(options),
   };
+  if (options.eviction == store::Eviction::kSpill) findings.push_back(SpillPath(options));
   for (Finding& found : ExamineMetadata(options.meta)) findings.push_back(std::move(found));
   return findings;
 }

@@ -1,11 +1,10 @@
 #include "daemon/growth.h"
 
-#include <sys/prctl.h>
-
 #include <algorithm>
 
 #include "core/base/bytes.h"
 #include "core/base/log.h"
+#include "core/wire/messages.h"
 #include "daemon/size.h"
 
 namespace vineyard::daemon {
@@ -32,28 +31,10 @@ void Growth::Check() {
   std::optional<store::GrowthPlan> plan = store_->GrowthWanted();
   if (!plan) return;
   busy_ = true;
-  {
-    std::lock_guard lock(mutex_);
-    plan_ = plan;
-  }
-  changed_.notify_one();
-  if (!helper_.joinable()) helper_ = std::thread([this] { RunHelper(); });
-}
-
-void Growth::RunHelper() {
-  prctl(PR_SET_NAME, "growth");
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    changed_.wait(lock, [this] { return stopping_ || plan_.has_value(); });
-    if (stopping_) return;
-    store::GrowthPlan plan = *plan_;
-    plan_.reset();
-    lock.unlock();
-    Result<shm::Segment> segment = store::Store::PrepareSegment(plan);
-    asio::post(*loop_,
-               [this, segment = std::move(segment)]() mutable { OnPrepared(std::move(segment)); });
-    lock.lock();
-  }
+  helper_.Do([this, plan = *plan] {
+    auto segment = std::make_shared<Result<shm::Segment>>(store::Store::PrepareSegment(plan));
+    asio::post(*loop_, [this, segment] { OnPrepared(std::move(*segment)); });
+  });
 }
 
 void Growth::OnPrepared(Result<shm::Segment> segment) {
@@ -68,11 +49,11 @@ void Growth::OnPrepared(Result<shm::Segment> segment) {
     Log(LogLevel::kWarning, "no more memory: %s", added.ToString().c_str());
     store_->GrowthFailed(added);
   }
-  RetryAll();
+  Retry();
   Check();
 }
 
-void Growth::RetryAll() {
+void Growth::Retry() {
   std::deque<Postponed> waiting;
   waiting.swap(postponed_);
   bytes_.clear();
@@ -80,10 +61,17 @@ void Growth::RetryAll() {
   for (const Postponed& request : waiting) {
     if (request.session->paused()) sessions.push_back(request.session);
   }
-  while (!waiting.empty() && retry_(waiting.front())) waiting.pop_front();
+  std::deque<Postponed> left;
+  bool in_order = true;  // no change may pass one that waits for more memory
+  for (Postponed& request : waiting) {
+    bool changes = wire::IsMutating(static_cast<wire::MessageType>(request.request.type));
+    if ((in_order || !changes) && again_(request)) continue;
+    if (changes) in_order = false;
+    left.push_back(std::move(request));
+  }
   // What is left goes before requests that were postponed meanwhile.
-  postponed_.insert(postponed_.begin(), std::make_move_iterator(waiting.begin()),
-                    std::make_move_iterator(waiting.end()));
+  postponed_.insert(postponed_.begin(), std::make_move_iterator(left.begin()),
+                    std::make_move_iterator(left.end()));
   bytes_.clear();
   for (const Postponed& request : postponed_) Count(request);
   for (const std::shared_ptr<Session>& session : sessions) {
@@ -99,15 +87,6 @@ void Growth::Drop(const Session& session) {
                                   }),
                    postponed_.end());
   bytes_.erase(&session);
-}
-
-void Growth::Stop() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  changed_.notify_one();
-  if (helper_.joinable()) helper_.join();
 }
 
 }  // namespace vineyard::daemon

@@ -6,23 +6,20 @@
 // Everything but the helper's own function is confined to the daemon's loop.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
-#include <thread>
 #include <unordered_map>
 
 #include "core/store/store.h"
 #include "daemon/asio.h"
 #include "daemon/session.h"
+#include "daemon/worker.h"
 
 namespace vineyard::daemon {
 
-// A request that failed for want of memory.
+// A request that failed for want of memory, or of a payload that is spilled.
 struct Postponed {
   std::shared_ptr<Session> session;
   wire::FrameHeader request;
@@ -33,40 +30,34 @@ struct Postponed {
 
 class Growth {
  public:
-  // `retry`: does the request again; false: it still wants growth.
-  using Retry = std::function<bool(const Postponed&)>;
+  // `again`: does the request again; false: it still has to wait.
+  using Again = std::function<bool(const Postponed&)>;
 
-  Growth(asio::io_context* loop, store::Store* store, Retry retry)
-      : loop_(loop), store_(store), retry_(std::move(retry)) {}
-  ~Growth() { Stop(); }
+  Growth(asio::io_context* loop, store::Store* store, Again again)
+      : loop_(loop), store_(store), again_(std::move(again)) {}
 
   // Starts the helper on what the store wants, unless it is busy.
   void Check();
+  // Does postponed requests again: those that read, each; changes, up to one that still has to wait.
+  void Retry();
   void Postpone(Postponed request);
   // The session is gone.
   void Drop(const Session& session);
   bool has_postponed() const { return !postponed_.empty(); }
   // Waits for the helper to end what it does.
-  void Stop();
+  void Stop() { helper_.Stop(); }
 
  private:
-  void RunHelper();
   void OnPrepared(Result<shm::Segment> segment);
-  void RetryAll();
   void Count(const Postponed& request);
 
   asio::io_context* const loop_;
   store::Store* const store_;
-  const Retry retry_;
+  const Again again_;
   std::deque<Postponed> postponed_;
   std::unordered_map<const Session*, uint64_t> bytes_;  // of postponed_
   bool busy_ = false;
-
-  std::thread helper_;  // started with the first growth
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::optional<store::GrowthPlan> plan_;  // guarded by mutex_
-  bool stopping_ = false;                  // guarded by mutex_
+  Worker helper_{"growth"};
 };
 
 }  // namespace vineyard::daemon

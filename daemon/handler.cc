@@ -150,9 +150,7 @@ Reply Handler::Change(const Inquiry& inquiry, const Value& body, Later later) {
     case Step::Kind::kDone:
       break;
   }
-  if (step->result.status().code() == Code::kOutOfMemory && store_->GrowthWanted()) {
-    return Of(Reply::Kind::kGrow);
-  }
+  if (ComesLater(step->result.status())) return Of(Reply::Kind::kGrow);
   return Changed(type, step->result);
 }
 
@@ -202,6 +200,11 @@ Result<Step> Handler::Apply(const Call& call, MessageType type, const Value& bod
   }
 }
 
+// Whether memory, or what was spilled, is on its way.
+bool Handler::ComesLater(const vineyard::Status& status) const {
+  return status.code() == Code::kOutOfMemory && (store_->GrowthWanted() || store_->IsSpilling());
+}
+
 // ---- reading -----------------------------------------------------------------------------------
 
 Reply Handler::Find(const Inquiry& inquiry, const Value& body) {
@@ -211,6 +214,7 @@ Reply Handler::Find(const Inquiry& inquiry, const Value& body) {
   // Who waits is told when it comes: no need to ask whether it has come.
   auto found = lookup_->Find(inquiry.session, *find, inquiry.synced || waits);
   if (!found) return Of(Reply::Kind::kSync);
+  if (ComesLater(found->status())) return Of(Reply::Kind::kGrow);
   Reply reply;
   if (found->ok()) {
     reply.body = std::move(*found).value();
@@ -269,6 +273,9 @@ Reply Handler::Status() {
       {"puts", stats.puts},
       {"deletes", stats.deletes},
       {"evictions", stats.evictions},
+      {"loads", stats.loads},
+      {"spilled_blobs", stats.spilled_blobs},
+      {"spilled_bytes", stats.spilled_bytes},
       {"copied_bytes", stats.copied_bytes},
       {"slots", stats.slots},
       {"revision", stats.revision},

@@ -67,6 +67,7 @@ class Handler {
   Result<Step> Apply(const Call& call, wire::MessageType type, const Value& body,
                      Cluster::Done done);
   Reply Segment(uint64_t session, const Value& body);
+  bool ComesLater(const vineyard::Status& status) const;
   Reply Find(const Inquiry& inquiry, const Value& body);
   Reply Status();
   Reply Audit(const Inquiry& inquiry);

@@ -36,15 +36,16 @@ std::optional<Result<std::string>> Lookup::Find(uint64_t session, const wire::Fi
                                                 bool synced) {
   if (!find.name.empty()) return FindName(session, find, synced);
   if (find.id == kInvalidId) return Invalid("find: neither an object nor a name is given");
-  Result<store::Found> object = store_->Find(find.id);
   std::optional<ObjectId> home = service_->catalog().HomeOf(find.id);
-  if (object.ok() && !find.labels) return AnswerSlot(session, object);
-  if (object.ok()) {
+  if (find.labels && store_->Look(find.id)) {
     Result<store::Found> labels = store_->FindLabels(find.id);
     // Of what is persisted they may have found no memory here.
     if (labels.ok() || !home) return AnswerSlot(session, labels);
     return AnswerLabels(find.id, *home);
   }
+  Result<store::Found> object = store_->Find(find.id);
+  if (object.ok()) return AnswerSlot(session, object);
+  if (object.status().code() != Code::kNotFound) return object.status();
   if (home) return AnswerRemote(find.id, *home);
   if (!synced) return std::nullopt;
   return object.status();

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <charconv>
 #include <filesystem>
 
 #include "core/base/bytes.h"
@@ -39,6 +40,43 @@ Status CheckSize(const Options& options, uint64_t memory_limit) {
   return OkStatus();
 }
 
+Result<double> ShareOf(const char* flag, const std::string& text) {
+  double share = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), share);
+  if (error != std::errc() || end != text.data() + text.size() || !(share > 0 && share <= 1)) {
+    return Invalid(std::string(flag) + " '" + text + "': expected a share of --size, as 0.8");
+  }
+  return share;
+}
+
+Status InterpretEviction(const Said& said, Options* options) {
+  bool has_path = !said.spill_path.empty();
+  if (said.evict == "drop") {
+    options->eviction = store::Eviction::kDrop;
+  } else if (said.evict == "spill" || (said.evict.empty() && has_path)) {
+    options->eviction = store::Eviction::kSpill;
+  } else if (!said.evict.empty() && said.evict != "none") {
+    return Invalid("--evict '" + said.evict + "': expected none, spill or drop");
+  }
+  bool spills = options->eviction == store::Eviction::kSpill;
+  if (spills && !has_path) {
+    return Invalid("--evict spill: say where with --spill-path, a folder on a disk");
+  }
+  if (!spills && has_path) {
+    return Invalid("--spill-path: --evict " + said.evict + " spills nothing; say --evict spill");
+  }
+  if (has_path) {
+    options->spill_path = std::filesystem::absolute(said.spill_path).lexically_normal().string();
+  }
+  ASSIGN_OR_RETURN(options->spill_upper_rate, ShareOf("--spill-upper-rate", said.spill_upper_rate));
+  ASSIGN_OR_RETURN(options->spill_lower_rate, ShareOf("--spill-lower-rate", said.spill_lower_rate));
+  if (options->spill_lower_rate > options->spill_upper_rate) {
+    return Invalid("--spill-lower-rate: " + said.spill_lower_rate +
+                   ": it is more than --spill-upper-rate, " + said.spill_upper_rate);
+  }
+  return OkStatus();
+}
+
 Status Interpret(const Said& said, const std::vector<std::string>& environment,
                  uint64_t memory_limit, Options* options) {
   options->lifeline = said.lifeline;
@@ -61,13 +99,7 @@ Status Interpret(const Said& said, const std::vector<std::string>& environment,
   }
   ASSIGN_OR_RETURN(options->meta, InterpretMeta(said.meta, memory_limit, said.keeper_state >= 0,
                                                 &options->warnings));
-  if (said.evict == "drop") {
-    options->eviction = store::Eviction::kDrop;
-  } else if (said.evict == "spill") {
-    return {Code::kUnsupported, "--evict spill: spilling to disk is not available yet"};
-  } else if (said.evict != "none") {
-    return Invalid("--evict '" + said.evict + "': expected none or drop");
-  }
+  RETURN_IF_ERROR(InterpretEviction(said, options));
   if (said.checksum == "all") {
     options->checksum_limit = UINT64_MAX;
   } else if (said.checksum == "none") {
@@ -93,6 +125,7 @@ class Listing {
   void Text(const std::string& name, std::string_view value) {
     Add(name, QuoteForConfigFile(value), "");
   }
+  void Share(const std::string& name, double share) { Add(name, Format("%g", share), ""); }
   void Size(const std::string& name, uint64_t bytes) {
     Add(name, std::to_string(bytes), PrintSize(bytes) + ", ");
   }
@@ -116,6 +149,11 @@ std::string Print(const Options& options, const Said& said) {
   listing.Size("size", options.size_bytes);
   listing.Size("prefault", options.prefault_bytes);
   listing.Text("evict", EvictionName(options.eviction));
+  if (options.eviction == store::Eviction::kSpill) {
+    listing.Text("spill-path", options.spill_path);
+    listing.Share("spill-upper-rate", options.spill_upper_rate);
+    listing.Share("spill-lower-rate", options.spill_lower_rate);
+  }
   listing.Text("checksum", ChecksumName(options.checksum_limit));
   listing.Text("meta", options.meta.Text());
   if (options.meta.kind != MetaKind::kLocal) {
@@ -163,7 +201,15 @@ std::string DefaultSocket(uint32_t uid, const std::vector<std::string>& environm
 }
 
 std::string_view EvictionName(store::Eviction eviction) {
-  return eviction == store::Eviction::kDrop ? "drop" : "none";
+  switch (eviction) {
+    case store::Eviction::kDrop:
+      return "drop";
+    case store::Eviction::kSpill:
+      return "spill";
+    case store::Eviction::kNone:
+      break;
+  }
+  return "none";
 }
 
 std::string_view ChecksumName(uint64_t limit) {
@@ -181,6 +227,11 @@ std::vector<std::string> Options::ToArguments() const {
       "--log-level=" + std::string(LogLevelName(log_level)),
       "--log-format=" + std::string(LogFormatName(log_format)),
   };
+  if (eviction == store::Eviction::kSpill) {
+    arguments.push_back("--spill-path=" + spill_path);
+    arguments.push_back(Format("--spill-upper-rate=%.17g", spill_upper_rate));
+    arguments.push_back(Format("--spill-lower-rate=%.17g", spill_lower_rate));
+  }
   for (std::string& argument : meta.ToArguments()) arguments.push_back(std::move(argument));
   if (lifeline >= 0) arguments.push_back("--lifeline=" + std::to_string(lifeline));
   if (keeper_state >= 0) arguments.push_back("--keeper-state=" + std::to_string(keeper_state));

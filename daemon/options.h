@@ -20,6 +20,9 @@ struct Options {
   uint64_t prefault_bytes = 0;
   MetaOptions meta;
   store::Eviction eviction = store::Eviction::kNone;
+  std::string spill_path;  // absolute; empty: nothing is spilled
+  // Shares of size_bytes: above the upper one the store spills until it is below the lower one.
+  double spill_upper_rate = 0.8, spill_lower_rate = 0.3;
   uint64_t checksum_limit = kMiB;  // values up to this size have a checksum
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;

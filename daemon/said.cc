@@ -30,14 +30,10 @@ struct Unavailable {
 
 std::vector<Unavailable> UnavailableOptions() {
   const char* remote = "access from other hosts is not available yet";
-  const char* spill = "spilling to disk is not available yet; --evict drop frees unused objects";
   const char* stream = "streams are not available yet";
   const char* meta = "etcd is not available; --meta zookeeper://HOST:PORT/PREFIX names a cluster";
   return {{"rpc", true, remote, ""},
           {"rpc-socket-port", true, remote, ""},
-          {"spill-path", true, spill, ""},
-          {"spill-lower-rate", false, spill, ""},
-          {"spill-upper-rate", false, spill, ""},
           {"stream-threshold", false, stream, ""},
           {"etcd-endpoint", true, meta, ""},
           {"etcd-prefix", false, meta, ""}};
@@ -74,8 +70,19 @@ void Define(CLI::App* app, Said* said, std::string* config, std::vector<Unavaila
   add("size", &said->size, "SIZE", "Memory for objects. Default: half of this machine's memory");
   add("prefault", &said->prefault, "SIZE", "Free memory kept ready for writing. Default: 0");
   add("evict", &said->evict, "POLICY",
-      "When memory is full: none (a put fails) or drop (objects that nobody uses go, the least "
-      "recently used first). Default: none");
+      "When memory is full: none (a put fails), spill (objects that nobody uses go to files, the "
+      "least "
+      "recently used first, and come back when they are asked for) or drop (they are deleted). "
+      "Default: "
+      "spill with --spill-path, else none");
+  add("spill-path", &said->spill_path, "DIR",
+      "With spill: a folder on a disk, which must exist; the daemon makes a folder of its own in "
+      "it");
+  add("spill-upper-rate", &said->spill_upper_rate, "SHARE",
+      "With spill: objects go before memory is full, when more than this share of --size is used. "
+      "Default: 0.8");
+  add("spill-lower-rate", &said->spill_lower_rate, "SHARE",
+      "With spill: and until no more than this share is used. Default: 0.3");
   add("checksum", &said->checksum, "WHICH",
       "Whose bytes get a checksum, which --fsck and reads with verify look at: none, small (up to "
       "1 MiB) or all. Metadata always has one. Default: small");

@@ -18,7 +18,8 @@ using Origins = std::map<std::string, std::string>;  // "size": "/etc/vineyardd.
 
 struct Said {
   std::string socket, size, prefault;
-  std::string evict = "none", checksum = "small", log_level = "info", log_format = "text";
+  std::string evict, spill_path, spill_upper_rate = "0.8", spill_lower_rate = "0.3";
+  std::string checksum = "small", log_level = "info", log_format = "text";
   SaidOfMeta meta;
   int lifeline = -1, keeper_state = -1, made_folders = 0;
 

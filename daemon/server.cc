@@ -1,9 +1,7 @@
 #include "daemon/server.h"
 
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,10 +12,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/meta/tree.h"
-#include "core/object/pack.h"
-#include "core/shm/layout.h"
 #include "core/wire/address.h"
-#include "daemon/daemon.h"
 
 namespace vineyard::daemon {
 namespace {
@@ -27,8 +22,7 @@ constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr auto kFastTick = std::chrono::milliseconds(10);
 constexpr int64_t kDrainNs = int64_t{5} * 1'000'000'000;
 constexpr int kAcceptAtOnce = 64;
-constexpr uint64_t kMaxHelloValues = 1024;  // of who is not known yet
-constexpr int64_t kPatienceMs = 30'000;     // of who says none
+constexpr int64_t kPatienceMs = 30'000;  // of who says none
 
 // Descriptors kept free for the daemon's own work and for telling clients that there are no more.
 int Reserve(int limit) { return std::min(64, limit / 4); }
@@ -102,6 +96,7 @@ Server::Server(asio::io_context* loop, store::Store* store, meta::Service* servi
                        Serve(postponed.session, postponed.request, postponed.body,
                              postponed.deadline_ns, postponed.synced);
               }),
+      spiller_(loop, store, [this] { OnSpilled(); }),
       cluster_(store, service, state),
       lookup_(store, service, &holds_),
       events_(service),
@@ -218,6 +213,13 @@ void Server::ServeOrGrow(const std::shared_ptr<Session>& session, const wire::Fr
   if (session->closed() || Serve(session, header, body, deadline_ns, synced)) return;
   growth_.Postpone({session, header, std::string(body), deadline_ns, synced});
   growth_.Check();
+  spiller_.Check();
+}
+
+void Server::OnSpilled() {
+  growth_.Retry();
+  growth_.Check();
+  spiller_.Check();
 }
 
 void Server::Answer(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
@@ -239,7 +241,12 @@ bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHea
       inquiry, [this, session, header](Reply later) { Answer(session, header, std::move(later)); });
   switch (reply.kind) {
     case Reply::Kind::kGrow:
-      return false;
+      if (!inquiry.deadline.passed()) return false;
+      session->Answer(
+          header, wire::EncodeError({Code::kTimeout,
+                                     "memory did not come free in time: others put and get more "
+                                     "than there is room for; try again"}));
+      break;
     case Reply::Kind::kRefuse:
     case Reply::Kind::kAnswer:
       Answer(session, header, std::move(reply));
@@ -291,6 +298,7 @@ bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHea
   waiters_.Wake();
   events_.Wake();
   growth_.Check();
+  spiller_.Check();
   return true;
 }
 
@@ -358,155 +366,6 @@ void Server::OnServing(bool is_new_cluster) {
   waiters_.Wake();
 }
 
-// ---- hello -------------------------------------------------------------------------------------
-
-void Server::OnHello(Session& session, const wire::FrameHeader& header, std::string_view body) {
-  Arena arena;
-  Result<Value> value = Unpack(body, &arena, kMaxDepth, kMaxHelloValues);
-  if (!value.ok()) return session.Refuse(header, Protocol("hello: " + value.status().text()));
-  Result<wire::Hello> hello = wire::Hello::Decode(*value);
-  if (!hello.ok()) return session.Refuse(header, hello.status());
-  wire::Welcome welcome;
-  std::vector<Fd> descriptors;
-  Status greeted = Greet(session, *hello, &welcome, &descriptors);
-  if (!greeted.ok()) return session.Refuse(header, greeted);
-  std::string answer;
-  welcome.Encode(&answer);
-  session.Answer(header, std::move(answer), std::move(descriptors));
-}
-
-Status Server::Greet(Session& session, const wire::Hello& hello, wire::Welcome* welcome,
-                     std::vector<Fd>* descriptors) {
-  if (session.id() != 0) return Protocol("hello: it was said already");
-  if (stop_ns_ != 0) return {Code::kUnavailable, "the daemon is stopping"};
-  // Also who knows more than this daemon is refused: only it could tell whether it can do without.
-  if (hello.layout != shm::kLayoutVersion || hello.incompatible != shm::kKnownIncompatible) {
-    return {
-        Code::kVersion,
-        Format("the client knows memory layout %u with features %#llx, the daemon "
-               "(vineyardd %s) uses layout %u with features %#llx; use a library and a daemon of "
-               "one release",
-               hello.layout, static_cast<unsigned long long>(hello.incompatible),
-               VINEYARD_BUILD_VERSION, shm::kLayoutVersion,
-               static_cast<unsigned long long>(shm::kKnownIncompatible))};
-  }
-  store::SessionInfo info;
-  info.id = hello.session;
-  info.token[0] = hello.token[0];
-  info.token[1] = hello.token[1];
-  info.uid = session.peer().uid;
-  info.pid = session.peer().pid;
-  if (store_->ResumeSession(info)) {
-    auto older = by_id_.find(info.id);
-    if (older != by_id_.end()) older->second->Close();
-    // A welcome that was lost took the descriptors along: then nobody holds the session, and this
-    // hello begins it again.
-    welcome->resumed = store_->SessionAlive(info.id);
-  }
-  if (!welcome->resumed) RETURN_IF_ERROR(OpenSession(info, descriptors));
-  liveness_.Forget(info.id);
-  session.set_id(info.id);
-  by_id_[info.id] = &session;
-  welcome->instance = store_->instance();
-  welcome->epoch = store_->epoch();
-  welcome->version = VINEYARD_BUILD_VERSION;
-  welcome->checksum_limit = options_->checksum_limit;
-  Log(LogLevel::kDebug, "session %016llx of pid %u (%.*s) %s",
-      static_cast<unsigned long long>(info.id), info.pid,
-      static_cast<int>(std::min<size_t>(hello.client.size(), 64)), hello.client.data(),
-      welcome->resumed ? "resumed" : "began");
-  return OkStatus();
-}
-
-Status Server::OpenSession(const store::SessionInfo& info, std::vector<Fd>* descriptors) {
-  std::vector<uint64_t> known = store_->Sessions();
-  if (std::find(known.begin(), known.end(), info.id) != known.end() && by_id_.count(info.id) == 0 &&
-      !store_->SessionAlive(info.id)) {
-    store_->EndSession(info.id);
-  }
-  ASSIGN_OR_RETURN(store::SessionFiles files, store_->OpenSession(info));
-  descriptors->push_back(std::move(files.index));
-  descriptors->push_back(std::move(files.directory));
-  descriptors->push_back(std::move(files.pins));
-  return OkStatus();
-}
-
-wire::StatusAnswer Server::DescribeDaemon() const {
-  wire::StatusAnswer answer;
-  answer.numbers = {
-      {"connections", connections_.size()},
-      {"waits", waiters_.size()},
-      {"uptime_ms", static_cast<uint64_t>((MonotonicNs() - started_ns_) / 1'000'000)},
-      {"pid", static_cast<uint64_t>(getpid())},
-      {"keeper_pid", static_cast<uint64_t>(getppid())},
-  };
-  meta::Health health = service_->health();
-  const meta::Catalog& catalog = service_->catalog();
-  answer.numbers.insert(answer.numbers.end(),
-                        {{"cluster_instances", catalog.instances().size()},
-                         {"cluster_trees", catalog.trees()},
-                         {"cluster_objects", catalog.objects()},
-                         {"cluster_names", catalog.names()},
-                         {"meta_stale_since_ms", static_cast<uint64_t>(health.stale_since_ms)},
-                         {"meta_read_only", health.read_only ? 1 : 0},
-                         {"meta_changes_under_way", cluster_.under_way()}});
-  struct stat program {};
-  if (stat("/proc/self/exe", &program) == 0) {
-    answer.numbers.emplace_back("program_device", program.st_dev);
-    answer.numbers.emplace_back("program_inode", program.st_ino);
-  }
-  answer.texts = {
-      {"version", VINEYARD_BUILD_VERSION},
-      {"socket", options_->socket},
-      {"meta", health.text},
-      {"evict", std::string(EvictionName(options_->eviction))},
-      {"checksum", std::string(ChecksumName(options_->checksum_limit))},
-  };
-  return answer;
-}
-
-// ---- upgrade -----------------------------------------------------------------------------------
-
-void Server::OnUpgrade(Session& session, const wire::FrameHeader& header, std::string_view body) {
-  Result<wire::UpgradeAnswer> upgrade = Upgrade(session.peer(), body);
-  std::string answer = upgrade.ok() ? "" : wire::EncodeError(upgrade.status());
-  if (upgrade.ok()) upgrade->Encode(&answer);
-  session.Answer(header, std::move(answer));
-  // What others have asked for is repeated by them, as after a death.
-  if (upgrade.ok() && upgrade->arguments.empty()) asio::post(*loop_, on_upgrade);
-}
-
-// No arguments: it is to begin.
-Result<wire::UpgradeAnswer> Server::Upgrade(const Peer& peer, std::string_view body) {
-  if (peer.uid != 0 && peer.uid != geteuid()) {
-    return Status(Code::kPermission,
-                  "upgrade: only the user of the daemon, and root, may ask for it");
-  }
-  Arena arena;
-  ASSIGN_OR_RETURN(Value value, Unpack(body, &arena, kMaxDepth, kMaxHelloValues));
-  ASSIGN_OR_RETURN(wire::Upgrade upgrade, wire::Upgrade::Decode(value));
-  wire::UpgradeAnswer answer;
-  if (!upgrade.begin) {
-    answer.arguments = options_->ToArguments();
-    return answer;
-  }
-  // The program that asks, whatever lies at its path: its hello has shown that it knows this memory.
-  std::string path = Format("/proc/%u/exe", peer.pid);
-  Fd program(open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (!program.valid()) {
-    return Status(
-        Code::kPermission,
-        Format("upgrade: the program of pid %u can not be opened (%s); ask as the user of "
-               "the daemon, uid %u, and where it sees your processes",
-               peer.pid, std::strerror(errno), geteuid()));
-  }
-  state_->Forget(shm::Role::kKeeper, kNextProgram);
-  RETURN_IF_ERROR(state_->List(shm::Role::kKeeper, program.get(), kNextProgram));
-  (void)program.Release();
-  Log(LogLevel::kInfo, "upgrade: the program of pid %u takes over", peer.pid);
-  return answer;
-}
-
 // ---- time --------------------------------------------------------------------------------------
 
 void Server::Tick() {
@@ -518,6 +377,7 @@ void Server::Tick() {
   cluster_.Tick();
   events_.Tick(now_ns);
   growth_.Check();
+  spiller_.Check();
   Accept();
   std::vector<std::shared_ptr<Session>> sessions;
   sessions.reserve(connections_.size());
@@ -535,6 +395,11 @@ void Server::ScheduleTick() {
   ticker_.async_wait([this](const ErrorCode& error) {
     if (!error) Tick();
   });
+}
+
+void Server::StopHelpers() {
+  growth_.Stop();
+  spiller_.Stop();
 }
 
 void Server::Stop() {

@@ -24,6 +24,7 @@
 #include "daemon/lookup.h"
 #include "daemon/options.h"
 #include "daemon/session.h"
+#include "daemon/spiller.h"
 #include "daemon/waiters.h"
 
 namespace vineyard::daemon {
@@ -43,6 +44,8 @@ class Server : public Session::Owner {
   void OnServing(bool is_new_cluster);
   // Answers what is in flight, closes everything, and lets run() return. May be called twice.
   void Stop();
+  // Behind run(): waits for the threads that work for it.
+  void StopHelpers();
 
  private:
   struct Connection {
@@ -67,6 +70,7 @@ class Server : public Session::Owner {
                    std::string_view body, int64_t deadline_ns, bool synced);
   void Answer(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
               Reply reply);
+  void OnSpilled();
   void AskLog(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
               const wire::Sync& sync, int64_t deadline_ns);
   void OnUpgrade(Session& session, const wire::FrameHeader& header, std::string_view body);
@@ -90,6 +94,7 @@ class Server : public Session::Owner {
   Liveness liveness_;
   Waiters waiters_;
   Growth growth_;
+  Spiller spiller_;
   Cluster cluster_;
   Lookup lookup_;
   Events events_;

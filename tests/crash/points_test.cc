@@ -3,6 +3,8 @@
 // (The stores between them are enumerated inside one process: tests/core/store/crash_points_test.cc.)
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/crash/world.h"
 #include "tests/support/tracer.h"
 
@@ -11,7 +13,8 @@ namespace {
 
 struct Scenario {
   std::vector<std::string> arguments = {};
-  bool keeps = true;  // two blobs are there before, and after
+  bool keeps = true;   // two blobs are there before, and after
+  int64_t stride = 1;  // of many like points only every so many-th is looked at
   std::function<void(World&)> prepare = [](World&) {};
   std::function<void(World&)> operation;
   std::function<void(World&)> verify = [](World&) {};
@@ -20,7 +23,7 @@ struct Scenario {
 // The daemon dies once; the one after it finishes.
 void KillDaemonAtEveryPoint(const Scenario& scenario) {
   int64_t points = 0;
-  for (int64_t point = FirstPoint();; point = NextPoint(point)) {
+  for (int64_t point = FirstPoint();; point = NextPoint(point + scenario.stride - 1)) {
     World world(scenario.arguments);
     if (scenario.keeps) {
       world.Keep("small");
@@ -188,6 +191,29 @@ TEST(DaemonPoints, Eviction) {
     EXPECT_LT(Number(world.client(), "blobs"), 7u) << "7 MiB and more do not fit";
   };
   KillDaemonAtEveryPoint(scenario);
+}
+
+TEST(DaemonPoints, SpillAndLoad) {
+  TempFolder folder;
+  Scenario scenario;
+  scenario.arguments = {"--size", "8Mi", "--spill-path", folder.path()};
+  scenario.stride = 5;  // a disk is waited for at each
+  scenario.prepare = [](World& world) {
+    for (int i = 0; i < 2; ++i) world.Keep(std::string(3 << 20, static_cast<char>('s' + i)));
+    world.id("first") = Put(world.client(), std::string(1 << 20, 'f'));
+  };
+  scenario.operation = [](World& world) {
+    // For each there is room only where something else was.
+    world.id("new") = Put(world.client(), std::string(4 << 20, 'n'));
+    EXPECT_TRUE(Get(world.client(), world.id("first")) == std::string(1 << 20, 'f'));
+    world.CheckKept();
+  };
+  scenario.verify = [](World& world) {
+    EXPECT_TRUE(Get(world.client(), world.id("new")) == std::string(4 << 20, 'n'));
+    EXPECT_TRUE(Get(world.client(), world.id("first")) == std::string(1 << 20, 'f'));
+  };
+  KillDaemonAtEveryPoint(scenario);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path())) << "each has taken its files along";
 }
 
 TEST(DaemonPoints, Trim) {

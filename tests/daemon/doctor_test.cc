@@ -51,6 +51,19 @@ class DoctorTest : public ::testing::Test {
   Options options_;
 };
 
+TEST_F(DoctorTest, APathToSpillToIsLookedAt) {
+  options_.eviction = store::Eviction::kSpill;
+  options_.spill_path = folder_ / "nowhere";
+  EXPECT_EQ(Find("spill path").weight, Weight::kProblem);
+  EXPECT_THAT(Find("spill path").text, HasSubstr("No such file or directory; make the folder"));
+  options_.spill_path = "/dev/shm";
+  EXPECT_EQ(Find("spill path").weight, Weight::kProblem);
+  EXPECT_THAT(Find("spill path").text, HasSubstr("it is memory"));
+  options_.spill_path = folder_.path();
+  EXPECT_NE(Find("spill path").weight, Weight::kProblem) << Find("spill path").text;
+  EXPECT_THAT(Find("spill path").text, HasSubstr(" are free"));
+}
+
 TEST_F(DoctorTest, ASizeAboveTheCgroupsLimitIsAProblemThatNamesTheLimit) {
   EXPECT_EQ(Find("memory").weight, Weight::kFine) << Find("memory").text;
   Write("/sys/fs/cgroup/a/memory.max", std::to_string(32 * kMiB));

@@ -156,15 +156,14 @@ TEST(Options, HelpHasNoTwoEmptyLinesInARow) {
 }
 
 TEST(Options, AnErrorNamesWhoSaidIt) {
-  ConfigFile file("size = \"1Gi\"\n\nevict = \"dorp\"\nspill-path = \"/x\"\n");
+  ConfigFile file("size = \"1Gi\"\n\nevict = \"dorp\"\nrpc = true\n");
   std::string config = "--config=" + file.path();
-  EXPECT_EQ(Error({config}), file.path() +
-                                 " line 4: --spill-path: spilling to disk is not "
-                                 "available yet; --evict drop frees unused objects");
-  EXPECT_EQ(Error({config, "--spill-path=no"}),
-            file.path() + " line 3: --evict 'dorp': expected none or drop");
-  EXPECT_EQ(Error({config, "--spill-path=no", "--evict=all"}),
-            "--evict 'all': expected none or drop");
+  EXPECT_EQ(Error({config}),
+            file.path() + " line 4: --rpc: access from other hosts is not available yet");
+  EXPECT_EQ(Error({config, "--rpc=no"}),
+            file.path() + " line 3: --evict 'dorp': expected none, spill or drop");
+  EXPECT_EQ(Error({config, "--rpc=no", "--evict=all"}),
+            "--evict 'all': expected none, spill or drop");
   EXPECT_EQ(Parse({}, {"VINEYARD_SIZE=many"})
                 .status()
                 .text()
@@ -241,7 +240,7 @@ TEST(Options, BadValuesAreNamed) {
   EXPECT_EQ(Error({"--size=-1"}).rfind("--size: size '-1'", 0), 0u);
   EXPECT_NE(Error({"--size=5"}).find("between"), std::string::npos);
   EXPECT_NE(Error({"--size=4096Pi"}).find("between"), std::string::npos);
-  EXPECT_EQ(Error({"--evict=some"}), "--evict 'some': expected none or drop");
+  EXPECT_EQ(Error({"--evict=some"}), "--evict 'some': expected none, spill or drop");
   EXPECT_NE(Error({"--log-level=loud"}).find("'loud'"), std::string::npos);
   EXPECT_EQ(Error({"--log-format=xml"}), "--log-format 'xml': expected text or json");
   EXPECT_NE(Error({"--size=1Gi", "--prefault=2Gi"}).find("more than --size"), std::string::npos);
@@ -250,8 +249,8 @@ TEST(Options, BadValuesAreNamed) {
 }
 
 TEST(Options, WhatIsNotAvailableYetIsSaidSo) {
-  for (const char* flag : {"--rpc", "--rpc=true", "--rpc_socket_port=9600", "--spill_path=/tmp",
-                           "--etcd_endpoint=http://x", "--evict=spill"}) {
+  for (const char* flag :
+       {"--rpc", "--rpc=true", "--rpc_socket_port=9600", "--etcd_endpoint=http://x"}) {
     Result<Command> command = Parse({flag});
     ASSERT_FALSE(command.ok()) << flag;
     EXPECT_EQ(command.status().code(), Code::kUnsupported) << flag;
@@ -259,7 +258,28 @@ TEST(Options, WhatIsNotAvailableYetIsSaidSo) {
   }
   EXPECT_TRUE(Parsed({"--rpc=false"}).warnings.empty());
   EXPECT_EQ(Parsed({"--stream_threshold=80"}).warnings.size(), 1u);
-  EXPECT_EQ(Parsed({"--spill_lower_rate=0.3", "--spill_upper_rate=0.8"}).warnings.size(), 2u);
+}
+
+TEST(Options, SpillingNeedsAPathAndAPathMeansSpilling) {
+  Options options = Parsed({"--spill_path=/tmp/x/../y", "--spill_lower_rate=0.25"});
+  EXPECT_EQ(options.eviction, store::Eviction::kSpill);
+  EXPECT_EQ(options.spill_path, "/tmp/y");
+  EXPECT_EQ(options.spill_upper_rate, 0.8);
+  EXPECT_EQ(options.spill_lower_rate, 0.25);
+  Options again = Parsed(options.ToArguments());
+  EXPECT_EQ(again.eviction, store::Eviction::kSpill);
+  EXPECT_EQ(again.spill_path, "/tmp/y");
+  EXPECT_EQ(again.spill_lower_rate, 0.25);
+  EXPECT_EQ(Error({"--evict=spill"}),
+            "--evict spill: say where with --spill-path, a folder on a disk");
+  EXPECT_EQ(Error({"--evict=drop", "--spill-path=/tmp"}),
+            "--spill-path: --evict drop spills nothing; say --evict spill");
+  EXPECT_EQ(Error({"--spill-path=/tmp", "--spill-upper-rate=80"}),
+            "--spill-upper-rate '80': expected a share of --size, as 0.8");
+  EXPECT_EQ(Error({"--spill-path=/tmp", "--spill-lower-rate=x"}),
+            "--spill-lower-rate 'x': expected a share of --size, as 0.8");
+  EXPECT_EQ(Error({"--spill-path=/tmp", "--spill-lower-rate=0.9"}),
+            "--spill-lower-rate: 0.9: it is more than --spill-upper-rate, 0.8");
 }
 
 TEST(Options, MoreThanTheMachineHasIsRefusedWithBothFigures) {

@@ -3,7 +3,7 @@
 
 namespace vineyard::shm {
 
-const uint64_t kKnownIncompatible = uint64_t{1} << 62;
+const uint64_t kKnownIncompatible = uint64_t{1} << 62 | 1;
 const uint64_t kKnownCompatible = 0;
 
 }  // namespace vineyard::shm

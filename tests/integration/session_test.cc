@@ -103,6 +103,7 @@ TEST_F(Sessions, AnotherTokenDoesNotGetTheSession) {
   ASSERT_TRUE(owner.Hello(1).ok());
   wire::Hello hello;
   hello.layout = shm::kLayoutVersion;
+  hello.incompatible = shm::kKnownIncompatible;
   hello.session = 1;
   hello.token[0] = 666;
   EXPECT_EQ(thief.Call(MessageType::kHello, hello).status().code(), Code::kExists);
@@ -113,6 +114,7 @@ TEST_F(Sessions, HelloWhoseDescriptorsWereLostBeginsAgain) {
   RawClient client(socket_);
   wire::Hello hello;
   hello.layout = shm::kLayoutVersion;
+  hello.incompatible = shm::kKnownIncompatible;
   hello.session = 1;
   hello.token[0] = 3;
   hello.token[1] = 5;

@@ -346,7 +346,7 @@ TEST(StartStop, OptionsComeFromTheEnvironmentToo) {
 TEST(StartStop, BadOptionIsOneLineAndCodeTwo) {
   int code = 0;
   EXPECT_EQ(OnlyLine({{"--evict=some"}}, &code),
-            "vineyardd: --evict 'some': expected none or drop\n");
+            "vineyardd: --evict 'some': expected none, spill or drop\n");
   EXPECT_EQ(code, 2);
   OnlyLine({{"--lifeline=999", "--meta=local", "--socket=/tmp/never.sock"}}, &code);
   EXPECT_EQ(code, 1);

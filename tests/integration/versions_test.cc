@@ -19,7 +19,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr char kBit[] = "0x4000000000000000";
+constexpr char kBits[] = "0x4000000000000001";  // of the other build
 
 // What a client of the other build says of this socket: "<status> <text>".
 std::string ConnectOther(const std::string& socket, int* code) {
@@ -53,10 +53,10 @@ TEST(Versions, AClientWithoutAFeatureOfTheDaemonIsRefused) {
   EXPECT_EQ(Connect(socket, &text), VINEYARD_E_VERSION) << text;
   EXPECT_THAT(text, StartsWith("connect " + socket +
                                ": the client knows memory layout 1 with "
-                               "features 0, the daemon (vineyardd "));
-  EXPECT_THAT(text, HasSubstr(std::string("uses layout 1 with features ") + kBit));
+                               "features 0x1, the daemon (vineyardd "));
+  EXPECT_THAT(text, HasSubstr(std::string("uses layout 1 with features ") + kBits));
   EXPECT_THAT(text, HasSubstr("use a library and a daemon of one release"));
-  EXPECT_NE(daemon.WaitForLine("features " + std::string(kBit)), "")
+  EXPECT_NE(daemon.WaitForLine("features " + std::string(kBits)), "")
       << "the daemon's log has it, too";
   int code = -1;
   EXPECT_EQ(ConnectOther(socket, &code), "0 \n");
@@ -76,8 +76,8 @@ TEST(Versions, AClientWithAFeatureThatTheDaemonDoesNotKnowIsRefused) {
   EXPECT_EQ(code, 1);
   EXPECT_THAT(said, StartsWith(std::to_string(VINEYARD_E_VERSION) + " connect " + socket + ": "));
   EXPECT_THAT(said,
-              HasSubstr(std::string("the client knows memory layout 1 with features ") + kBit));
-  EXPECT_THAT(said, HasSubstr("uses layout 1 with features 0;"));
+              HasSubstr(std::string("the client knows memory layout 1 with features ") + kBits));
+  EXPECT_THAT(said, HasSubstr("uses layout 1 with features 0x1;"));
   EXPECT_TRUE(bystander.PutBytes("x", 1).status().ok());
   EXPECT_EQ(bystander.Number("sessions"), 1u);
   std::string text;
