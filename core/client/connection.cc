@@ -264,6 +264,12 @@ Status Connection::Dispatch(Socket* socket) {
     auto is_it = [&](const auto* pending) { return pending->correlation == correlation; };
     auto found = std::find_if(pending_.begin(), pending_.end(), is_it);
     if (found != pending_.end() && (*found)->reply != nullptr && !(*found)->answered) {
+      const Request& request = *(*found)->request;
+      if (frame.header.type != (static_cast<uint16_t>(request.type) | wire::kAnswer) ||
+          frame.header.number != (*found)->number) {
+        return Protocol(
+            Format("daemon: it answered another request than %s", NameOf(request.type)));
+      }
       (*found)->reply->frame = std::move(frame);
       (*found)->answered = true;
       Answered((*found)->number);

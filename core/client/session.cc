@@ -63,8 +63,30 @@ class Sessions final : public ForkListener {
   std::map<uintptr_t, uint64_t> ranges_;
 };
 
+namespace {
+
+// What came beside an answer may be any file.
+Status CheckShared(const char* name, const Fd& fd, uint64_t least_size) {
+  if (!shm::NeverShrinks(fd)) {
+    return Corrupt(
+        Format("shared memory (%s): the daemon sent a file that is not sealed against "
+               "shrinking",
+               name));
+  }
+  ASSIGN_OR_RETURN(uint64_t size, shm::FileSize(fd));
+  if (size < least_size) {
+    return Corrupt(Format("shared memory (%s): its file is too small", name));
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
 Result<Session*> Session::Open(const Fd& index, const Fd& directory, const Fd& pins,
                                uint64_t instance) {
+  RETURN_IF_ERROR(CheckShared("index", index, sizeof(shm::Superblock)));
+  RETURN_IF_ERROR(CheckShared("directory", directory, sizeof(shm::FileHeader)));
+  RETURN_IF_ERROR(CheckShared("pins", pins, shm::kMaxPinFile));
   ASSIGN_OR_RETURN(shm::Mapping index_map, shm::Mapping::Map(index, shm::kMaxIndexFile, false));
   ASSIGN_OR_RETURN(shm::Mapping directory_map,
                    shm::Mapping::Map(directory, shm::kMaxDirectoryFile, false));
@@ -215,6 +237,9 @@ bool Session::HasSegment(uint32_t number, bool writable) const {
 Status Session::AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool writable) {
   if (number >= kMaxSegments) return Limit(Format("segment %u: the number is too large", number));
   ASSIGN_OR_RETURN(uint64_t real, shm::FileSize(fd));
+  if (!shm::NeverShrinks(fd)) {
+    return Corrupt(Format("segment %u: its file is not sealed against shrinking", number));
+  }
   if (real < size || size == 0) {
     return Corrupt(Format("segment %u: its file is smaller than the daemon says", number));
   }

@@ -165,6 +165,10 @@ Result<bool> Socket::Next(Frame* frame) {
     descriptors_.pop_front();
   }
   begin_ += whole;
+  // Those of the next frame come with a byte of it at the earliest (invariant 1).
+  if (begin_ == end_ && !descriptors_.empty()) {
+    return Protocol("answer: more descriptors came with it than it says");
+  }
   return true;
 }
 

@@ -26,6 +26,8 @@ Status AllocateRange(const Fd& fd, uint64_t offset, uint64_t size);
 Status AllocateMapped(const Fd& fd, char* data, uint64_t offset, uint64_t size);
 Status Resize(const Fd& fd, uint64_t size);
 Result<uint64_t> FileSize(const Fd& fd);
+// Whether it is a memfd that is sealed against shrinking: what is read of it can not end in SIGBUS.
+bool NeverShrinks(const Fd& fd);
 // Gives the pages back; the range reads as zeros. Best effort.
 void PunchRange(const Fd& fd, uint64_t offset, uint64_t size);
 

@@ -78,6 +78,11 @@ Result<uint64_t> FileSize(const Fd& fd) {
   return static_cast<uint64_t>(info.st_size);
 }
 
+bool NeverShrinks(const Fd& fd) {
+  int seals = fcntl(fd.get(), F_GET_SEALS);
+  return seals >= 0 && (seals & F_SEAL_SHRINK) != 0;
+}
+
 void PunchRange(const Fd& fd, uint64_t offset, uint64_t size) {
   // Best effort: what is not given back stays usable.
   (void)!fallocate(fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),

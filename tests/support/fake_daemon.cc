@@ -40,12 +40,10 @@ void FakeConnection::SendRaw(std::string_view bytes) {
   }
 }
 
-void FakeConnection::Send(const wire::FrameHeader& request, std::string_view body,
-                          const std::vector<int>& descriptors) {
-  wire::FrameHeader header = wire::MakeHeader(
-      request.type | wire::kAnswer, static_cast<uint32_t>(body.size()), request.correlation,
-      request.number, static_cast<uint16_t>(descriptors.size()));
-  iovec part = {&header, sizeof header};
+namespace {
+
+bool SendWith(int fd, std::string_view bytes, const std::vector<int>& descriptors) {
+  iovec part = {const_cast<char*>(bytes.data()), bytes.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * wire::kMaxDescriptors)] = {};
   msghdr message{};
   message.msg_iov = &part;
@@ -59,8 +57,23 @@ void FakeConnection::Send(const wire::FrameHeader& request, std::string_view bod
     entry->cmsg_len = CMSG_LEN(sizeof(int) * descriptors.size());
     std::memcpy(CMSG_DATA(entry), descriptors.data(), sizeof(int) * descriptors.size());
   }
+  return sendmsg(fd, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+}
+
+}  // namespace
+
+void FakeConnection::Send(const wire::FrameHeader& request, std::string_view body,
+                          const std::vector<int>& descriptors) {
+  wire::FrameHeader header = wire::MakeHeader(
+      request.type | wire::kAnswer, static_cast<uint32_t>(body.size()), request.correlation,
+      request.number, static_cast<uint16_t>(descriptors.size()));
+  std::string_view bytes(reinterpret_cast<const char*>(&header), sizeof header);
   // Header and body in two pieces: a reader must put them together.
-  if (sendmsg(fd_.get(), &message, MSG_NOSIGNAL) == sizeof header) SendRaw(body);
+  if (SendWith(fd_.get(), bytes, descriptors)) SendRaw(body);
+}
+
+void FakeConnection::SendBeside(std::string_view bytes, int descriptor) {
+  SendWith(fd_.get(), bytes, {descriptor});
 }
 
 void FakeConnection::AnswerMutation(const FakeRequest& request, ObjectId id, uint64_t value) {

@@ -45,6 +45,8 @@ class FakeConnection {
   // Hello: as a new session, or as one that is known.
   void Welcome(FakeMemory* memory, bool resumed);
   void SendRaw(std::string_view bytes);
+  // With a descriptor beside them, whatever they say.
+  void SendBeside(std::string_view bytes, int descriptor);
   void Close() { fd_.Reset(); }
 
  private:

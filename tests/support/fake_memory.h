@@ -23,7 +23,7 @@ class FakeMemory {
       : instance_(instance) {
     index_fd = Make("index", shm::kSlotsOffset + kSlots * sizeof(shm::Slot), &index_);
     directory_fd = Make("directory", 4 * shm::kPageSize, &directory_);
-    pins_fd = Make("pins", shm::kPinPieceSlots * sizeof(shm::PinCell), &pins_);
+    pins_fd = Make("pins", shm::kMaxPinFile, &pins_);
     segment_fd = Make("segment", kSegmentSize, &segment_);
     new (&superblock()) shm::Superblock{};
     superblock().header = shm::MakeFileHeader(shm::FileKind::kIndex, instance_);
@@ -84,6 +84,7 @@ class FakeMemory {
     Result<shm::Mapping> mapped = shm::Mapping::Map(*fd, size, /*writable=*/true);
     EXPECT_TRUE(mapped.ok()) << mapped.status().ToString();
     *mapping = std::move(mapped).value();
+    EXPECT_TRUE(shm::AddSeals(*fd, shm::Seals::kClientWritten).ok());
     return std::move(fd).value();
   }
 

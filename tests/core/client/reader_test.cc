@@ -43,6 +43,7 @@ TEST_F(Reader, FindsBytesBeyondFourGibibytesOfASegment) {
   ASSERT_TRUE(fd.ok()) << fd.status().ToString();
   ASSERT_EQ(pwrite(fd->get(), "first", 5, kOffset), 5);
   ASSERT_EQ(pwrite(fd->get(), "last", 4, kOffset + kLength - 4), 4);
+  ASSERT_TRUE(shm::AddSeals(*fd, shm::Seals::kClientWritten).ok());
   ASSERT_TRUE(session_->AddSegment(2, *fd, kSize, /*writable=*/false).ok());
   memory_.AddObject(3, kId, "");
   memory_.slot(3).fields[1].store(shm::MakeLocation(2, kOffset));
@@ -62,6 +63,7 @@ TEST_F(Reader, FindsABlobOfMoreThanFourGibibytes) {
   Result<Fd> fd = shm::CreateMemory("large", kSize);
   ASSERT_TRUE(fd.ok()) << fd.status().ToString();
   ASSERT_EQ(pwrite(fd->get(), "beyond", 6, 64 + (uint64_t{1} << 32)), 6);
+  ASSERT_TRUE(shm::AddSeals(*fd, shm::Seals::kClientWritten).ok());
   ASSERT_TRUE(session_->AddSegment(2, *fd, kSize, /*writable=*/false).ok());
   memory_.AddObject(3, kId, "");
   memory_.slot(3).fields[1].store(shm::MakeLocation(2, 64));
