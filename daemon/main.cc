@@ -1,6 +1,7 @@
 // vineyardd: reads what it is told and becomes the keeper, which starts the daemon; or looks at one that
 // runs, or at the machine.
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -24,15 +25,24 @@ void OpenStandardDescriptors() {
   if (fd > STDERR_FILENO) close(fd);
 }
 
+// Of a program with more rights than whoever started it (setuid, capabilities of the file), the environment
+// is the starter's: nothing in it is read, or handed on to what is started from here.
+std::vector<std::string> Environment() {
+  if (getauxval(AT_SECURE) != 0) clearenv();
+  std::vector<std::string> environment;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    environment.emplace_back(*entry);
+  }
+  return environment;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace vineyard;
   OpenStandardDescriptors();
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
   Result<daemon::Command> command =
-      daemon::ParseCommand(std::vector<std::string>(argv + 1, argv + argc), environment);
+      daemon::ParseCommand(std::vector<std::string>(argv + 1, argv + argc), Environment());
   if (!command.ok()) {
     std::fprintf(stderr, "vineyardd: %s\n", command.status().text().c_str());
     return 2;

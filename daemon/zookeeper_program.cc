@@ -17,6 +17,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/fd.h"
+#include "daemon/roots_own.h"
 
 namespace vineyard::daemon {
 namespace {
@@ -43,24 +44,41 @@ std::string Variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+Status Refused(const std::string& what, const Status& why) {
+  return {why.code(), "start a ZooKeeper: " + what + ": " + why.text()};
+}
+
+// A Java that JAVA_HOME names is taken or refused; of the path, the first that may be run.
 Result<std::string> FindJava() {
   std::string home = Variable("JAVA_HOME"), rest = Variable("PATH"), looked;
   if (!home.empty()) {
-    if (IsProgram(home + "/bin/java")) return home + "/bin/java";
+    if (IsProgram(home + "/bin/java")) {
+      Result<std::string> java = RunnablePath(home + "/bin/java");
+      return java.ok() ? java : Refused("java of JAVA_HOME", java.status());
+    }
     looked = "in JAVA_HOME (" + home + ") and ";
   }
+  Status refused;
   while (!rest.empty()) {
     size_t colon = std::min(rest.find(':'), rest.size());
     std::string folder = rest.substr(0, colon);
-    if (!folder.empty() && IsProgram(folder + "/java")) return folder + "/java";
+    if (!folder.empty() && IsProgram(folder + "/java")) {
+      Result<std::string> java = RunnablePath(folder + "/java");
+      if (java.ok()) return java;
+      refused = Refused("java of PATH", java.status());
+    }
     rest.erase(0, colon + 1);
   }
+  if (!refused.ok()) return refused;
   return NotFound("start a ZooKeeper: there is no java " + looked + "in PATH" + kAdvice);
 }
 
 Result<std::string> FindJars() {
   std::string given = Variable("ZOOKEEPER_CLASSPATH");
-  if (!given.empty()) return given;
+  if (!given.empty()) {
+    Result<std::string> jars = RunnableClassPath(given);
+    return jars.ok() ? jars : Refused("ZOOKEEPER_CLASSPATH", jars.status());
+  }
   std::string jars;
   for (const char* jar : kJars) {
     if (access(jar, R_OK) != 0) {
@@ -151,10 +169,15 @@ Result<pid_t> SpawnServer(const std::vector<std::string>& command, const ServerF
                           int lock) {
   Fd log(open(files.log().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!log.valid()) return ErrnoStatus("open " + files.log(), errno);
-  std::vector<char*> argv;
-  argv.reserve(command.size() + 1);
-  for (const std::string& argument : command) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
+  auto pointers = [](const std::vector<std::string>& texts) {
+    std::vector<char*> list;
+    list.reserve(texts.size() + 1);
+    for (const std::string& text : texts) list.push_back(const_cast<char*>(text.c_str()));
+    list.push_back(nullptr);
+    return list;
+  };
+  std::vector<std::string> environment = RunnableEnvironment();
+  std::vector<char*> argv = pointers(command), envp = pointers(environment);
 
   Spawning spawning;
   posix_spawn_file_actions_t* actions = spawning.actions();
@@ -172,7 +195,7 @@ Result<pid_t> SpawnServer(const std::vector<std::string>& command, const ServerF
   posix_spawnattr_setflags(spawning.attributes(),
                            POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   pid_t pid = 0;
-  int error = posix_spawn(&pid, argv[0], actions, spawning.attributes(), argv.data(), environ);
+  int error = posix_spawn(&pid, argv[0], actions, spawning.attributes(), argv.data(), envp.data());
   if (error != 0) return ErrnoStatus("start " + command[0], error);
   return pid;
 }

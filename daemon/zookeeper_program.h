@@ -20,7 +20,7 @@ struct ServerFiles {
 };
 
 // The command line. Java: of JAVA_HOME, else of PATH; jars: ZOOKEEPER_CLASSPATH, else where Debian
-// has them. kNotFound names the packages that are missing.
+// has them. kNotFound names the packages that are missing; kPermission: see roots_own.h.
 Result<std::vector<std::string>> ServerCommand(const ServerFiles& files, uint64_t heap_bytes);
 
 // Writes its configuration: alone, at this port of 127.0.0.1.

@@ -46,10 +46,11 @@ View* EmptyBlobView() {
 
 }  // namespace
 
+// A program with more rights than whoever started it (setuid) takes no advice from the starter's environment.
 std::string DefaultSocketPath() {
-  const char* path = std::getenv("VINEYARD_IPC_SOCKET");
+  const char* path = secure_getenv("VINEYARD_IPC_SOCKET");
   if (path != nullptr && *path != '\0') return path;
-  return wire::DefaultSocketPath(geteuid(), std::getenv("XDG_RUNTIME_DIR"));
+  return wire::DefaultSocketPath(geteuid(), secure_getenv("XDG_RUNTIME_DIR"));
 }
 
 // ---- life ----------------------------------------------------------------------------------------
