@@ -1,5 +1,5 @@
 # The few words people type; CMake, ctest and pip do the work. Everything made lies in build/.
-.PHONY: deps build library package java demo test bench soak clean
+.PHONY: deps build library package java demo test bench soak fuzz clean
 .NOTPARALLEL:
 VENV := build/venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -30,6 +30,9 @@ soak: build package java  # a slice of random violence, MINUTES=20 of it; totals
 	$(VENV)/python -B tests/stress/soak.py --bin build/release/bin --python $(VENV)/python \
 	  --jar java/target/vineyard-$(shell cat VERSION).jar --kills 10000 --operations 1000000 \
 	  --minutes $(or $(MINUTES),20) --state build/soak.json
+
+fuzz: deps  # every fuzz target for MINUTES=1; executions add up in build/fuzz.json
+	python3 -B tests/fuzz/run.py --minutes $(or $(MINUTES),1) --state build/fuzz.json
 
 java: deps  # the Java library: java/target/vineyard-VERSION.jar
 	mvn -B -q -f java/pom.xml package -DskipTests
