@@ -184,10 +184,11 @@ Result<std::string> WithLabels(std::string_view bytes, ObjectId id, const Labels
 
   Arena arena;
   ASSIGN_OR_RETURN(Value map, UnpackTree(bytes, &arena));
-  bool had = map.Find("b") != nullptr;
+  uint64_t kept = 0;  // a foreign tree may have had labels twice
+  for (uint64_t i = 0; i < map.size; ++i) kept += map.as.items[2 * i].text() != "b" ? 1 : 0;
   std::string out(1, static_cast<char>(kTreeVersion));
   Packer packer(&out);
-  packer.Map(map.size + (had ? 0 : 1));
+  packer.Map(kept + 1);
   for (uint64_t i = 0; i < map.size; ++i) {
     const Value& key = map.as.items[2 * i];
     if (key.text() == "b") continue;
