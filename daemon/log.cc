@@ -1,8 +1,15 @@
 #include "daemon/log.h"
 
+#include <poll.h>
+#include <spdlog/sinks/sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <memory>
+#include <utility>
 
 #include "core/base/bytes.h"
 #include "core/object/pack.h"
@@ -32,6 +39,38 @@ void WriteText(LogLevel level, std::string_view line) {
 }
 
 void WriteJson(LogLevel level, std::string_view line) { WriteText(level, EscapeJson(line)); }
+
+// Standard error, which somebody may have stopped reading: a full pipe, or a terminal that is held. One line waits
+// for room, those behind it are counted until there is some.
+class PatientSink final : public spdlog::sinks::sink {
+ public:
+  explicit PatientSink(std::shared_ptr<sink> standard_error) : inner_(std::move(standard_error)) {}
+
+  void log(const spdlog::details::log_msg& message) override {
+    // relaxed, here and below: a number that is told to people.
+    bool waits = lost_.load(std::memory_order_relaxed) == 0;
+    pollfd entry = {STDERR_FILENO, POLLOUT, 0};
+    if (poll(&entry, 1, waits ? kPatienceMs : 0) < 1) {
+      lost_.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    if (uint64_t lost = lost_.exchange(0, std::memory_order_relaxed); lost > 0) {
+      Log(LogLevel::kWarning, "%llu lines of the log are lost: nobody read standard error",
+          static_cast<unsigned long long>(lost));
+    }
+    inner_->log(message);
+  }
+  void flush() override { inner_->flush(); }
+  void set_pattern(const std::string& pattern) override { inner_->set_pattern(pattern); }
+  void set_formatter(std::unique_ptr<spdlog::formatter> formatter) override {
+    inner_->set_formatter(std::move(formatter));
+  }
+
+ private:
+  static constexpr int kPatienceMs = 1000;
+  std::shared_ptr<sink> inner_;
+  std::atomic<uint64_t> lost_{0};
+};
 
 // The length of the character that begins there; 0: it is none of UTF-8.
 size_t CharacterAt(std::string_view text) {
@@ -82,13 +121,17 @@ std::string EscapeJson(std::string_view text) {
 
 void StartLog(LogLevel level, LogFormat format) {
   bool json = format == LogFormat::kJson;
+  std::shared_ptr<spdlog::sinks::sink> standard_error;
   if (json) {
-    spdlog::set_default_logger(spdlog::stderr_logger_mt("vineyardd"));
-    spdlog::set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","pid":%P,"level":"%l","text":"%v"})");
+    standard_error = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   } else {
-    spdlog::set_default_logger(spdlog::stderr_color_mt("vineyardd"));
-    spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e %P %^%l%$ %v");
+    standard_error = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
   }
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "vineyardd", std::make_shared<PatientSink>(std::move(standard_error))));
+  spdlog::set_pattern(json
+                          ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","pid":%P,"level":"%l","text":"%v"})"
+                          : "%Y-%m-%d %H:%M:%S.%e %P %^%l%$ %v");
   spdlog::set_level(LevelOf(level));
   spdlog::flush_on(spdlog::level::debug);
   SetLogSink(json ? &WriteJson : &WriteText);

@@ -1,5 +1,6 @@
 // What people who run daemons rely on: what the service manager is told, what programs read in the log, what
 // is said of the configuration and the machine before a start.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -11,8 +12,10 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <sstream>
 
+#include "core/base/fd.h"
 #include "tests/support/notify_socket.h"
 #include "tests/support/process.h"
 #include "tests/support/raw_client.h"
@@ -180,6 +183,37 @@ TEST(Operated, AJsonLogIsAnObjectALine) {
   }
   EXPECT_GE(count, 3) << "the warning, the start, the end";
   EXPECT_THAT(daemon.log(), HasSubstr("\"level\":\"warning\",\"text\":\"--stream-threshold: "));
+}
+
+// As a terminal that is held, or a program that reads the log and hangs.
+TEST(Operated, ALogThatNobodyReadsHoldsNobodyUpAndItsGapIsToldLater) {
+  TempFolder folder;
+  int pipe_ends[2];
+  ASSERT_EQ(pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK), 0);
+  Fd reader(pipe_ends[0]), writer(pipe_ends[1]);
+  char buffer[4096] = {};
+  while (write(writer.get(), buffer, sizeof buffer) > 0) {
+  }
+  ASSERT_EQ(fcntl(writer.get(), F_SETFL, 0), 0);  // the daemon's writes would wait
+  NotifySocket manager(folder / "notify");
+  Vineyardd::Bare bare = Managed(folder, manager);
+  bare.in_child = [&] { return dup2(writer.get(), STDERR_FILENO) == STDERR_FILENO; };
+  Vineyardd daemon(bare);
+  manager.WaitFor("READY");
+  auto client = std::make_unique<RawClient>(folder / "v.sock");
+  ASSERT_TRUE(client->Hello(1).ok());
+  EXPECT_TRUE(client->PutBytes("x", 1).status().ok());
+  while (read(reader.get(), buffer, sizeof buffer) > 0) {
+  }
+  ASSERT_EQ(fcntl(reader.get(), F_SETFL, 0), 0);
+  client.reset();  // its session's end is a line
+  std::string log;
+  while (log.find(" lines of the log are lost: nobody read standard error\n") == log.npos) {
+    ssize_t size = read(reader.get(), buffer, sizeof buffer);
+    ASSERT_GT(size, 0) << log;
+    log.append(buffer, static_cast<size_t>(size));
+  }
+  EXPECT_EQ(daemon.Terminate(), 0);
 }
 
 // ---- before the start ----------------------------------------------------------------------------
