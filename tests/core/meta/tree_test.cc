@@ -61,6 +61,21 @@ TEST(Tree, LabelsChangeAndTheRestStays) {
   EXPECT_EQ(WithLabels(bytes, kMember, {}).status().code(), Code::kNotFound);
 }
 
+// Found by schema_fuzz: the count of pairs was one too high, and nobody could read the tree any more.
+TEST(Tree, LabelsThatAForeignTreeSaysTwiceAreSaidOnceWhenTheyChange) {
+  std::string bytes(1, static_cast<char>(kTreeVersion));
+  Packer packer(&bytes);
+  packer.Map(5).String("o").Uint(7).String("n").Array(1);
+  packer.Array(3).Uint(kBlob).Uint(1).Uint(8);
+  packer.String("l").Array(0).String("b").Array(0).String("b").Array(0);
+  auto labelled = WithLabels(bytes, kBlob, {{"a", "b"}});
+  ASSERT_TRUE(labelled.ok()) << labelled.status().ToString();
+  auto tree = DecodeTree(*labelled);
+  ASSERT_TRUE(tree.ok()) << tree.status().ToString();
+  ASSERT_EQ(tree->labels.size(), 1u);
+  EXPECT_EQ(tree->labels[0].second, (Labels{{"a", "b"}}));
+}
+
 TEST(Tree, KeysOfALaterBuildStayWhenLabelsChange) {
   std::string bytes(1, static_cast<char>(kTreeVersion));
   Packer packer(&bytes);
