@@ -164,7 +164,8 @@ TEST(DoctorOfMetadata, JavaAndJarsAreLookedForWhereAServerWouldBeStarted) {
   Port port(/*listening=*/false);
   std::filesystem::create_directories(folder / "bin");
   {
-    Variables none({{"PATH", folder / "bin"}, {"JAVA_HOME", ""}, {"ZOOKEEPER_CLASSPATH", "x.jar"}});
+    Variables none(
+        {{"PATH", folder / "bin"}, {"JAVA_HOME", ""}, {"ZOOKEEPER_CLASSPATH", folder / "x.jar"}});
     std::vector<Finding> found = ExamineMetadata(Auto(port.number, folder / "zoo"));
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(found[0].weight, Weight::kProblem);
@@ -172,7 +173,8 @@ TEST(DoctorOfMetadata, JavaAndJarsAreLookedForWhereAServerWouldBeStarted) {
   }
   std::ofstream(folder / "bin/java") << "#!/bin/sh\n";
   std::filesystem::permissions(folder / "bin/java", std::filesystem::perms::owner_all);
-  Variables there({{"PATH", folder / "bin"}, {"JAVA_HOME", ""}, {"ZOOKEEPER_CLASSPATH", "x.jar"}});
+  Variables there(
+      {{"PATH", folder / "bin"}, {"JAVA_HOME", ""}, {"ZOOKEEPER_CLASSPATH", folder / "x.jar"}});
   std::vector<Finding> found = ExamineMetadata(Auto(port.number, folder / "zoo"));
   EXPECT_EQ(found[0].weight, Weight::kFine) << found[0].text;
   EXPECT_THAT(found[0].text, HasSubstr("one is started, by " + (folder / "bin/java")));
