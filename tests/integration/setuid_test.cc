@@ -52,8 +52,8 @@ TEST_F(Setuid, AClientLooksForItsDaemonWhereTheEnvironmentDoesNotSay) {
   std::string program =
       std::filesystem::path(std::getenv("VINEYARDD")).parent_path() / "connect_other";
   std::vector<std::string> environment = {"VINEYARD_IPC_SOCKET=" + folder_.path() + "/led-there"};
-  EXPECT_THAT(Run(program, {""}, environment, false), HasSubstr("led-there"));
-  EXPECT_THAT(Run(program, {""}, environment, true), Not(HasSubstr("led-there")));
+  EXPECT_THAT(Run(program, {}, environment, false), HasSubstr("led-there"));
+  EXPECT_THAT(Run(program, {}, environment, true), Not(HasSubstr("led-there")));
 }
 
 TEST_F(Setuid, ADaemonTakesItsOptionsFromTheCommandLineAlone) {
