@@ -100,6 +100,9 @@ TEST_F(ConfigFile, WhatIsSetTwiceIsAnError) {
 TEST_F(ConfigFile, TextWithoutQuotesIsAnErrorThatSaysSo) {
   EXPECT_THAT(Error("\nsize = 4Gi\n"), StartsWith("line 2: it is no TOML (texts have quotes: "));
   EXPECT_THAT(Error("evict = drop"), StartsWith("line 1: it is no TOML (texts have quotes: "));
+  for (const char* header : {"[=]", "[!section]", "[\x1f]", "[\n", "[[ #"}) {  // by options_fuzz
+    EXPECT_THAT(Error(header), StartsWith("line 1: it is no TOML")) << header;
+  }
 }
 
 TEST_F(ConfigFile, AFileThatCanNotBeReadIsNamed) {
