@@ -48,6 +48,31 @@ Result<std::string> ReadText(const std::string& path) {
   return text;
 }
 
+// The first line that has other characters than ASCII's outside of a text in quotes and of comments; 0: none has.
+// None is TOML, and toml++ 3.3 takes some of them for what can not be (undefined behaviour).
+unsigned LineOfBareText(std::string_view text) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";  // some editors begin files with it
+  if (text.substr(0, kMark.size()) == kMark) text.remove_prefix(kMark.size());
+  unsigned line = 1;
+  char until = 0;  // the quote or the end of line that ends what was begun
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    bool escapes = c == '\\' && until == '"';
+    if (escapes && i + 1 < text.size() && text[i + 1] != '\n') c = text[++i];
+    bool is_ascii = static_cast<unsigned char>(c) < 0x80;
+    if (!is_ascii && (until == 0 || escapes)) return line;
+    if (c == '\n') {
+      ++line;
+      until = 0;
+    } else if (until == 0 && (c == '"' || c == '\'' || c == '#')) {
+      until = c == '#' ? '\n' : c;
+    } else if (c == until && !escapes) {
+      until = 0;
+    }
+  }
+  return 0;
+}
+
 const char* KindOf(const toml::node& node) {
   switch (node.type()) {
     case toml::node_type::string:
@@ -149,11 +174,17 @@ Result<std::vector<Setting>> Interpret(const std::string& path, const toml::tabl
 Result<std::vector<Setting>> ReadConfigFile(const std::string& path,
                                             const std::vector<KnownSetting>& known) {
   ASSIGN_OR_RETURN(std::string text, ReadText(path));
+  auto no_toml = [&](unsigned line, std::string_view why) {
+    return Invalid(At(path, line) +
+                   ": it is no TOML (texts have quotes: size = \"4Gi\"): " + std::string(why));
+  };
+  if (unsigned line = LineOfBareText(text); line > 0) {
+    return no_toml(line, "only a text in quotes may have characters beside ASCII's");
+  }
   try {
     return Interpret(path, toml::parse(text), known);
   } catch (const toml::parse_error& error) {
-    return Invalid(At(path, error.source().begin.line) + ": it is no TOML (texts have quotes: " +
-                   "size = \"4Gi\"): " + std::string(error.description()));
+    return no_toml(error.source().begin.line, error.description());
   }
 }
 

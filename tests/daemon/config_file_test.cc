@@ -105,6 +105,24 @@ TEST_F(ConfigFile, TextWithoutQuotesIsAnErrorThatSaysSo) {
   }
 }
 
+// toml++ is undefined there: found by options_fuzz.
+TEST_F(ConfigFile, CharactersBesideAsciisStandInQuotesAndComments) {
+  for (const char* bare : {"é = 1", "size = é", "size = [1, ü", "[ж]", "size = 1 ж",
+                           "\u00a0size = 1", "evict = \"\\é\"", "evict = \"\"\"\\é\"\"\""}) {
+    EXPECT_THAT(Error("# ж 'é\" \n" + std::string(bare)),
+                StartsWith("line 2: it is no TOML (texts have quotes: "))
+        << bare;
+  }
+  EXPECT_THAT(Error("size = \xff"), StartsWith("line 1: it is no TOML"));
+  EXPECT_THAT(Error("evict = \"\xff\""), StartsWith("line 1: it is no TOML"));
+  auto settings = Read(
+      "\ufeff# é 'é\n\"socket\" = \"/é\\\"\\\\é\"  # \"é\nlog-level = 'é\\'  # é\nrpc = \"é#\"\n");
+  ASSERT_TRUE(settings.ok()) << settings.status().ToString();
+  EXPECT_EQ((*settings)[0].value, "/é\"\\é");
+  EXPECT_EQ((*settings)[1].value, "é\\");
+  EXPECT_EQ((*settings)[2].value, "é#");
+}
+
 TEST_F(ConfigFile, AFileThatCanNotBeReadIsNamed) {
   EXPECT_EQ(ReadConfigFile("/nowhere/v.toml", kKnown).status().text(),
             "--config /nowhere/v.toml: No such file or directory");
