@@ -174,9 +174,11 @@ Result<std::vector<Setting>> Interpret(const std::string& path, const toml::tabl
 Result<std::vector<Setting>> ReadConfigFile(const std::string& path,
                                             const std::vector<KnownSetting>& known) {
   ASSIGN_OR_RETURN(std::string text, ReadText(path));
-  auto no_toml = [&](unsigned line, std::string_view why) {
-    return Invalid(At(path, line) +
-                   ": it is no TOML (texts have quotes: size = \"4Gi\"): " + std::string(why));
+  auto no_toml = [&](unsigned line, std::string why) {
+    // It quotes what it saw: the rest of a line with its end.
+    std::replace_if(
+        why.begin(), why.end(), [](unsigned char c) { return c < 0x20; }, ' ');
+    return Invalid(At(path, line) + ": it is no TOML (texts have quotes: size = \"4Gi\"): " + why);
   };
   if (unsigned line = LineOfBareText(text); line > 0) {
     return no_toml(line, "only a text in quotes may have characters beside ASCII's");
@@ -184,7 +186,7 @@ Result<std::vector<Setting>> ReadConfigFile(const std::string& path,
   try {
     return Interpret(path, toml::parse(text), known);
   } catch (const toml::parse_error& error) {
-    return no_toml(error.source().begin.line, error.description());
+    return no_toml(error.source().begin.line, std::string(error.description()));
   }
 }
 

@@ -10,6 +10,7 @@
 namespace vineyard::daemon {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -100,6 +101,8 @@ TEST_F(ConfigFile, WhatIsSetTwiceIsAnError) {
 TEST_F(ConfigFile, TextWithoutQuotesIsAnErrorThatSaysSo) {
   EXPECT_THAT(Error("\nsize = 4Gi\n"), StartsWith("line 2: it is no TOML (texts have quotes: "));
   EXPECT_THAT(Error("evict = drop"), StartsWith("line 1: it is no TOML (texts have quotes: "));
+  EXPECT_THAT(Error("size = i\n"),
+              EndsWith("expected 'inf', saw 'i '"));  // one line, by options_fuzz
   for (const char* header : {"[=]", "[!section]", "[\x1f]", "[\n", "[[ #"}) {  // by options_fuzz
     EXPECT_THAT(Error(header), StartsWith("line 1: it is no TOML")) << header;
   }

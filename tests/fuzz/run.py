@@ -67,7 +67,7 @@ def fuzz(name: str, seconds: float, before: dict[str, Any]) -> dict[str, Any]:
     for folder in (learned, found):
         folder.mkdir(parents=True, exist_ok=True)
     command = [
-        str(BUILD / "bin" / f"{name}_fuzz"), f"-max_total_time={max(1, round(seconds))}", "-timeout=30",
+        str(BUILD / "bin" / f"{name}_fuzz"), f"-max_total_time={max(1, round(seconds))}", "-timeout=120",
         "-rss_limit_mb=3000", "-max_len=65536", "-print_final_stats=0", f"-artifact_prefix={found / name}-",
         str(learned), str(ROOT / "tests/fuzz/corpus" / name),
     ]
