@@ -51,7 +51,7 @@ TEST(Connection, AClientStaysUsableAfterADaemonThatDoesNotAnswerInTime) {
                 c.AnswerMutation(next, 0, 77);
                 ServeNothing(c);
               }}});
-  Connected client(fake.daemon.path(), /*timeout_ms=*/50);
+  Connected client(fake.daemon.path(), /*timeout_ms=*/500);
   EXPECT_EQ(client->Delete({kId}, false, true).code(), Code::kUnknown);
   Result<uint64_t> cleared = Status(Code::kUnknown, "");
   while (cleared.status().code() == Code::kUnknown) cleared = client->Clear();
@@ -61,14 +61,14 @@ TEST(Connection, AClientStaysUsableAfterADaemonThatDoesNotAnswerInTime) {
 
 TEST(Connection, ATimeoutNamesTheRequestTheSocketAndHowLong) {
   Fake fake({{false, ServeNothing}});
-  Connected client(fake.daemon.path(), /*timeout_ms=*/50);
+  Connected client(fake.daemon.path(), /*timeout_ms=*/500);
   const std::string& path = fake.daemon.path();
   Status status = client->ListTypes().status();
   EXPECT_EQ(status.code(), Code::kTimeout);
-  EXPECT_EQ(status.text(), "list types: no answer from the daemon at " + path + " within 50 ms");
+  EXPECT_EQ(status.text(), "list types: no answer from the daemon at " + path + " within 500 ms");
   status = client->Clear().status();
   EXPECT_EQ(status.code(), Code::kUnknown);
-  EXPECT_EQ(status.text().rfind("clear: no answer from the daemon at " + path + " within 50 ms", 0),
+  EXPECT_EQ(status.text().rfind("clear: no answer from the daemon at " + path + " within 500 ms", 0),
             0u)
       << status.text();
   status = client->Wait(kId, 30);
@@ -82,13 +82,13 @@ TEST(Connection, ATimeoutOfADaemonThatDoesNotReadNamesTheRequestTheSocketAndHowL
   Fake fake({{false, [&](FakeConnection&) {
                 while (!done) std::this_thread::yield();
               }}});
-  Connected client(fake.daemon.path(), /*timeout_ms=*/50);
+  Connected client(fake.daemon.path(), /*timeout_ms=*/500);
   std::string large(16 * kMiB, 'x');
   Status status = client->SetLabel(kId, "key", large);
   done = true;
   EXPECT_EQ(status.code(), Code::kTimeout) << status.ToString();
   EXPECT_EQ(status.text(), "set labels: the daemon at " + fake.daemon.path() +
-                               ": it did not read what was sent within 50 ms");
+                               ": it did not read what was sent within 500 ms");
 }
 
 TEST(Connection, ALostReplyIsAskedForOnceMoreWithTheSameNumber) {
@@ -358,7 +358,7 @@ TEST(Connection, ALeaseThatComesTooLateIsDropped) {
                   if (r.type() != MessageType::kGoodbye) c.AnswerMutation(r, 0, 1);
                 }
               }}});
-  Connected client(fake.daemon.path(), /*timeout_ms=*/50);
+  Connected client(fake.daemon.path(), /*timeout_ms=*/500);
   wire::Lease message;
   Request lease(MessageType::kLease, message);
   Reply reply;
