@@ -11,10 +11,13 @@
 %include <stdint.i>
 
 %{
+#include <pthread.h>
 #include <search.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <structmember.h>
+#include <unistd.h>
 #include "vineyard/vineyard.h"
 
 // Not 0 while this thread gives a handle back: nobody could see an exception there, so signals wait.
@@ -22,14 +25,59 @@ static __thread int vy_releasing;
 
 // Asked by a waiting thread: runs Python's signal handlers. An exception (KeyboardInterrupt) stays
 // set in this thread and is found by vy_raise.
+//
+// Nobody may ask for the GIL of an interpreter that ends: it ends the thread in the middle of the library. So who asks is
+// counted, and vy_end_asking(), before the interpreter ends, waits for them and lets nobody else begin. seq_cst: who begins
+// counts itself before it looks, and the end says so before it looks at the count.
+static atomic_int vy_asking;
+static atomic_bool vy_ending;
+
 static int32_t vy_keep_waiting(void) {
   PyGILState_STATE state;
-  int raised;
-  if (vy_releasing || !Py_IsInitialized()) return 1;
-  state = PyGILState_Ensure();
-  raised = PyErr_Occurred() != NULL || PyErr_CheckSignals() != 0;
-  PyGILState_Release(state);
+  int raised = 0;
+  if (vy_releasing) return 1;
+  atomic_fetch_add(&vy_asking, 1);
+  if (!atomic_load(&vy_ending) && Py_IsInitialized()) {
+    state = PyGILState_Ensure();
+    raised = PyErr_Occurred() != NULL || PyErr_CheckSignals() != 0;
+    PyGILState_Release(state);
+  }
+  atomic_fetch_sub(&vy_asking, 1);
   return !raised;
+}
+
+// For a child: of the threads that were counted it has none.
+static void vy_forget_asking(void) { atomic_store(&vy_asking, 0); }
+
+// A second at most: a signal handler of the program's may be running.
+static PyObject* vy_end_asking(PyObject* module, PyObject* nothing) {
+  int i;
+  (void)module;
+  (void)nothing;
+  atomic_store(&vy_ending, true);
+  Py_BEGIN_ALLOW_THREADS
+  for (i = 0; i < 1000 && atomic_load(&vy_asking) > 0; ++i) usleep(1000);
+  Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
+}
+static PyMethodDef vy_end_asking_method = {"end_asking", vy_end_asking, METH_NOARGS, NULL};
+
+// When the interpreter is about to end, behind the threads that it waits for.
+static int vy_await_end(void) {
+  PyObject *atexit, *function, *registered = NULL;
+  if (pthread_atfork(NULL, NULL, vy_forget_asking) != 0) {
+    PyErr_NoMemory();
+    return -1;
+  }
+  atexit = PyImport_ImportModule("atexit");
+  function = PyCFunction_New(&vy_end_asking_method, NULL);
+  if (atexit != NULL && function != NULL) {
+    registered = PyObject_CallMethod(atexit, "register", "O", function);
+  }
+  Py_XDECREF(atexit);
+  Py_XDECREF(function);
+  Py_XDECREF(registered);
+  return registered == NULL ? -1 : 0;
 }
 
 // Raises the exception that vineyard.errors has for `status`; always answers NULL.
@@ -291,6 +339,10 @@ VY_HANDLE(vineyard_name_list, vineyard_name_list_release)
   made.timeout_ms = timeout_ms;
   $1 = &made;
 }
+
+%init %{
+  if (vy_await_end() != 0) return NULL;
+%}
 
 // ---- who may wait ----------------------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -162,3 +164,23 @@ def test_a_daemon_that_did_not_start_leaves_nothing(monkeypatch: pytest.MonkeyPa
 def test_too_long_a_list_is_refused_at_once(client: vineyard.Client) -> None:
     with pytest.raises(vineyard.LimitExceeded, match="use an array"):
         client.put([None] * ((4 << 20) + 1))
+
+
+# What ends while threads wait in the library: the interpreter ended such a thread in the middle of C++, which aborts.
+ENDS = """
+import sys, threading, time, vineyard
+client = vineyard.connect(sys.argv[1])
+def spin():
+    while True: pass
+for _ in range(4): threading.Thread(target=spin, daemon=True).start()
+for _ in range(40): threading.Thread(target=lambda: client.get_name("never", wait=30), daemon=True).start()
+time.sleep(0.3)
+"""
+
+
+def test_the_end_of_the_program_while_threads_wait_is_no_abort(client: vineyard.Client) -> None:
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", ENDS, client.ipc_socket], capture_output=True, text=True, timeout=100
+        )
+        assert (done.returncode, done.stderr) == (0, "")
