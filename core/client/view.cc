@@ -70,7 +70,7 @@ std::vector<DeferredPin> TakeFreeDeferred() {
 
 }  // namespace
 
-thread_local constinit ViewCache view_cache [[gnu::tls_model("initial-exec")]] = {nullptr, 0};
+thread_local constinit ViewCache view_cache VINEYARD_TLS_MODEL = {nullptr, 0};
 
 View* NewViewSlow() {
   thread_end.armed = true;  // the first use registers its destructor

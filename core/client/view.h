@@ -44,8 +44,14 @@ struct ViewCache {
   View* head;
   uint32_t count;
 };
-// initial-exec: one load instead of a call, also from a shared library.
-extern thread_local constinit ViewCache view_cache [[gnu::tls_model("initial-exec")]];
+// One load instead of a call, also from a shared library; but room for such variables is scarce, and a library of which one
+// process may load any number of copies must do without.
+#ifdef VINEYARD_MANY_COPIES
+#define VINEYARD_TLS_MODEL
+#else
+#define VINEYARD_TLS_MODEL [[gnu::tls_model("initial-exec")]]
+#endif
+extern thread_local constinit ViewCache view_cache VINEYARD_TLS_MODEL;
 
 View* NewViewSlow();
 void FreeViewsSlow();

@@ -18,7 +18,9 @@
 #include "vineyard/vineyard.h"
 
 static JavaVM* vy_vm;
-static jclass vy_callbacks;  // io.vineyard.internal.Callbacks, for as long as the library is loaded
+// io.vineyard.internal.Callbacks. Weak: a class loader that nobody uses any more can be collected; its classes live at least
+// as long as a call of theirs.
+static jweak vy_callbacks;
 static jmethodID vy_exception_of, vy_may_wait;
 
 // Not 0 while this thread gives a client back: a daemon is told goodbye, whoever is interrupted.
@@ -35,7 +37,7 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM* vm, void* reserved) {
   if (vy_exception_of == NULL) return JNI_ERR;
   vy_may_wait = (*env)->GetStaticMethodID(env, found, "mayWait", "()Z");
   if (vy_may_wait == NULL) return JNI_ERR;
-  vy_callbacks = (jclass)(*env)->NewGlobalRef(env, found);
+  vy_callbacks = (*env)->NewWeakGlobalRef(env, found);
   vy_vm = vm;
   return vy_callbacks == NULL ? JNI_ERR : JNI_VERSION_10;
 }
@@ -43,13 +45,17 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM* vm, void* reserved) {
 // Asked by a waiting thread: not after Thread.interrupt.
 static int32_t vy_keep_waiting(void) {
   JNIEnv* env;
+  jclass callbacks;
   jboolean may_wait;
   if (vy_releasing || (*vy_vm)->GetEnv(vy_vm, (void**)&env, JNI_VERSION_10) != JNI_OK) return 1;
-  may_wait = (*env)->CallStaticBooleanMethod(env, vy_callbacks, vy_may_wait);
+  callbacks = (jclass)(*env)->NewLocalRef(env, vy_callbacks);
+  if (callbacks == NULL) return 1;
+  may_wait = (*env)->CallStaticBooleanMethod(env, callbacks, vy_may_wait);
   if ((*env)->ExceptionCheck(env)) {  // no memory for a frame: not a reason to end the wait
     (*env)->ExceptionClear(env);
-    return 1;
+    may_wait = JNI_TRUE;
   }
+  (*env)->DeleteLocalRef(env, callbacks);
   return may_wait != JNI_FALSE;
 }
 
@@ -75,10 +81,14 @@ static jbyteArray vy_text(JNIEnv* env, const char* text) {
 static void vy_throw_text(JNIEnv* env, int32_t status, const char* text) {
   jbyteArray bytes;
   jobject thrown;
+  jclass callbacks;
   if ((*env)->ExceptionCheck(env)) return;
   bytes = vy_text(env, text);
   if (bytes == NULL) return;
-  thrown = (*env)->CallStaticObjectMethod(env, vy_callbacks, vy_exception_of, (jint)status, bytes);
+  callbacks = (jclass)(*env)->NewLocalRef(env, vy_callbacks);
+  if (callbacks == NULL) return;  // and an error is pending
+  thrown = (*env)->CallStaticObjectMethod(env, callbacks, vy_exception_of, (jint)status, bytes);
+  (*env)->DeleteLocalRef(env, callbacks);
   if (thrown != NULL && !(*env)->ExceptionCheck(env)) (*env)->Throw(env, (jthrowable)thrown);
   (*env)->DeleteLocalRef(env, bytes);
 }

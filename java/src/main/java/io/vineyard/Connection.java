@@ -24,6 +24,7 @@ abstract class Connection implements AutoCloseable {
   private static final long LONGEST_MS = Long.MAX_VALUE / 2_000_000;  // no overflow in nanoseconds
 
   private final Handle handle;
+  private static final int MOST_COLLECTIONS = 10;  // for one call: some seconds
   private final Cleaner.Cleanable cleanable;
   private final String socket;
 
@@ -151,16 +152,17 @@ abstract class Connection implements AutoCloseable {
 
   /**
    * A call that takes memory of the store: what this process holds of it and nobody can reach any more is no reason to fail. It is
-   * made again unless it says that it has stored something.
+   * made again unless it says that it has stored something; more than once, since others may take what the collector has found.
    */
   static <T> T allocate(Supplier<T> function) {
-    try {
-      return function.get();
-    } catch (VineyardException.StoreFull full) {
-      if (full.stored() != null || !Unclosed.collect()) {
-        throw full;
+    for (int collections = 0;; ++collections) {
+      try {
+        return function.get();
+      } catch (VineyardException.StoreFull full) {
+        if (full.stored() != null || collections == MOST_COLLECTIONS || !Unclosed.collect()) {
+          throw full;
+        }
       }
-      return function.get();
     }
   }
 

@@ -10,6 +10,10 @@ import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -52,6 +56,32 @@ class FullStoreTest extends WithClient {
   void writersInALoopNeedNoClose() {
     for (int i = 0; i < ROUNDS; ++i) {
       client.createBlob(8 << 20).buffer().put(0, (byte) 1);
+    }
+  }
+
+  // Regression: what one thread's collection had found others took, and it was told that nothing was found.
+  @Test
+  void threadsThatReadInALoopTakeFromEachOtherWhatTheCollectorFinds() throws Exception {
+    int threads = 4;
+    ExecutorService pool = Executors.newFixedThreadPool(threads);
+    try {
+      List<Future<Integer>> all = new ArrayList<>();
+      for (int t = 0; t < threads; ++t) {
+        all.add(pool.submit(() -> {
+          Blob last = null;  // each holds one at a time
+          for (int i = 0; i < 40; ++i) {
+            ObjectId id = client.put(new byte[1 << 20]);
+            last = client.getBlob(id);
+            client.delete(id);
+          }
+          return last.buffer().capacity();
+        }));
+      }
+      for (Future<Integer> one : all) {
+        assertEquals(1 << 20, one.get(100, TimeUnit.SECONDS));
+      }
+    } finally {
+      pool.shutdownNow();
     }
   }
 

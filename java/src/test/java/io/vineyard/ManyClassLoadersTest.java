@@ -28,6 +28,23 @@ class ManyClassLoadersTest {
     use(20);
   }
 
+  // Regression: the 27th had no room for its thread-local variables.
+  @Test
+  void sixtyDoToo() throws IOException {
+    use(60);
+  }
+
+  // Regression: the native library kept its classes, and with them all that the loader had loaded.
+  @Test
+  void aClassLoaderThatNobodyUsesIsCollected() throws IOException {
+    try (Daemon daemon = new Daemon()) {
+      String[] arguments = {ManyClassLoadersProbe.class.getName(), "-5", Child.CLASSES.toString(), daemon.socket()};
+      try (Child child = new Child(List.of(Child.TEST_CLASSES), arguments)) {
+        assertEquals("collected: 5", child.end().expect(0).output().strip());
+      }
+    }
+  }
+
   @Test
   void theFileThatThePropertyNamesIsForMoreThanOneClassLoader() throws IOException {
     use(2, "-Dio.vineyard.library=" + LIBRARY);

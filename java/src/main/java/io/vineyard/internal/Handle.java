@@ -118,6 +118,9 @@ public final class Handle extends Holder implements Runnable {
     } finally {
       leave();
     }
+    if (!asked) {
+      Unclosed.found();
+    }
     if (!asked && end != null) {
       Log.neverClosed(what);
     }

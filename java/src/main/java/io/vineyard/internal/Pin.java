@@ -122,6 +122,9 @@ public final class Pin extends Holder {
         if (!counted || --roots > 0) {
           return;
         }
+        if (pointer != 0) {
+          Unclosed.found();
+        }
         giveBack();
         if (mapping != 0) {
           Native.vineyard_mapping_release(mapping);

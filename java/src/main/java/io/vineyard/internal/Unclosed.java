@@ -15,23 +15,30 @@ public final class Unclosed {
   private static final int IDLE_LOOKS = 10;  // in a row, in which it has given nothing back: it is done. Each takes a turn of the CPU
   private static final int WORTH = 10;  // of all time, at most one part in so many goes into collections for nothing
 
-  private static final LongAdder HELD = new LongAdder();
+  private static final LongAdder MADE = new LongAdder(), GONE = new LongAdder();
+  private static final LongAdder FOUND = new LongAdder();  // of those that are gone
   private static volatile int collections;
   private static long notBeforeNs = System.nanoTime();
+  private static long madeInVain;  // when a collection found nothing; behind it there may be new garbage
 
   private Unclosed() {}
 
   static void add() {
-    HELD.increment();
+    MADE.increment();
   }
 
   static void remove() {
-    HELD.decrement();
+    GONE.increment();
+  }
+
+  /** The collector has found one, which is given back now. */
+  static void found() {
+    FOUND.increment();
   }
 
   /** How many of them there are. */
   public static long held() {
-    return HELD.sum();
+    return MADE.sum() - GONE.sum();
   }
 
   /** Forgets that collections were for nothing, of which the next one would be put off: for tests, each of which is about its own. */
@@ -57,12 +64,12 @@ public final class Unclosed {
       }
       long held = held();
       long beginNs = System.nanoTime();
-      if (held <= 0 || beginNs - notBeforeNs < 0) {
+      if (held <= 0 || beginNs - notBeforeNs < 0 && MADE.sum() == madeInVain) {
         return false;
       }
       boolean found = false;
       try {
-        found = collect(held);
+        found = runCollector();
         ++collections;
       } catch (InterruptedException interrupted) {
         Thread.currentThread().interrupt();
@@ -70,6 +77,7 @@ public final class Unclosed {
         if (!found) {
           long endNs = System.nanoTime();
           notBeforeNs = endNs + WORTH * (endNs - beginNs);
+          madeInVain = MADE.sum();
         }
       }
       Log.collected(held, held());
@@ -77,19 +85,21 @@ public final class Unclosed {
     }
   }
 
-  private static boolean collect(long held) throws InterruptedException {
+  // Whether it has found something: others may hold as much again by then.
+  private static boolean runCollector() throws InterruptedException {
+    long before = FOUND.sum();
     CountDownLatch reached = new CountDownLatch(1);
     Handle.CLEANER.register(new Object(), reached::countDown);
     System.gc();
     // That one was found: the rest of what the collection has found is being done, in no order.
     reached.await(LONGEST_MS, TimeUnit.MILLISECONDS);
-    long last = held();
+    long last = FOUND.sum();
     for (int idle = 0, looks = 0; idle < IDLE_LOOKS && looks < LONGEST_MS / LOOK_MS; ++looks) {
       Thread.sleep(LOOK_MS);
-      long now = held();
-      idle = now < last ? 0 : idle + 1;
+      long now = FOUND.sum();
+      idle = now > last ? 0 : idle + 1;
       last = now;
     }
-    return last < held;
+    return last > before;
   }
 }
