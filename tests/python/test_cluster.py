@@ -109,7 +109,7 @@ def test_an_object_that_is_not_persisted_is_said_to_be_of_its_instance(one: Clie
     for call in (lambda: two.get(number), lambda: two.delete(number), lambda: two.persist(number)):
         with pytest.raises(vineyard.ObjectNotFound) as caught:
             call()
-        for part in (str(number), f"instance {one.instance_id}", "not persisted there, or was deleted", "call persist"):
+        for part in (str(number), f"instance {one.instance_id}", "is not persisted, or deleted", "check the id"):
             assert part in str(caught.value)
 
 

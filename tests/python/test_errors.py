@@ -249,9 +249,9 @@ def member_of_nothing(client: Any, number: Any) -> Any:
     (lambda c, n: c.get("taken"), "object id 'taken'", "16 lower-case hexadecimal digits", "client.get(name='taken')"),
     (lambda c, n: c.get_object("taken"), "object id 'taken'", "if that is a name", "client.get_name('taken')"),
     (lambda c, n: c.get_object(c.put({"k": 1}))["k"], "member 'k'", "its stored form", "client.get(id)['k']"),
-    (lambda c, n: c.get(of_another(c)), "instance 77", "not persisted there, or was deleted", "call persist there"),
-    (lambda c, n: c.delete(of_another(c)), "instance 77", "not persisted there, or was deleted", "call persist there"),
-    (lambda c, n: c.put_name(of_another(c), "x"), "instance 77", "not persisted there", "call persist there"),
+    (lambda c, n: c.get(of_another(c)), "instance 77", "is not persisted, or deleted", "check the id"),
+    (lambda c, n: c.delete(of_another(c)), "instance 77", "is not persisted, or deleted", "check the id"),
+    (lambda c, n: c.put_name(of_another(c), "x"), "instance 77", "is not persisted, or deleted", "check the id"),
     (lambda c, n: c.put([n]) and c.delete(n), "object {n}", "links to it", "delete that first, or force it"),
 ])  # fmt: skip
 def test_a_text_says_the_thing_the_reason_and_what_to_do(

@@ -64,7 +64,7 @@ def socket(request: Any, daemon: Daemon) -> list[str]:
 
 def test_a_shared_model_costs_its_workers_no_memory(temporary: Path, socket: list[str]) -> None:
     said = run(temporary, "python/shared_model.py", *socket, "--mib", 32, "--workers", 3)
-    rows = re.findall(r"^(by name|as a pickle), .* ([\d.]+) MiB +([\d.]+) MiB +[\d.]+ s$", said, re.MULTILINE)
+    rows = re.findall(r"^(by name|as a pickle), .* (-?[\d.]+) MiB +(-?[\d.]+) MiB +[\d.]+ s$", said, re.MULTILINE)
     assert [row[0] for row in rows] == ["by name", "as a pickle"], said
     (shared, of_all), (pickled, of_all_pickled) = [(float(most), float(total)) for _, most, total in rows]
     size = float(re.findall(r"^A model of ([\d.]+) MiB, 3 worker processes$", said, re.MULTILINE)[0])

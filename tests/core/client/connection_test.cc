@@ -68,8 +68,8 @@ TEST(Connection, ATimeoutNamesTheRequestTheSocketAndHowLong) {
   EXPECT_EQ(status.text(), "list types: no answer from the daemon at " + path + " within 500 ms");
   status = client->Clear().status();
   EXPECT_EQ(status.code(), Code::kUnknown);
-  EXPECT_EQ(status.text().rfind("clear: no answer from the daemon at " + path + " within 500 ms", 0),
-            0u)
+  EXPECT_EQ(
+      status.text().rfind("clear: no answer from the daemon at " + path + " within 500 ms", 0), 0u)
       << status.text();
   status = client->Wait(kId, 30);
   EXPECT_EQ(status.code(), Code::kTimeout);
