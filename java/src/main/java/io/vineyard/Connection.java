@@ -119,9 +119,17 @@ abstract class Connection implements AutoCloseable {
     }
   }
 
-  // To the native library a closed client is one of many arguments that are not valid.
+  // To the native library a closed client is one of many arguments that are not valid; and one that is closed in the middle of a
+  // put has lost the leases that the put needs.
   private RuntimeException closedOr(VineyardException error) {
-    return error.status() == Status.INVALID && handle.isClosed() ? new IllegalStateException(error.getMessage(), error) : error;
+    if (!handle.isClosed()) {
+      return error;
+    }
+    return switch (error.status()) {
+      case INVALID -> new IllegalStateException(error.getMessage(), error);
+      case PERMISSION -> new IllegalStateException(handle + ": it was closed meanwhile", error);
+      default -> error;
+    };
   }
 
   final <T> T call(LongFunction<T> function) {
