@@ -9,7 +9,6 @@
 namespace vineyard::store {
 
 using shm::SlotKind;
-using shm::SlotState;
 
 namespace {
 constexpr uint64_t kPageBytes = 2 * kMiB;  // of text, in one answer

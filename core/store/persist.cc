@@ -10,7 +10,6 @@ namespace vineyard::store {
 
 using shm::SlotImage;
 using shm::SlotKind;
-using shm::SlotState;
 
 Result<std::optional<Mutation>> Store::Repeated(Request request) const {
   return impl_->Repeated(request);
