@@ -365,6 +365,8 @@ Status Store::Impl::Load(uint32_t root) {
   });
   Loading& loading = loadings_[root];
   loading.placed = std::move(placed);
+  loading.held = SealedMembers(tree);
+  for (uint32_t slot : loading.held) store_->Hold(slot);
   for (const auto& [slot, fields] : loading.placed) loading_bytes_ += ExtentSize(fields);
   for (uint32_t slot : tree) {
     loading.tree.emplace_back(slot, slots_->word(slot));
@@ -401,11 +403,28 @@ std::vector<uint32_t> Store::Impl::SpilledBelow(uint32_t root) const {
   return order;
 }
 
+std::vector<uint32_t> Store::Impl::SealedMembers(const std::vector<uint32_t>& objects) const {
+  std::vector<uint32_t> members;
+  for (uint32_t slot : objects) {
+    shm::SlotFields fields = slots_->Read(slot).fields;
+    if (fields.kind != shm::SlotKind::kObject) continue;
+    auto record = DecodeRecord(StoredBytes(fields));
+    if (!record.ok()) continue;
+    for (const Member& member : record->members) {
+      auto child = FindSlot(member.id);
+      if (child && shm::StateOf(slots_->word(*child)) == SlotState::kSealed)
+        members.push_back(*child);
+    }
+  }
+  return members;
+}
+
 void Store::Impl::OnRead(SpillJob job) {
   auto found = loadings_.find(job.root);
   CHECK(found != loadings_.end());
   Loading loading = std::move(found->second);
   loadings_.erase(found);
+  for (uint32_t slot : loading.held) store_->Unhold(slot);
   bool is_there = true;  // nobody deleted it meanwhile
   for (auto [slot, word] : loading.tree) {
     loading_.erase(slot);

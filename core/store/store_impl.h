@@ -172,6 +172,7 @@ class Store::Impl {
   Status Load(uint32_t root);
   void OnRead(SpillJob job);
   std::vector<uint32_t> SpilledBelow(uint32_t root) const;
+  std::vector<uint32_t> SealedMembers(const std::vector<uint32_t>& objects) const;
   void EraseSpilled(const shm::SlotFields& fields);  // it lies in memory again, or nowhere
   void RemoveSpillFile(uint32_t file);
   void CountSpilledLinks(uint32_t object, int step);
@@ -275,6 +276,7 @@ class Store::Impl {
   std::optional<Status> spill_failed_;
   uint32_t spill_failed_at_ = 0;  // coarse time
   struct Loading {
+    std::vector<uint32_t> held;  // SEALED members of what is loaded: they stay, too
     std::vector<std::pair<uint32_t, uint64_t>> tree;  // slots with their words, members first
     std::vector<std::pair<uint32_t, shm::SlotFields>> placed;  // as they will be
   };

@@ -233,6 +233,25 @@ TEST_F(SpillTest, WhatTwoTreesShareGoesWithTheLastOfThem) {
   EXPECT_EQ(store_->Audit().problems, std::vector<std::string>());
 }
 
+// Regression: a member that was there already went while its parent was read, which then had one that is spilled.
+TEST_F(SpillTest, AMemberThatIsThereStaysWhileItsParentIsRead) {
+  FakeClient client(store_.get(), 1);
+  ObjectId base = PutLarge(4 * kMiB, 'b');
+  ObjectId root = PutLarge(kMiB, 'r', {base});
+  SpillAll();
+  ASSERT_TRUE(Retry([&] { return store_->Find(base); }).ok());
+  ASSERT_TRUE(IsSpilled(root));
+  EXPECT_FALSE(store_->Find(root).ok());
+  auto load = store_->NextSpillJob(true);
+  ASSERT_TRUE(load.has_value());
+  SpillAll();
+  RunSpillJob(&*load);
+  store_->SpillJobDone(std::move(*load));
+  EXPECT_FALSE(IsSpilled(root));
+  EXPECT_FALSE(IsSpilled(base));
+  EXPECT_EQ(store_->Audit().problems, std::vector<std::string>());
+}
+
 TEST_F(SpillTest, APutMayLinkToWhatIsSpilled) {
   FakeClient client(store_.get(), 1);
   ObjectId base = PutLarge(4 * kMiB, 'b');
