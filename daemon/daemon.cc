@@ -46,7 +46,8 @@ class Daemon {
         keeper_(loop_),
         exec_timer_(loop_),
         watchdog_(inheritance.options->meta),
-        watchdog_timer_(loop_) {}
+        watchdog_timer_(loop_),
+        budget_("this host", inheritance.options->size_bytes) {}
 
   int Run();
 
@@ -71,6 +72,7 @@ class Daemon {
   asio::steady_timer exec_timer_;
   ZookeeperWatchdog watchdog_;
   asio::steady_timer watchdog_timer_;
+  store::Budget budget_;  // of all stores
   std::unique_ptr<shm::StateFile> state_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<meta::Service> service_;
@@ -156,17 +158,10 @@ void Daemon::OnServing(bool is_new_cluster) {
 }
 
 Status Daemon::OpenStore() {
-  store::Options options;
-  options.size_bytes = inheritance_.options->size_bytes;
-  options.prefault_bytes = inheritance_.options->prefault_bytes;
-  options.eviction = inheritance_.options->eviction;
-  options.checksum_limit = inheritance_.options->checksum_limit;
-  options.spill_path = inheritance_.options->spill_path;
-  auto share = [&options](double rate) {
-    return static_cast<uint64_t>(static_cast<double>(options.size_bytes) * rate);
-  };
-  options.spill_upper_bytes = share(inheritance_.options->spill_upper_rate);
-  options.spill_lower_bytes = share(inheritance_.options->spill_lower_rate);
+  if (fresh_) state_->header().audience = OwnAudience(*inheritance_.options);
+  store::Options options = StoreOptions(*inheritance_.options, &budget_);
+  // As it was made, whatever is said now.
+  options.is_shared = state_->header().audience.kind != shm::AudienceKind::kUid;
   ASSIGN_OR_RETURN(store_, store::Store::Open(state_.get(), options));
   return OkStatus();
 }
@@ -179,7 +174,7 @@ int Daemon::Run() {
     manager_.Status(opened.ToString());
     return fresh_ ? kCanNotStart : EXIT_FAILURE;
   }
-  server_ = std::make_unique<Server>(&loop_, store_.get(), service_.get(), state_.get(),
+  server_ = std::make_unique<Server>(&loop_, store_.get(), service_.get(), state_.get(), &budget_,
                                      inheritance_.options);
   server_->on_upgrade = [this] {
     is_upgraded_ = true;
@@ -194,9 +189,7 @@ int Daemon::Run() {
   loop_.run();
   if (is_replaced_) return EXIT_FAILURE;
   if (is_upgraded_) return kUpgraded;
-  store_->End();
-  server_->StopHelpers();
-  store_->RemoveSpillFiles();
+  server_->EndStores();
   AwaitMetadataEnd();
   Log(LogLevel::kInfo, "stopped");
   return kStopped;

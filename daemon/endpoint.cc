@@ -158,7 +158,7 @@ Status RemoveStale(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-Result<Endpoint> OpenEndpoint(const std::string& path) {
+Result<Endpoint> OpenEndpoint(const std::string& path, uint32_t mode) {
   std::string folder_path = std::filesystem::path(path).parent_path().string();
   int made_folders = 0;
   RETURN_IF_ERROR(MakeFolder(path, folder_path, &made_folders));
@@ -174,7 +174,7 @@ Result<Endpoint> OpenEndpoint(const std::string& path) {
   endpoint.socket = Fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (free.ok() && !endpoint.socket.valid()) free = SocketError(path, "socket", path, errno);
   if (free.ok()) {
-    mode_t before = umask(0177);
+    mode_t before = umask(0777 & ~mode);
     int bound =
         bind(endpoint.socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
     int error_number = errno;

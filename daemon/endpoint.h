@@ -21,7 +21,7 @@ struct Endpoint {
 // Makes the folder, takes the lock, replaces a stale socket, binds with mode 0600 and listens.
 // kInUse: a daemon lives there. A path too long for a socket address is reached through its folder.
 // REQUIRES: one thread (it changes the umask for a moment).
-Result<Endpoint> OpenEndpoint(const std::string& path);
+Result<Endpoint> OpenEndpoint(const std::string& path, uint32_t mode = 0600);
 
 // What OpenEndpoint() would say, as well as that can be told without making anything that stays.
 Status CheckEndpoint(const std::string& path);

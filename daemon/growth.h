@@ -43,6 +43,7 @@ class Growth {
   void Postpone(Postponed request);
   // The session is gone.
   void Drop(const Session& session);
+  bool is_busy() const { return busy_ || !postponed_.empty(); }
   bool has_postponed() const { return !postponed_.empty(); }
   // Waits for the helper to end what it does.
   void Stop() { helper_.Stop(); }

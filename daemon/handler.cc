@@ -18,6 +18,7 @@ Reply Failed(const vineyard::Status& error) {
     reply.kind = Reply::Kind::kRefuse;
     reply.error = error;
   } else {
+    reply.code = error.code();
     reply.body = wire::EncodeError(error);
   }
   return reply;
@@ -44,13 +45,19 @@ Reply Empty() {
 
 }  // namespace
 
+Result<Value> UnpackBody(std::string_view body, Arena* arena) {
+  Result<Value> value = Unpack(body, arena, kMaxDepth, wire::kMaxValues);
+  if (value.status().code() == Code::kLimit) {
+    return Limit("request: its body holds " + value.status().text());
+  }
+  if (!value.ok()) return Protocol("body: " + value.status().text());
+  return value;
+}
+
 Reply Handler::Handle(const Inquiry& inquiry, Later later) {
   Arena arena;
-  Result<Value> value = Unpack(inquiry.body, &arena, kMaxDepth, wire::kMaxValues);
-  if (value.status().code() == Code::kLimit) {
-    return Failed(Limit("request: its body holds " + value.status().text()));
-  }
-  if (!value.ok()) return Failed(Protocol("body: " + value.status().text()));
+  Result<Value> value = UnpackBody(inquiry.body, &arena);
+  if (!value.ok()) return Failed(value.status());
   return Dispatch(inquiry, *value, std::move(later));
 }
 
@@ -101,8 +108,9 @@ Reply Handler::Dispatch(const Inquiry& inquiry, const Value& body, Later later) 
     }
     case MessageType::kStatus:
       return Status();
-    case MessageType::kAudit:
-      return Audit(inquiry);
+    case MessageType::kAudit:  // of all audiences: whoever may ask, the server answers
+      return Failed(
+          {Code::kPermission, "audit: only the user of the daemon, and root, may ask for it"});
     case MessageType::kTrim: {
       wire::MutationAnswer answer;
       answer.value = store_->Trim();
@@ -232,25 +240,12 @@ Reply Handler::Segment(uint64_t session, const Value& body) {
   auto request = wire::SegmentRequest::Decode(body);
   if (!request.ok()) return Failed(request.status());
   wire::SegmentAnswer answer;
-  Result<Fd> segment =
-      store_->OpenSegment(session, request->number, request->writable, &answer.size);
+  Result<Fd> segment = store_->OpenSegment(session, request->number, request->writable,
+                                           &answer.size, &answer.is_sole);
   if (!segment.ok()) return Failed(segment.status());
   Reply reply = Succeeded(answer);
   reply.descriptors.push_back(std::move(segment).value());
   return reply;
-}
-
-Reply Handler::Audit(const Inquiry& inquiry) {
-  if (!inquiry.is_owner) {
-    return Failed(
-        {Code::kPermission, "audit: only the user of the daemon, and root, may ask for it"});
-  }
-  store::Findings findings = store_->Audit();
-  wire::AuditAnswer answer;
-  answer.problems = std::move(findings.problems);
-  answer.count = findings.count;
-  answer.numbers = std::move(findings.numbers);
-  return Succeeded(answer);
 }
 
 Reply Handler::Status() {

@@ -34,10 +34,11 @@ struct Reply {
   Kind kind = Kind::kAnswer;
   std::string body;
   std::vector<Fd> descriptors;
-  Status error;         // kRefuse
-  wire::Find wait_for;  // kWait; points into the request
-  wire::Sync sync;      // kLog
-  wire::Watch watch;    // kWatch
+  Status error;           // kRefuse
+  Code code = Code::kOk;  // kAnswer: of the error that the body is
+  wire::Find wait_for;    // kWait; points into the request
+  wire::Sync sync;        // kLog
+  wire::Watch watch;      // kWatch
 };
 using Later = std::function<void(Reply)>;
 
@@ -50,6 +51,9 @@ struct Inquiry {
   bool synced = false;
   bool is_owner = false;  // the daemon's own user, or root, asks
 };
+
+// The body of a request. kProtocol, kLimit.
+Result<Value> UnpackBody(std::string_view body, Arena* arena);
 
 class Handler {
  public:
@@ -70,7 +74,6 @@ class Handler {
   bool ComesLater(const vineyard::Status& status) const;
   Reply Find(const Inquiry& inquiry, const Value& body);
   Reply Status();
-  Reply Audit(const Inquiry& inquiry);
 
   store::Store* const store_;
   Cluster* const cluster_;

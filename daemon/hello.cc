@@ -59,19 +59,32 @@ Status Server::Greet(Session& session, const wire::Hello& hello, wire::Welcome* 
   info.token[1] = hello.token[1];
   info.uid = session.peer().uid;
   info.pid = session.peer().pid;
-  if (store_->ResumeSession(info)) {
+  ASSIGN_OR_RETURN(Audience * audience,
+                   audiences_.Of(session.peer(), wire::Share::kDefault, /*gid=*/0));
+  if (audience->store->ResumeSession(info)) {
     auto older = by_id_.find(info.id);
     if (older != by_id_.end()) older->second->Close();
     // A welcome that was lost took the descriptors along: then nobody holds the session, and this
     // hello begins it again.
-    welcome->resumed = store_->SessionAlive(info.id);
+    welcome->resumed = audience->store->SessionAlive(info.id);
   }
-  if (!welcome->resumed) RETURN_IF_ERROR(OpenSession(info, descriptors));
-  liveness_.Forget(info.id);
+  if (by_id_.count(info.id) != 0) {
+    return {Code::kExists, "session: another living one has this id"};
+  }
+  if (!welcome->resumed) RETURN_IF_ERROR(OpenSession(*audience, info, descriptors));
+  // It may have more than its own.
+  audiences_.ForEach([&](Audience& each) {
+    if (each.store->ResumeSession(info)) each.liveness.Forget(info.id);
+  });
   session.set_id(info.id);
   by_id_[info.id] = &session;
-  welcome->instance = store_->instance();
-  welcome->epoch = store_->epoch();
+  Connection& connection = connections_.at(&session);
+  connection.info = info;
+  connection.audience = audience;
+  welcome->instance = audience->store->instance();
+  welcome->epoch = own_->store->epoch();
+  welcome->audience = audience->number;
+  welcome->is_shared = audience->id.kind != shm::AudienceKind::kUid;
   welcome->version = VINEYARD_BUILD_VERSION;
   welcome->checksum_limit = options_->checksum_limit;
   Log(LogLevel::kDebug, "session %016llx of pid %u (%.*s) %s",
@@ -81,13 +94,13 @@ Status Server::Greet(Session& session, const wire::Hello& hello, wire::Welcome* 
   return OkStatus();
 }
 
-Status Server::OpenSession(const store::SessionInfo& info, std::vector<Fd>* descriptors) {
-  std::vector<uint64_t> known = store_->Sessions();
-  if (std::find(known.begin(), known.end(), info.id) != known.end() && by_id_.count(info.id) == 0 &&
-      !store_->SessionAlive(info.id)) {
-    store_->EndSession(info.id);
+Status Server::OpenSession(Audience& audience, const store::SessionInfo& info,
+                           std::vector<Fd>* descriptors) {
+  // What was sent before and never came holds nothing.
+  if (audience.store->HasSession(info.id) && !audience.store->SessionAlive(info.id)) {
+    audience.store->EndSession(info.id);
   }
-  ASSIGN_OR_RETURN(store::SessionFiles files, store_->OpenSession(info));
+  ASSIGN_OR_RETURN(store::SessionFiles files, audience.store->OpenSession(info));
   descriptors->push_back(std::move(files.index));
   descriptors->push_back(std::move(files.directory));
   descriptors->push_back(std::move(files.pins));
@@ -112,7 +125,9 @@ wire::StatusAnswer Server::DescribeDaemon() const {
                          {"cluster_names", catalog.names()},
                          {"meta_stale_since_ms", static_cast<uint64_t>(health.stale_since_ms)},
                          {"meta_read_only", health.read_only ? 1 : 0},
-                         {"meta_changes_under_way", cluster_.under_way()}});
+                         {"meta_changes_under_way", own_->cluster.under_way()},
+                         {"audiences", audiences_.size()},
+                         {"memory_taken", audiences_.budget().taken()}});
   struct stat program {};
   if (stat("/proc/self/exe", &program) == 0) {
     answer.numbers.emplace_back("program_device", program.st_dev);
@@ -128,6 +143,43 @@ wire::StatusAnswer Server::DescribeDaemon() const {
   return answer;
 }
 
+// ---- other audiences -------------------------------------------------------------------------------
+
+void Server::OnAttach(Session& session, const wire::FrameHeader& header, std::string_view body) {
+  wire::AttachAnswer attached;
+  std::vector<Fd> descriptors;
+  Status status = Attach(connections_.at(&session), session.peer(), body, &attached, &descriptors);
+  if (status.code() == Code::kProtocol) return session.Refuse(header, status);
+  std::string answer = status.ok() ? "" : wire::EncodeError(status);
+  if (status.ok()) attached.Encode(&answer);
+  session.Answer(header, std::move(answer), std::move(descriptors));
+}
+
+Status Server::Attach(Connection& connection, const Peer& peer, std::string_view body,
+                      wire::AttachAnswer* answer, std::vector<Fd>* descriptors) {
+  Arena arena;
+  Result<Value> value = Unpack(body, &arena, kMaxDepth, kMaxHelloValues);
+  if (!value.ok()) return Protocol("attach: " + value.status().text());
+  ASSIGN_OR_RETURN(wire::Attach attach, wire::Attach::Decode(*value));
+  Audience* audience = attach.audience == 0 ? nullptr : audiences_.Find(attach.audience);
+  if (attach.audience == 0) {
+    ASSIGN_OR_RETURN(audience, audiences_.Of(peer, attach.share, attach.gid));
+  } else if (audience == nullptr || !MayRead(peer, audience->id)) {
+    return NotFound(
+        Format("attach: there is no audience %u for uid %u", attach.audience, peer.uid));
+  }
+  store::Store& store = *audience->store;
+  bool is_attached = store.ResumeSession(connection.info) && store.SessionAlive(connection.info.id);
+  if (!is_attached) {
+    RETURN_IF_ERROR(OpenSession(*audience, connection.info, descriptors));
+  }
+  answer->audience = audience->number;
+  answer->instance = audience->store->instance();
+  answer->uid = audience->id.uid;
+  answer->is_shared = audience->id.kind != shm::AudienceKind::kUid;
+  return OkStatus();
+}
+
 // ---- upgrade -----------------------------------------------------------------------------------
 
 void Server::OnUpgrade(Session& session, const wire::FrameHeader& header, std::string_view body) {
@@ -141,7 +193,7 @@ void Server::OnUpgrade(Session& session, const wire::FrameHeader& header, std::s
 
 // No arguments: it is to begin.
 Result<wire::UpgradeAnswer> Server::Upgrade(const Peer& peer, std::string_view body) {
-  if (peer.uid != 0 && peer.uid != geteuid()) {
+  if (!IsDaemonsUser(peer)) {
     return Status(Code::kPermission,
                   "upgrade: only the user of the daemon, and root, may ask for it");
   }

@@ -89,7 +89,7 @@ class Keeper {
 
 Status Keeper::Create() {
   RETURN_IF_ERROR(PrepareHost());
-  ASSIGN_OR_RETURN(Endpoint endpoint, OpenEndpoint(options_.socket));
+  ASSIGN_OR_RETURN(Endpoint endpoint, OpenEndpoint(options_.socket, options_.socket_mode));
   lock_ = endpoint.lock.Release();
   options_.made_folders = endpoint.made_folders;
   Status listed = [&]() -> Status {
@@ -107,7 +107,7 @@ Status Keeper::Create() {
 
 Status Keeper::Adopt() {
   ASSIGN_OR_RETURN(state_, shm::StateFile::Adopt(Fd(options_.keeper_state)));
-  for (const shm::StateFile::Listed& listed : state_->Descriptors()) {
+  for (const shm::StateFile::Listed& listed : state_->AllDescriptors()) {
     fcntl(listed.fd, F_SETFD, FD_CLOEXEC);
   }
   auto lock = state_->Lookup(Role::kKeeper, kLock);
@@ -369,7 +369,7 @@ Status ExecKeeper(const Options& options, const shm::StateFile& state, int execu
   argv.push_back(name.data());
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
-  std::vector<shm::StateFile::Listed> listed = state.Descriptors();
+  std::vector<shm::StateFile::Listed> listed = state.AllDescriptors();
   for (const auto& entry : listed) fcntl(entry.fd, F_SETFD, 0);
   syscall(SYS_execveat, executable, "", argv.data(), environ, AT_EMPTY_PATH);
   int error_number = errno;

@@ -78,6 +78,7 @@ Result<std::string> Lookup::AnswerSlot(uint64_t session, const Result<store::Fou
   wire::FindAnswer answer;
   answer.slot = found->slot;
   answer.word = found->word;
+  answer.audience = audience_;
   std::string body;
   answer.Encode(&body);
   return body;

@@ -15,8 +15,8 @@ namespace vineyard::daemon {
 
 class Lookup {
  public:
-  Lookup(store::Store* store, meta::Service* service, Holds* holds)
-      : store_(store), service_(service), holds_(holds) {}
+  Lookup(uint16_t audience, store::Store* store, meta::Service* service, Holds* holds)
+      : audience_(audience), store_(store), service_(service), holds_(holds) {}
 
   // The encoded answer, its slot held for the session; or why not. Nothing: only a barrier can tell; to be
   // asked again behind one, with `synced`.
@@ -34,6 +34,7 @@ class Lookup {
   Result<std::string> AnswerRemote(ObjectId id, ObjectId home) const;
   Result<store::Page> ListHere(const wire::List& list);
 
+  const uint16_t audience_;
   store::Store* const store_;
   meta::Service* const service_;
   Holds* const holds_;

@@ -1,7 +1,10 @@
 #include "daemon/options.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 
@@ -15,6 +18,7 @@ namespace vineyard::daemon {
 namespace {
 
 constexpr uint64_t kMinSize = kMiB;
+constexpr uint64_t kMinQuota = 16 * kMiB;         // tables of an audience take some of it
 constexpr uint64_t kMaxSize = uint64_t{1} << 47;  // what a process can map
 
 Result<uint64_t> SizeOf(const char* flag, const std::string& text) {
@@ -77,6 +81,84 @@ Status InterpretEviction(const Said& said, Options* options) {
   return OkStatus();
 }
 
+// Names of users and groups, or numbers: "1000,ann". `number_of`: -1: there is none of this name.
+Result<std::vector<uint32_t>> IdsOf(const char* flag, const std::string& text,
+                                    int64_t (*number_of)(const char* name), bool* any) {
+  std::vector<uint32_t> ids;
+  for (size_t from = 0; from <= text.size();) {
+    size_t end = std::min(text.find(',', from), text.size());
+    std::string word = text.substr(from, end - from);
+    from = end + 1;
+    if (word == "any" && any != nullptr) {
+      *any = true;
+      continue;
+    }
+    uint32_t id = 0;
+    auto [parsed, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+    if (error != std::errc() || parsed != word.data() + word.size() || word.empty()) {
+      int64_t known = word.empty() ? -1 : number_of(word.c_str());
+      if (known < 0) {
+        return Invalid(std::string(flag) + " '" + word + "': neither a number nor a name that " +
+                       "this machine knows");
+      }
+      id = static_cast<uint32_t>(known);
+    }
+    if (id == UINT32_MAX || id == wire::kOverflowUid) {
+      return Invalid(std::string(flag) + " '" + word + "': this number stands for nobody");
+    }
+    ids.push_back(id);
+  }
+  return ids;
+}
+
+int64_t NumberOfUser(const char* name) {
+  const passwd* user = getpwnam(name);
+  return user == nullptr ? -1 : user->pw_uid;
+}
+int64_t NumberOfGroup(const char* name) {
+  const group* found = getgrnam(name);
+  return found == nullptr ? -1 : found->gr_gid;
+}
+
+Status InterpretAccess(const Said& said, Options* options) {
+  if (!said.allow_uid.empty()) {
+    ASSIGN_OR_RETURN(options->access.uids,
+                     IdsOf("--allow-uid", said.allow_uid, NumberOfUser, &options->access.all));
+  }
+  if (!said.allow_gid.empty()) {
+    ASSIGN_OR_RETURN(options->access.gids,
+                     IdsOf("--allow-gid", said.allow_gid, NumberOfGroup, nullptr));
+  }
+  // Who connects is looked at: the mode only has to let them through.
+  options->socket_mode = options->access.is_own_only() ? 0600 : 0666;
+  if (!said.socket_mode.empty()) {
+    const char* end = said.socket_mode.data() + said.socket_mode.size();
+    auto [parsed, error] =
+        std::from_chars(said.socket_mode.data(), end, options->socket_mode, /*base=*/8);
+    if (error != std::errc() || parsed != end || options->socket_mode > 0777 ||
+        (options->socket_mode & 0600) != 0600) {
+      return Invalid("--socket-mode '" + said.socket_mode +
+                     "': expected the mode of a file that its owner may read and write, as 0660");
+    }
+  }
+  if (said.share == "gid") {
+    options->share = wire::Share::kGid;
+  } else if (said.share == "all") {
+    options->share = wire::Share::kAll;
+  } else if (!said.share.empty() && said.share != "uid") {
+    return Invalid("--share '" + said.share + "': expected uid, gid or all");
+  }
+  options->quota_bytes = options->size_bytes;
+  if (!said.quota.empty()) {
+    ASSIGN_OR_RETURN(options->quota_bytes, SizeOf("--quota", said.quota));
+    if (options->quota_bytes < kMinQuota || options->quota_bytes > options->size_bytes) {
+      return Limit("--quota: " + PrintSize(options->quota_bytes) + ": it must be between " +
+                   PrintSize(kMinQuota) + " and --size, " + PrintSize(options->size_bytes));
+    }
+  }
+  return OkStatus();
+}
+
 Status Interpret(const Said& said, const std::vector<std::string>& environment,
                  uint64_t memory_limit, Options* options) {
   options->lifeline = said.lifeline;
@@ -100,6 +182,7 @@ Status Interpret(const Said& said, const std::vector<std::string>& environment,
   ASSIGN_OR_RETURN(options->meta, InterpretMeta(said.meta, memory_limit, said.keeper_state >= 0,
                                                 &options->warnings));
   RETURN_IF_ERROR(InterpretEviction(said, options));
+  RETURN_IF_ERROR(InterpretAccess(said, options));
   if (said.checksum == "all") {
     options->checksum_limit = UINT64_MAX;
   } else if (said.checksum == "none") {
@@ -116,6 +199,12 @@ Status Interpret(const Said& said, const std::vector<std::string>& environment,
   if (!format) return Invalid("--log-format '" + said.log_format + "': expected text or json");
   options->log_format = *format;
   return OkStatus();
+}
+
+std::string PrintIds(const std::vector<uint32_t>& ids, bool any) {
+  std::string text = any ? "any" : "";
+  for (uint32_t id : ids) text += (text.empty() ? "" : ",") + std::to_string(id);
+  return text;
 }
 
 // A line of the options in effect. What nobody said is a comment, so that the file says the same again.
@@ -146,6 +235,13 @@ class Listing {
 std::string Print(const Options& options, const Said& said) {
   Listing listing(said.origins);
   listing.Text("socket", options.socket);
+  listing.Text("socket-mode", Format("%04o", options.socket_mode));
+  if (!options.access.is_own_only()) {
+    listing.Text("allow-uid", PrintIds(options.access.uids, options.access.all));
+    listing.Text("allow-gid", PrintIds(options.access.gids, false));
+    listing.Size("quota", options.quota_bytes);
+  }
+  listing.Text("share", ShareName(options.share));
   listing.Size("size", options.size_bytes);
   listing.Size("prefault", options.prefault_bytes);
   listing.Text("evict", EvictionName(options.eviction));
@@ -200,6 +296,17 @@ std::string DefaultSocket(uint32_t uid, const std::vector<std::string>& environm
   return wire::DefaultSocketPath(uid, runtime ? runtime->c_str() : nullptr);
 }
 
+std::string_view ShareName(wire::Share share) {
+  switch (share) {
+    case wire::Share::kGid:
+      return "gid";
+    case wire::Share::kAll:
+      return "all";
+    default:
+      return "uid";
+  }
+}
+
 std::string_view EvictionName(store::Eviction eviction) {
   switch (eviction) {
     case store::Eviction::kDrop:
@@ -226,7 +333,15 @@ std::vector<std::string> Options::ToArguments() const {
       "--checksum=" + std::string(ChecksumName(checksum_limit)),
       "--log-level=" + std::string(LogLevelName(log_level)),
       "--log-format=" + std::string(LogFormatName(log_format)),
+      "--share=" + std::string(ShareName(share)),
+      Format("--socket-mode=%04o", socket_mode),
   };
+  if (!access.is_own_only()) {
+    std::string uids = PrintIds(access.uids, access.all), gids = PrintIds(access.gids, false);
+    if (!uids.empty()) arguments.push_back("--allow-uid=" + uids);
+    if (!gids.empty()) arguments.push_back("--allow-gid=" + gids);
+    arguments.push_back("--quota=" + std::to_string(quota_bytes));
+  }
   if (eviction == store::Eviction::kSpill) {
     arguments.push_back("--spill-path=" + spill_path);
     arguments.push_back(Format("--spill-upper-rate=%.17g", spill_upper_rate));

@@ -9,6 +9,8 @@
 #include "core/base/result.h"
 #include "core/shm/os.h"
 #include "core/store/store.h"
+#include "core/wire/messages.h"
+#include "daemon/access.h"
 #include "daemon/log.h"
 #include "daemon/meta_options.h"
 
@@ -16,6 +18,10 @@ namespace vineyard::daemon {
 
 struct Options {
   std::string socket;  // absolute path
+  uint32_t socket_mode = 0600;
+  Access access;                          // who may connect
+  wire::Share share = wire::Share::kUid;  // who may read what is put, where nothing else is said
+  uint64_t quota_bytes = 0;               // memory of each user but the daemon's own
   uint64_t size_bytes = 0;
   uint64_t prefault_bytes = 0;
   MetaOptions meta;
@@ -58,6 +64,7 @@ Result<Command> ParseCommand(const std::vector<std::string>& arguments,
 // The socket when nobody names one. Makes no folder.
 std::string DefaultSocket(uint32_t uid, const std::vector<std::string>& environment);
 
+std::string_view ShareName(wire::Share share);
 std::string_view EvictionName(store::Eviction eviction);
 std::string_view ChecksumName(uint64_t limit);
 

@@ -67,6 +67,19 @@ void Define(CLI::App* app, Said* said, std::string* config, std::vector<Unavaila
   add("socket", &said->socket, "PATH",
       "Where clients connect. Default: /var/run/vineyard.sock for root, else "
       "$XDG_RUNTIME_DIR/vineyard.sock, where that is not set /tmp/vineyard-UID/vineyard.sock");
+  add("allow-uid", &said->allow_uid, "UIDS",
+      "Users, beside one's own and root, who may connect: names or numbers, with ',' between them, "
+      "or any. Each sees what it put, and what others share with it");
+  add("allow-gid", &said->allow_gid, "GIDS", "Groups whose users may connect");
+  add("socket-mode", &said->socket_mode, "MODE",
+      "Of the socket. Default: 0600, with --allow-uid or --allow-gid 0666 (who connects is looked "
+      "at)");
+  add("share", &said->share, "WITH",
+      "Who may read what is put, where the put says nothing: uid (its user), gid (its group, too) "
+      "or "
+      "all (who may connect). Default: uid");
+  add("quota", &said->quota, "SIZE",
+      "Memory of each user but one's own, of --size. Default: all of it");
   add("size", &said->size, "SIZE", "Memory for objects. Default: half of this machine's memory");
   add("prefault", &said->prefault, "SIZE", "Free memory kept ready for writing. Default: 0");
   add("evict", &said->evict, "POLICY",

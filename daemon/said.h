@@ -19,6 +19,7 @@ using Origins = std::map<std::string, std::string>;  // "size": "/etc/vineyardd.
 struct Said {
   std::string socket, size, prefault;
   std::string evict, spill_path, spill_upper_rate = "0.8", spill_lower_rate = "0.3";
+  std::string allow_uid, allow_gid, socket_mode, share, quota;
   std::string checksum = "small", log_level = "info", log_format = "text";
   SaidOfMeta meta;
   int lifeline = -1, keeper_state = -1, made_folders = 0;

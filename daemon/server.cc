@@ -12,7 +12,6 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/meta/tree.h"
-#include "core/wire/address.h"
 
 namespace vineyard::daemon {
 namespace {
@@ -22,7 +21,10 @@ constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr auto kFastTick = std::chrono::milliseconds(10);
 constexpr int64_t kDrainNs = int64_t{5} * 1'000'000'000;
 constexpr int kAcceptAtOnce = 64;
-constexpr int64_t kPatienceMs = 30'000;  // of who says none
+constexpr int64_t kPatienceMs = 30'000;     // of who says none
+constexpr int64_t kLookNs = 1'000'000'000;  // at audiences
+// Connections of one user, but the daemon's own.
+constexpr size_t kMaxOfStranger = 1000;
 
 // Descriptors kept free for the daemon's own work and for telling clients that there are no more.
 int Reserve(int limit) { return std::min(64, limit / 4); }
@@ -31,30 +33,6 @@ int DescriptorLimit() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   return static_cast<int>(std::min<rlim_t>(limit.rlim_cur, INT32_MAX));
-}
-
-Result<Peer> PeerOf(const Fd& socket) {
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  if (getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
-    return ErrnoStatus("peer credentials", errno);
-  }
-  return Peer{credentials.uid, static_cast<uint32_t>(credentials.pid)};
-}
-
-// Clients put the socket's path in front of it. Root is let in, and nobody is told so: a client of root's
-// takes no daemon but root's.
-Status CheckPeer(const Peer& peer) {
-  if (peer.uid == wire::kOverflowUid) {
-    return {Code::kPermission,
-            Format("the peer's uid is %u, which stands for every user that has no number "
-                   "here; use a user that has one",
-                   peer.uid)};
-  }
-  if (peer.uid == 0 || peer.uid == geteuid()) return OkStatus();
-  return {Code::kPermission, Format("this daemon serves uid %u, not uid %u; start a vineyardd of "
-                                    "your own with another --socket",
-                                    geteuid(), peer.uid)};
 }
 
 // Until when a request is worth an answer: a little before its sender gives up, for deadlines are looked at
@@ -79,47 +57,52 @@ void TurnAway(const Fd& socket, const Peer& peer, const Status& error) {
 }  // namespace
 
 Server::Server(asio::io_context* loop, store::Store* store, meta::Service* service,
-               shm::StateFile* state, const Options* options)
-    : store_(store),
-      service_(service),
+               shm::StateFile* state, store::Budget* budget, const Options* options)
+    : service_(service),
       state_(state),
       options_(options),
       loop_(loop),
       listener_(*loop),
       ticker_(*loop),
-      holds_(store),
-      liveness_(loop, store),
       waiters_(loop, [this](const Wait& wait) { return AnswerWait(wait); }),
-      growth_(loop, store,
-              [this](const Postponed& postponed) {
-                return postponed.session->closed() ||
-                       Serve(postponed.session, postponed.request, postponed.body,
-                             postponed.deadline_ns, postponed.synced);
-              }),
-      spiller_(loop, store, [this] { OnSpilled(); }),
-      cluster_(store, service, state),
-      lookup_(store, service, &holds_),
-      events_(service),
-      handler_(store, &cluster_, &lookup_, [this] { return DescribeDaemon(); }),
+      audiences_(options, state, budget, HooksOfAudience()),
+      own_(audiences_.AddOwn(store, service)),
       started_ns_(MonotonicNs()),
       descriptor_limit_(DescriptorLimit()) {
-  store_->on_sealed = [this](ObjectId id) { waiters_.Sealed(id); };
-  store_->on_named = [this](std::string_view name) { waiters_.Named(name); };
-  service_->on_event = [this](const meta::Event& event) { OnEvent(event); };
+  audiences_.Adopt();
+}
+
+Audience::Hooks Server::HooksOfAudience() {
+  Audience::Hooks hooks;
+  hooks.loop = loop_;
+  hooks.again = [this](const Postponed& postponed) {
+    return postponed.session->closed() ||
+           Serve(postponed.session, postponed.request, postponed.body, postponed.deadline_ns,
+                 postponed.synced) == nullptr;
+  };
+  hooks.on_spilled = [](Audience& audience) {
+    audience.growth.Retry();
+    audience.growth.Check();
+    audience.spiller.Check();
+  };
+  hooks.status = [this] { return DescribeDaemon(); };
+  hooks.on_sealed = [this](ObjectId id) { waiters_.Sealed(id); };
+  hooks.on_named = [this](std::string_view name) { waiters_.Named(name); };
+  hooks.on_event = [this](Audience& audience, const meta::Event& event) {
+    OnEvent(audience, event);
+  };
+  return hooks;
 }
 
 Server::~Server() {
   if (listener_.is_open()) listener_.release();
-  store_->on_sealed = nullptr;
-  store_->on_named = nullptr;
-  service_->on_event = nullptr;
 }
 
 void Server::Start(int listener) {
   ErrorCode ignored;
   listener_.assign(listener, ignored);
-  for (uint64_t session : store_->Sessions()) liveness_.Watch(session);
-  growth_.Check();
+  for (uint64_t session : own_->store->Sessions()) own_->liveness.Watch(session);
+  own_->growth.Check();
   Tick();
   Accept();
 }
@@ -154,7 +137,12 @@ void Server::Open(Fd socket) {
   Result<Peer> peer = PeerOf(socket);
   if (!peer.ok()) return;
   Connection connection;
-  connection.refusal = CheckPeer(*peer);
+  connection.refusal = CheckPeer(options_->access, *peer);
+  if (connection.refusal.ok() && !IsDaemonsUser(*peer) &&
+      ++of_stranger_[peer->uid] > kMaxOfStranger) {
+    connection.refusal =
+        Limit(Format("uid %u has %zu connections; close some", peer->uid, kMaxOfStranger));
+  }
   if (socket.get() >= descriptor_limit_ - Reserve(descriptor_limit_)) {
     connection.refusal = {Code::kHostMemory,
                           Format("the daemon has no descriptors left for another client (its limit "
@@ -162,6 +150,7 @@ void Server::Open(Fd socket) {
                                  descriptor_limit_)};
     // Nor for those who are to be heard out.
     if (socket.get() >= descriptor_limit_ - Reserve(descriptor_limit_) / 2) {
+      ForgetStranger(*peer);
       return TurnAway(socket, *peer, connection.refusal);
     }
   }
@@ -171,15 +160,23 @@ void Server::Open(Fd socket) {
   connection.session->Start();
 }
 
+void Server::ForgetStranger(const Peer& peer) {
+  auto found = of_stranger_.find(peer.uid);
+  if (found != of_stranger_.end() && --found->second == 0) of_stranger_.erase(found);
+}
+
 void Server::OnClosed(Session& session) {
   waiters_.Drop(session);
-  growth_.Drop(session);
-  events_.Drop(session);
-  if (session.id() != 0) {
-    holds_.Release(session.id());
-    by_id_.erase(session.id());
-    liveness_.Watch(session.id());
-  }
+  ForgetStranger(session.peer());
+  uint64_t id = session.id();
+  audiences_.ForEach([&](Audience& audience) {
+    audience.growth.Drop(session);
+    audience.events.Drop(session);
+    if (id == 0) return;
+    audience.holds.Release(id);
+    if (audience.store->HasSession(id)) audience.liveness.Watch(id);
+  });
+  if (id != 0) by_id_.erase(id);
   connections_.erase(&session);
 }
 
@@ -202,24 +199,23 @@ void Server::OnFrame(Session& session, const wire::FrameHeader& header, std::str
     session.Finish();
   } else if (type == wire::MessageType::kUpgrade) {
     OnUpgrade(session, header, body);
+  } else if (type == wire::MessageType::kAttach) {
+    OnAttach(session, header, body);
   } else {
-    holds_.Release(session.id());
+    for (Audience* audience : connection.holding) audience->holds.Release(session.id());
+    connection.holding.clear();
     ServeOrGrow(self, header, body, DeadlineOf(header).at_ns(), /*synced=*/false);
   }
 }
 
 void Server::ServeOrGrow(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
                          std::string_view body, int64_t deadline_ns, bool synced) {
-  if (session->closed() || Serve(session, header, body, deadline_ns, synced)) return;
-  growth_.Postpone({session, header, std::string(body), deadline_ns, synced});
-  growth_.Check();
-  spiller_.Check();
-}
-
-void Server::OnSpilled() {
-  growth_.Retry();
-  growth_.Check();
-  spiller_.Check();
+  if (session->closed()) return;
+  Audience* grows = Serve(session, header, body, deadline_ns, synced);
+  if (grows == nullptr) return;
+  grows->growth.Postpone({session, header, std::string(body), deadline_ns, synced});
+  grows->growth.Check();
+  grows->spiller.Check();
 }
 
 void Server::Answer(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
@@ -232,16 +228,21 @@ void Server::Answer(const std::shared_ptr<Session>& session, const wire::FrameHe
   }
 }
 
-bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
-                   std::string_view body, int64_t deadline_ns, bool synced) {
-  uint32_t uid = session->peer().uid;
-  Inquiry inquiry{
-      session->id(), header, body, Deadline::At(deadline_ns), synced, uid == 0 || uid == geteuid()};
-  Reply reply = handler_.Handle(
-      inquiry, [this, session, header](Reply later) { Answer(session, header, std::move(later)); });
+Audience* Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
+                        std::string_view body, int64_t deadline_ns, bool synced) {
+  Inquiry inquiry{session->id(), header,
+                  body,          Deadline::At(deadline_ns),
+                  synced,        IsDaemonsUser(session->peer())};
+  Result<Audience*> routed = Route(*session, header);
+  if (!routed.ok()) {
+    session->Answer(header, wire::EncodeError(routed.status()));
+    return nullptr;
+  }
+  Audience* audience = *routed;
+  Reply reply = Handle(session, inquiry, &audience);
   switch (reply.kind) {
     case Reply::Kind::kGrow:
-      if (!inquiry.deadline.passed()) return false;
+      if (!inquiry.deadline.passed()) return audience;
       session->Answer(
           header, wire::EncodeError({Code::kTimeout,
                                      "memory did not come free in time: others put and get more "
@@ -254,8 +255,8 @@ bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHea
     case Reply::Kind::kLater:
       break;
     case Reply::Kind::kSync:
-      cluster_.Sync(inquiry.deadline, [this, session, header, body = std::string(body),
-                                       deadline_ns](const Status& status) {
+      audience->cluster.Sync(inquiry.deadline, [this, session, header, body = std::string(body),
+                                                deadline_ns](const Status& status) {
         if (session->closed()) return;
         if (status.ok()) return ServeOrGrow(session, header, body, deadline_ns, /*synced=*/true);
         auto type = static_cast<wire::MessageType>(header.type);
@@ -273,16 +274,16 @@ bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHea
         session->Answer(header, wire::EncodeError(NotAsked(late, is_repeat)));
         break;
       }
-      cluster_.Park(inquiry.deadline,
-                    [this, session, header, body = std::string(body), deadline_ns, synced] {
-                      ServeOrGrow(session, header, body, deadline_ns, synced);
-                    });
+      audience->cluster.Park(
+          inquiry.deadline, [this, session, header, body = std::string(body), deadline_ns, synced] {
+            ServeOrGrow(session, header, body, deadline_ns, synced);
+          });
       break;
     case Reply::Kind::kLog:
-      AskLog(session, header, reply.sync, deadline_ns);
+      AskLog(session, header, *audience->service, reply.sync, deadline_ns);
       break;
     case Reply::Kind::kWatch:
-      events_.Watch(session, header, reply.watch);
+      audience->events.Watch(session, header, reply.watch);
       break;
     case Reply::Kind::kWait: {
       const wire::Find& find = reply.wait_for;
@@ -296,30 +297,21 @@ bool Server::Serve(const std::shared_ptr<Session>& session, const wire::FrameHea
     }
   }
   waiters_.Wake();
-  events_.Wake();
-  growth_.Check();
-  spiller_.Check();
-  return true;
-}
-
-bool Server::AnswerWait(const Wait& wait) {
-  wire::Find find;
-  find.id = wait.id;
-  find.name = wait.name;
-  auto found = lookup_.Find(wait.session->id(), find, /*synced=*/true);
-  if (!found->ok()) return false;
-  wait.session->Answer(wait.request, std::move(*found).value());
-  return true;
+  audience->events.Wake();
+  audience->growth.Check();
+  audience->spiller.Check();
+  return nullptr;
 }
 
 // ---- the cluster -------------------------------------------------------------------------------
 
 void Server::AskLog(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
-                    const wire::Sync& sync, int64_t deadline_ns) {
-  auto answer = [this, session, header](const Status& status) {
+                    meta::Service& service, const wire::Sync& sync, int64_t deadline_ns) {
+  // Whoever waits has a session, and so its audience is there.
+  auto answer = [&service, session, header](const Status& status) {
     if (session->closed()) return;
     if (!status.ok()) return session->Answer(header, wire::EncodeError(status));
-    meta::Revision now = service_->applied();
+    meta::Revision now = service.applied();
     std::string body;
     wire::SyncAnswer{{now.generation, now.entries}}.Encode(&body);
     session->Answer(header, std::move(body));
@@ -329,21 +321,21 @@ void Server::AskLog(const std::shared_ptr<Session>& session, const wire::FrameHe
     case wire::Sync::Kind::kNow:
       return answer(OkStatus());
     case wire::Sync::Kind::kBarrier:
-      return service_->Sync(deadline, std::move(answer));
+      return service.Sync(deadline, std::move(answer));
     case wire::Sync::Kind::kAtLeast:
-      return service_->WaitFor({sync.at_least.generation, sync.at_least.entries}, deadline,
-                               std::move(answer));
+      return service.WaitFor({sync.at_least.generation, sync.at_least.entries}, deadline,
+                             std::move(answer));
   }
 }
 
-void Server::OnEvent(const meta::Event& event) {
-  cluster_.OnEvent(event);
-  events_.Add(event);
+void Server::OnEvent(Audience& audience, const meta::Event& event) {
+  audience.cluster.OnEvent(event);
+  audience.events.Add(event);
   if (waiters_.size() > 0) {
     if (event.kind == meta::Event::Kind::kReset) waiters_.NoteAll();
     if (event.kind == meta::Event::Kind::kNamed) waiters_.Named(event.name);
     if (event.kind == meta::Event::Kind::kCreated) {
-      auto tree = meta::DecodeTree(service_->catalog().TreeOf(event.id));
+      auto tree = meta::DecodeTree(audience.service->catalog().TreeOf(event.id));
       if (tree.ok()) {
         for (const meta::Node& node : tree->nodes) waiters_.Sealed(node.id);
       }
@@ -354,14 +346,14 @@ void Server::OnEvent(const meta::Event& event) {
     asio::post(*loop_, [this] {
       wake_posted_ = false;
       waiters_.Wake();
-      events_.Wake();
+      audiences_.ForEach([](Audience& each) { each.events.Wake(); });
     });
   }
 }
 
 void Server::OnServing(bool is_new_cluster) {
-  events_.Begin();
-  cluster_.OnServing(is_new_cluster);
+  own_->events.Begin();
+  own_->cluster.OnServing(is_new_cluster);
   waiters_.NoteAll();
   waiters_.Wake();
 }
@@ -370,14 +362,22 @@ void Server::OnServing(bool is_new_cluster) {
 
 void Server::Tick() {
   int64_t now_ns = MonotonicNs();
-  store_->Tick(now_ns / 1'000'000);
-  holds_.Expire(now_ns);
-  service_->Tick(now_ns);
-  store_->SetStaleSince(service_->health().stale_since_ms);
-  cluster_.Tick();
-  events_.Tick(now_ns);
-  growth_.Check();
-  spiller_.Check();
+  audiences_.ForEach([&](Audience& audience) {
+    audience.store->Tick(now_ns / 1'000'000);
+    audience.holds.Expire(now_ns);
+    audience.service->Tick(now_ns);
+    audience.store->SetStaleSince(audience.service->health().stale_since_ms);
+    audience.cluster.Tick();
+    audience.events.Tick(now_ns);
+    audience.growth.Check();
+    audience.spiller.Check();
+  });
+  if (now_ns - looked_ns_ >= kLookNs) {
+    looked_ns_ = now_ns;
+    audiences_.Tick([this](const Audience& audience) {
+      for (auto& [session, connection] : connections_) std::erase(connection.holding, &audience);
+    });
+  }
   Accept();
   std::vector<std::shared_ptr<Session>> sessions;
   sessions.reserve(connections_.size());
@@ -391,25 +391,27 @@ void Server::Tick() {
 }
 
 void Server::ScheduleTick() {
-  ticker_.expires_after(store_->has_deferred() || stop_ns_ != 0 ? kFastTick : kTick);
+  bool soon = stop_ns_ != 0;
+  audiences_.ForEach([&](Audience& audience) { soon = soon || audience.store->has_deferred(); });
+  ticker_.expires_after(soon ? kFastTick : kTick);
   ticker_.async_wait([this](const ErrorCode& error) {
     if (!error) Tick();
   });
 }
 
-void Server::StopHelpers() {
-  growth_.Stop();
-  spiller_.Stop();
-}
+void Server::EndStores() { audiences_.End(); }
 
 void Server::Stop() {
   if (stop_ns_ != 0) return;
   stop_ns_ = MonotonicNs() + kDrainNs;
   ErrorCode ignored;
   listener_.cancel(ignored);
-  liveness_.Stop();
-  waiters_.FailAll({Code::kUnavailable, "the daemon is stopping"});
-  events_.FailAll({Code::kUnavailable, "the daemon is stopping"});
+  const Status stopping(Code::kUnavailable, "the daemon is stopping");
+  waiters_.FailAll(stopping);
+  audiences_.ForEach([&](Audience& audience) {
+    audience.liveness.Stop();
+    audience.events.FailAll(stopping);
+  });
   Drain();
 }
 
@@ -417,7 +419,10 @@ void Server::Stop() {
 void Server::Drain() {
   bool late = MonotonicNs() >= stop_ns_;
   // What the cluster is being asked has half of the time; then it fails.
-  bool is_idle = cluster_.under_way() == 0 && !growth_.has_postponed();
+  bool postponed = false;
+  audiences_.ForEach(
+      [&](Audience& audience) { postponed = postponed || audience.growth.has_postponed(); });
+  bool is_idle = own_->cluster.under_way() == 0 && !postponed;
   if (!service_stopped_ && (is_idle || MonotonicNs() >= stop_ns_ - kDrainNs / 2)) {
     service_stopped_ = true;
     service_->Stop();
@@ -425,7 +430,7 @@ void Server::Drain() {
     asio::post(*loop_, [this] { Drain(); });
     return;
   }
-  if ((service_stopped_ && !growth_.has_postponed()) || late) {
+  if ((service_stopped_ && !postponed) || late) {
     std::vector<std::shared_ptr<Session>> sessions;
     for (const auto& [session, connection] : connections_) sessions.push_back(connection.session);
     for (const std::shared_ptr<Session>& session : sessions) {

@@ -15,24 +15,18 @@
 #include "core/store/store.h"
 #include "core/wire/messages.h"
 #include "daemon/asio.h"
-#include "daemon/cluster.h"
-#include "daemon/events.h"
-#include "daemon/growth.h"
-#include "daemon/handler.h"
-#include "daemon/holds.h"
-#include "daemon/liveness.h"
-#include "daemon/lookup.h"
+#include "daemon/audiences.h"
 #include "daemon/options.h"
 #include "daemon/session.h"
-#include "daemon/spiller.h"
 #include "daemon/waiters.h"
 
 namespace vineyard::daemon {
 
 class Server : public Session::Owner {
  public:
+  // `store`: of the daemon's own audience; `budget`: of all.
   Server(asio::io_context* loop, store::Store* store, meta::Service* service, shm::StateFile* state,
-         const Options* options);
+         store::Budget* budget, const Options* options);
   ~Server() override;
 
   // Called when another program is to take over: between two turns, and its descriptor is listed.
@@ -44,13 +38,16 @@ class Server : public Session::Owner {
   void OnServing(bool is_new_cluster);
   // Answers what is in flight, closes everything, and lets run() return. May be called twice.
   void Stop();
-  // Behind run(): waits for the threads that work for it.
-  void StopHelpers();
+  // Behind run(): readers find nothing any more, and no file stays. Waits for the threads that work for it.
+  void EndStores();
 
  private:
   struct Connection {
     std::shared_ptr<Session> session;
     Status refusal;  // not ok: what its first frame is answered
+    store::SessionInfo info;
+    Audience* audience = nullptr;      // of the session
+    std::vector<Audience*> holding{};  // that hold something for it
   };
 
   void Accept();
@@ -59,46 +56,53 @@ class Server : public Session::Owner {
 
   void OnFrame(Session& session, const wire::FrameHeader& header, std::string_view body) override;
   void OnClosed(Session& session) override;
+  void ForgetStranger(const Peer& peer);
+  Audience::Hooks HooksOfAudience();
   void OnHello(Session& session, const wire::FrameHeader& header, std::string_view body);
   Status Greet(Session& session, const wire::Hello& hello, wire::Welcome* welcome,
                std::vector<Fd>* descriptors);
-  Status OpenSession(const store::SessionInfo& info, std::vector<Fd>* descriptors);
-  // False: it has to wait for growth.
-  bool Serve(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
-             std::string_view body, int64_t deadline_ns, bool synced);
+  void OnAttach(Session& session, const wire::FrameHeader& header, std::string_view body);
+  Status Attach(Connection& connection, const Peer& peer, std::string_view body,
+                wire::AttachAnswer* answer, std::vector<Fd>* descriptors);
+  Status OpenSession(Audience& audience, const store::SessionInfo& info,
+                     std::vector<Fd>* descriptors);
+  // Not null: it has to wait for growth there.
+  Audience* Serve(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
+                  std::string_view body, int64_t deadline_ns, bool synced);
   void ServeOrGrow(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
                    std::string_view body, int64_t deadline_ns, bool synced);
   void Answer(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
               Reply reply);
-  void OnSpilled();
   void AskLog(const std::shared_ptr<Session>& session, const wire::FrameHeader& header,
-              const wire::Sync& sync, int64_t deadline_ns);
+              meta::Service& service, const wire::Sync& sync, int64_t deadline_ns);
   void OnUpgrade(Session& session, const wire::FrameHeader& header, std::string_view body);
   Result<wire::UpgradeAnswer> Upgrade(const Peer& peer, std::string_view body);
-  bool AnswerWait(const Wait& wait);
-  void OnEvent(const meta::Event& event);
+  void OnEvent(Audience& audience, const meta::Event& event);
   wire::StatusAnswer DescribeDaemon() const;
+
+  // ---- routing.cc ----
+  // Whose store a request is of. kPermission, kNotFound.
+  Result<Audience*> Route(const Session& session, const wire::FrameHeader& header);
+  // `audience`: where it was answered, or has to grow.
+  Reply Handle(const std::shared_ptr<Session>& session, const Inquiry& inquiry,
+               Audience** audience);
+  Reply List(const Session& session, const Inquiry& inquiry, Audience** audience);
+  Reply Audit(const Inquiry& inquiry);
+  bool AnswerWait(const Wait& wait);
 
   void Tick();
   void ScheduleTick();
   void Drain();
 
-  store::Store* const store_;
   meta::Service* const service_;
   shm::StateFile* const state_;
   const Options* const options_;
   asio::io_context* const loop_;
   asio::posix::stream_descriptor listener_;
   asio::steady_timer ticker_;
-  Holds holds_;
-  Liveness liveness_;
   Waiters waiters_;
-  Growth growth_;
-  Spiller spiller_;
-  Cluster cluster_;
-  Lookup lookup_;
-  Events events_;
-  Handler handler_;
+  Audiences audiences_;
+  Audience* const own_;
 
   std::unordered_map<Session*, Connection> connections_;
   std::unordered_map<uint64_t, Session*> by_id_;
@@ -107,6 +111,8 @@ class Server : public Session::Owner {
   bool service_stopped_ = false, wake_posted_ = false;
   bool accepting_ = false;
   int descriptor_limit_ = 0;
+  int64_t looked_ns_ = 0;
+  std::unordered_map<uint32_t, size_t> of_stranger_;  // connections, by uid
 };
 
 }  // namespace vineyard::daemon

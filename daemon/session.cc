@@ -138,7 +138,7 @@ void Session::Answer(const wire::FrameHeader& request, std::string body,
   Answered(request);
   wire::FrameHeader header = wire::MakeHeader(
       request.type | wire::kAnswer, static_cast<uint32_t>(body.size()), request.correlation,
-      request.number, static_cast<uint16_t>(descriptors.size()));
+      request.number, static_cast<uint8_t>(descriptors.size()));
   Outgoing outgoing;
   outgoing.bytes.reserve(kHeaderSize + body.size());
   outgoing.bytes.append(reinterpret_cast<const char*>(&header), kHeaderSize).append(body);

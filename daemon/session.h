@@ -22,14 +22,10 @@
 #include "core/base/fd.h"
 #include "core/base/status.h"
 #include "core/wire/frame.h"
+#include "daemon/access.h"
 #include "daemon/asio.h"
 
 namespace vineyard::daemon {
-
-struct Peer {
-  uint32_t uid = 0;
-  uint32_t pid = 0;
-};
 
 class Session : public std::enable_shared_from_this<Session> {
  public:

@@ -20,6 +20,7 @@ class Spiller {
 
   // Hands out what the store wants to have done.
   void Check();
+  bool is_busy() const { return busy_[0] || busy_[1]; }
   // Waits for the jobs under way to end.
   void Stop();
 

@@ -127,6 +127,12 @@ int32_t vineyard_blob_put(vineyard_client* client, const void* data, uint64_t si
 
 int32_t vineyard_blob_writer_create(vineyard_client* client, uint64_t size, int32_t kind,
                                     vineyard_blob_writer** writer) {
+  return vineyard_blob_writer_create_with(client, size, kind, nullptr, writer);
+}
+
+int32_t vineyard_blob_writer_create_with(vineyard_client* client, uint64_t size, int32_t kind,
+                                         const vineyard_blob_options* options,
+                                         vineyard_blob_writer** writer) {
   if (writer != nullptr) *writer = nullptr;
   return Guarded([&]() -> Status {
     RETURN_IF_NULL(client);
@@ -136,9 +142,13 @@ int32_t vineyard_blob_writer_create(vineyard_client* client, uint64_t size, int3
     if (size > static_cast<uint64_t>(INT64_MAX)) {
       return Limit("size: it is larger than any memory");
     }
+    vineyard_blob_options known = VINEYARD_BLOB_OPTIONS_INIT;
+    RETURN_IF_ERROR(ReadStruct(options, &known));
+    client::Sharing sharing;
+    RETURN_IF_ERROR(ReadShare(known.share, known.gid, &sharing));
     auto made = std::make_unique<vineyard_blob_writer>();
-    ASSIGN_OR_RETURN(made->writer,
-                     client::BlobWriter::Create(Of(client)->shared_from_this(), size, blob_kind));
+    ASSIGN_OR_RETURN(made->writer, client::BlobWriter::Create(Of(client)->shared_from_this(), size,
+                                                              blob_kind, sharing));
     *writer = made.release();
     return OkStatus();
   });

@@ -22,6 +22,8 @@ int32_t vineyard_client_connect(const char* path, const vineyard_connect_options
     if (known.name != nullptr) wanted.client_name = known.name;
     wanted.timeout_ms = known.timeout_ms;
     wanted.keep_waiting = known.keep_waiting;
+    wanted.daemon_uid = known.daemon_uid;
+    RETURN_IF_ERROR(ReadShare(known.share, known.gid, &wanted.share));
     ASSIGN_OR_RETURN(client::Client * made, client::Client::Connect(wanted));
     *client = HandleOf(made);
     return OkStatus();

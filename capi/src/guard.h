@@ -58,6 +58,15 @@ inline vineyard_blob* HandleOf(client::View* view) {
 
 // ---- structs with struct_size ------------------------------------------------------------------
 
+inline Status ReadShare(int32_t share, uint32_t gid, client::Sharing* sharing) {
+  if (share < VINEYARD_SHARE_DEFAULT || share > VINEYARD_SHARE_ALL) {
+    return Invalid(Format("share %d: there is no such share", share));
+  }
+  if (gid != 0 && share != VINEYARD_SHARE_GID) return Invalid("gid: it needs VINEYARD_SHARE_GID");
+  *sharing = {static_cast<wire::Share>(share), gid};
+  return OkStatus();
+}
+
 // Fills `known` (defaults) with what the caller's struct has. kVersion: it says more than this library
 // understands.
 template <typename Struct>

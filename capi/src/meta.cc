@@ -151,6 +151,7 @@ int32_t vineyard_object_put(vineyard_client* client, vineyard_meta* meta,
     }
     wanted.replace = known.replace != 0;
     wanted.persist = known.persist != 0;
+    RETURN_IF_ERROR(ReadShare(known.share, known.gid, &wanted.sharing));
     return client::PutTree(Of(client)->shared_from_this(), meta->builder, wanted, id);
   });
 }

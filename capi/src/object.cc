@@ -101,6 +101,9 @@ uint64_t vineyard_object_nbytes(const vineyard_object* object) {
 uint64_t vineyard_object_instance(const vineyard_object* object) {
   return object != nullptr ? object->view->instance() : 0;
 }
+uint32_t vineyard_object_owner_uid(const vineyard_object* object) {
+  return object != nullptr ? object->view->owner_uid() : UINT32_MAX;
+}
 int32_t vineyard_object_is_persisted(const vineyard_object* object) {
   return object != nullptr && object->view->is_persisted() ? 1 : 0;
 }

@@ -9,10 +9,11 @@ namespace {
 // What a writer of no bytes points to; nothing is ever written there.
 alignas(kPayloadAlignment) char nothing[kPayloadAlignment];
 
-Result<ObjectId> PutNode(Client* client, TreeNode node) {
+Result<ObjectId> PutNode(Client* client, TreeNode node, uint16_t audience) {
   Tree tree;
   tree.nodes.push_back(std::move(node));
   Request request(wire::MessageType::kPut);
+  request.audience = audience;
   wire::EncodeTree(tree, &request.frame);
   ASSIGN_OR_RETURN(wire::MutationAnswer answer, client->Change(&request));
   return answer.id;
@@ -21,21 +22,26 @@ Result<ObjectId> PutNode(Client* client, TreeNode node) {
 }  // namespace
 
 Result<std::shared_ptr<BlobWriter>> BlobWriter::Create(std::shared_ptr<Client> client,
-                                                       uint64_t size, BlobKind kind) {
+                                                       uint64_t size, BlobKind kind,
+                                                       const Sharing& sharing) {
   uint64_t extent_size = EnvelopeOf(kind, size).extent_size(size);
   if (extent_size < size) return Limit("blob: a size that can not be");
   Patience patience = client->PatienceOf();
   std::shared_ptr<BlobWriter> writer(new BlobWriter(client, kind, size));
   uint64_t location = 0;
-  RETURN_IF_ERROR(writer->TakeLease(patience, &location));
+  RETURN_IF_ERROR(writer->TakeLease(patience, sharing, &location));
   if (extent_size == 0) {
     writer->value_ = nothing;
     return writer;
   }
   Session* session = writer->session_;
-  RETURN_IF_ERROR(
-      client->EnsureSegment(session, shm::SegmentOf(location), /*writable=*/true, patience));
-  writer->extent_ = session->WritableAt(location, extent_size, &writer->memory_);
+  Session::Memory& memory = writer->memory_;
+  RETURN_IF_ERROR(client->MapForWriting(session, shm::SegmentOf(location), patience, &memory));
+  if (memory == nullptr) {
+    writer->extent_ = session->WritableAt(location, extent_size, &memory);
+  } else if (memory->size() >= extent_size && shm::OffsetOf(location) == 0) {
+    writer->extent_ = memory->data();
+  }
   if (writer->extent_ == nullptr) {
     return Protocol("lease: the daemon named memory that its segment has not");
   }
@@ -46,13 +52,14 @@ Result<std::shared_ptr<BlobWriter>> BlobWriter::Create(std::shared_ptr<Client> c
 
 // A request may find the daemon replaced and start another session, and then a lease is that one's: what
 // the answer says is only read in the session that was there before and after it.
-Status BlobWriter::TakeLease(const Patience& patience, uint64_t* location) {
+Status BlobWriter::TakeLease(const Patience& patience, const Sharing& sharing, uint64_t* location) {
   do {
-    ASSIGN_OR_RETURN(Session * session, client_->EnsureSession(patience));
+    ASSIGN_OR_RETURN(Session * session, client_->SessionFor(sharing, patience));
     wire::Lease lease;
     lease.kind = kind_;
     lease.value_size = size_;
     Request request(wire::MessageType::kLease, lease);
+    request.audience = session->audience().number;
     Reply reply;
     RETURN_IF_ERROR(client_->Call(&request, patience, &reply));
     ASSIGN_OR_RETURN(wire::LeaseAnswer answer, wire::LeaseAnswer::Decode(reply.answer));
@@ -66,13 +73,14 @@ Status BlobWriter::TakeLease(const Patience& patience, uint64_t* location) {
       return OkStatus();
     }
     session->RemoveWriter(answer.id);
-    (void)client_->DropLease(answer.id);
+    (void)client_->DropLease(answer.id, session->audience().number);
   } while (!patience.deadline.passed());
   return {Code::kTimeout, "create of a blob: the daemon is being replaced again and again"};
 }
 
 BlobWriter::~BlobWriter() {
-  if (state_ == State::kOpen && CheckOpen().ok()) (void)Drop();
+  bool is_mine = MayRead() && !IsInherited(stamp_) && !client_->is_closed();
+  if (state_ == State::kOpen && is_mine) (void)Drop();
   if (session_ != nullptr) session_->RemoveWriter(id_);
   // In a child other maps may lie there.
   if (IsInherited(stamp_)) new Session::Memory(std::move(memory_));
@@ -85,6 +93,11 @@ Status BlobWriter::CheckOpen() const {
   if (state_ == State::kSealed) return {Code::kSealed, "blob writer: it is sealed already"};
   if (client_->is_closed()) return Invalid("blob writer: its client is closed");
   if (state_ == State::kAborted) return Invalid("blob writer: it was aborted");
+  if (is_given_) {
+    return Invalid(
+        "blob writer: a put that was to share it with others failed, and nothing more can be "
+        "written; create the blob anew");
+  }
   return OkStatus();
 }
 
@@ -112,19 +125,24 @@ Result<TreeNode> BlobWriter::Prepare() {
   if (client_->WantsChecksum(size_)) {
     node.checksum = shm::MakeChecksum(shm::Crc32c(value_, size_));
   }
+  if (extent_ != nullptr && session_->audience().is_shared) {
+    // The daemon shares only what nobody has mapped for writing. What this writer has given out stays memory.
+    if (!memory_->Detach()) return Status(Code::kHostMemory, "blob writer: no memory in its place");
+    is_given_ = true;
+  }
   return node;
 }
 
 Status BlobWriter::Seal() {
   ASSIGN_OR_RETURN(TreeNode node, Prepare());
-  RETURN_IF_ERROR(PutNode(client_.get(), std::move(node)).status());
+  RETURN_IF_ERROR(PutNode(client_.get(), std::move(node), session_->audience().number).status());
   MarkSealed();
   return OkStatus();
 }
 
 Status BlobWriter::Abort() {
   if (state_ == State::kAborted && !IsInherited(stamp_)) return OkStatus();
-  RETURN_IF_ERROR(CheckOpen());
+  if (!is_given_ || state_ == State::kSealed) RETURN_IF_ERROR(CheckOpen());
   return Drop();
 }
 
@@ -136,7 +154,7 @@ void BlobWriter::MarkSealed() {
 Status BlobWriter::Drop() {
   state_ = State::kAborted;
   session_->RemoveWriter(id_);
-  return client_->DropLease(id_);
+  return client_->DropLease(id_, session_->audience().number);
 }
 
 Result<ObjectId> PutBlob(const std::shared_ptr<Client>& client, std::string_view bytes,
@@ -147,7 +165,8 @@ Result<ObjectId> PutBlob(const std::shared_ptr<Client>& client, std::string_view
     node.type = TreeNode::Type::kInlineBlob;
     node.kind = kind;
     node.bytes = bytes;
-    return PutNode(client.get(), std::move(node));
+    ASSIGN_OR_RETURN(Session * session, client->SessionFor({}, client->PatienceOf()));
+    return PutNode(client.get(), std::move(node), session->audience().number);
   }
   ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer,
                    BlobWriter::Create(client, bytes.size(), kind));

@@ -22,7 +22,7 @@ namespace vineyard::client {
 class BlobWriter {
  public:
   static Result<std::shared_ptr<BlobWriter>> Create(std::shared_ptr<Client> client, uint64_t size,
-                                                    BlobKind kind);
+                                                    BlobKind kind, const Sharing& sharing = {});
   ~BlobWriter();
   BlobWriter(const BlobWriter&) = delete;
   BlobWriter& operator=(const BlobWriter&) = delete;
@@ -40,15 +40,17 @@ class BlobWriter {
   Status Abort();
 
   // For a put that seals it, alone or together with others: writes the envelope, and says what the put
-  // has to carry.
+  // has to carry. What is shared with others can not be written from here on, whatever comes of the put.
   Result<TreeNode> Prepare();
+  // Null: it has no lease.
+  const Session* session() const { return session_; }
   void MarkSealed();
 
  private:
   enum class State { kOpen, kSealed, kAborted };
   BlobWriter(std::shared_ptr<Client> client, BlobKind kind, uint64_t size)
       : client_(std::move(client)), kind_(kind), size_(size) {}
-  Status TakeLease(const Patience& patience, uint64_t* location);
+  Status TakeLease(const Patience& patience, const Sharing& sharing, uint64_t* location);
   Status CheckOpen() const;
   Status Drop();
 
@@ -58,6 +60,7 @@ class BlobWriter {
   Session* session_ = nullptr;     // null until there is a lease
   Session::Memory memory_;         // what value_ lies in
   State state_ = State::kAborted;  // likewise
+  bool is_given_ = false;          // its memory is not mapped for writing any more
   const uint32_t stamp_ = StampOf(ForkEpoch());
   ObjectId id_ = kInvalidId;
   char* extent_ = nullptr;

@@ -3,7 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
+#include <tuple>
 
 #include "core/client/find_slow.h"
 #include "core/wire/address.h"
@@ -53,11 +56,26 @@ std::string DefaultSocketPath() {
   return wire::DefaultSocketPath(geteuid(), secure_getenv("XDG_RUNTIME_DIR"));
 }
 
+namespace {
+
+// Whose daemon the environment says is believed. Not of a program with more rights than its starter.
+uint32_t DaemonUidOf(const ConnectOptions& options) {
+  if (options.daemon_uid != 0) return options.daemon_uid;
+  const char* said = secure_getenv("VINEYARD_DAEMON_UID");
+  uint32_t uid = 0;
+  if (said != nullptr) std::from_chars(said, said + std::strlen(said), uid);
+  return uid;
+}
+
+}  // namespace
+
 // ---- life ----------------------------------------------------------------------------------------
 
 Client::Client(const ConnectOptions& options)
     : path_(options.path),
       client_name_(options.client_name),
+      daemon_uid_(DaemonUidOf(options)),
+      share_(options.share),
       timeout_ms_(options.timeout_ms > 0 ? options.timeout_ms : kDefaultTimeoutMs),
       keep_waiting_(options.keep_waiting) {
   connection_ = NewConnection();
@@ -65,11 +83,11 @@ Client::Client(const ConnectOptions& options)
 
 std::shared_ptr<Connection> Client::NewConnection() {
   return std::make_shared<Connection>(
-      Connection::Options{path_, client_name_},
+      Connection::Options{path_, client_name_, daemon_uid_},
       [this](const wire::Welcome& welcome, const std::vector<Fd>& files) {
         return OnSession(welcome, files);
       },
-      [this](ObjectId id) { DropLeaseLater(id); });
+      [this](ObjectId id, uint16_t audience) { DropLeaseLater(id, audience); });
 }
 
 Result<Client*> Client::Connect(const ConnectOptions& options) {
@@ -95,9 +113,15 @@ void Client::MapWhatViewsNeed() {
   Session* session = session_.load(std::memory_order_acquire);
   if (is_closed() || session == nullptr || !connection_->IsAlive() || !ThreadMayWait()) return;
   Patience patience = PatienceOf(std::min(timeout_ms_, kGoodbyeMs));
-  for (uint32_t segment : session->UnmappedSegments()) {
-    Status mapped = EnsureSegment(session, segment, /*writable=*/false, patience);
-    if (!mapped.ok() && mapped.code() != Code::kNotFound) return;
+  std::vector<Session*> sessions{session};
+  if (const Others* met = others()) {
+    sessions.insert(sessions.end(), met->sessions.begin(), met->sessions.end());
+  }
+  for (Session* each : sessions) {
+    for (const auto& [segment, slot] : each->UnmappedSegments()) {
+      Status mapped = EnsureSegment(each, segment, /*writable=*/false, patience, &slot);
+      if (!mapped.ok() && mapped.code() != Code::kNotFound) return;
+    }
   }
 }
 
@@ -105,6 +129,7 @@ void Client::Close() {
   MapWhatViewsNeed();
   if (closed_.exchange(true, std::memory_order_acq_rel)) return;
   session_.store(nullptr, std::memory_order_release);
+  others_.store(nullptr, std::memory_order_release);
   DetachWriters();
   // Best effort: what stays leased comes back when the session's memory is unmapped.
   if (connection_->IsAlive()) DropLeasesNow(PatienceOf(std::min(timeout_ms_, kGoodbyeMs)));
@@ -134,17 +159,21 @@ void Client::AfterForkInChild() {
   new std::shared_ptr<Connection>(std::move(connection_));
   connection_ = NewConnection();
   session_.store(nullptr, std::memory_order_relaxed);
+  others_.store(nullptr, std::memory_order_relaxed);
+  shared_.clear();
   to_drop_.clear();
 }
 
 Status Client::OnSession(const wire::Welcome& welcome, const std::vector<Fd>& files) {
   if (files.size() != 3) return Protocol("welcome: expected three descriptors");
-  ASSIGN_OR_RETURN(Session * session,
-                   Session::Open(files[0], files[1], files[2], welcome.instance));
+  AudienceFacts own{welcome.instance, welcome.audience, geteuid(), welcome.is_shared};
+  ASSIGN_OR_RETURN(Session * session, Session::Open(files[0], files[1], files[2], own));
   {
     std::lock_guard lock(ProcessMutex());
     sessions_.push_back(session);
+    shared_.clear();
   }
+  others_.store(nullptr, std::memory_order_release);  // they were of the daemon before
   instance_.store(welcome.instance, std::memory_order_relaxed);
   checksum_limit_.store(welcome.checksum_limit, std::memory_order_relaxed);
   // release: who sees the session sees its maps.
@@ -182,6 +211,9 @@ Status Client::Call(Request* request, const Patience& patience, Reply* reply) {
   DropLeasesNow(patience);
   // Whoever asks the daemon looks, too, whether memory that it maps is of no use any more.
   if (Session* session = session_.load(std::memory_order_acquire)) session->DropOldSegments();
+  if (const Others* met = others()) {
+    for (Session* session : met->sessions) session->DropOldSegments();
+  }
   return connection_->Call(request, patience, reply);
 }
 
@@ -207,9 +239,9 @@ Result<Session*> Client::EnsureSession(const Patience& patience) {
 
 // ---- leases --------------------------------------------------------------------------------------
 
-void Client::DropLeaseLater(ObjectId id) {
+void Client::DropLeaseLater(ObjectId id, uint16_t audience) {
   std::lock_guard lock(ProcessMutex());
-  to_drop_.push_back(id);
+  to_drop_.emplace_back(id, audience);
   any_to_drop_.store(true, std::memory_order_relaxed);  // a hint; the list is under the lock
 }
 
@@ -221,36 +253,43 @@ void Client::DetachWriters() {
     sessions = sessions_;
   }
   for (Session* session : sessions) {
-    for (ObjectId lease : session->DetachWriters()) DropLeaseLater(lease);
+    for (ObjectId lease : session->DetachWriters()) {
+      DropLeaseLater(lease, session->audience().number);
+    }
   }
 }
 
-Status Client::DropLease(ObjectId id) {
+Status Client::DropLease(ObjectId id, uint16_t audience) {
   if (!ThreadMayWait()) {
-    DropLeaseLater(id);
+    DropLeaseLater(id, audience);
     return OkStatus();
   }
   wire::DropLease drop;
   drop.id = id;
   Request request(wire::MessageType::kDropLease, drop);
+  request.audience = audience;
   Status dropped = Change(&request).status();
-  if (MayBeUnheard(dropped)) DropLeaseLater(id);
+  if (MayBeUnheard(dropped)) DropLeaseLater(id, audience);
   return dropped;
 }
 
 void Client::DropLeasesNow(const Patience& patience) {
   while (any_to_drop_.load(std::memory_order_relaxed) && ThreadMayWait()) {
     wire::DropLease drop;
+    uint16_t audience = 0;
     {
       std::lock_guard lock(ProcessMutex());
       if (to_drop_.empty()) return;
-      drop.id = to_drop_.back();
+      std::tie(drop.id, audience) = to_drop_.back();
       to_drop_.pop_back();
       any_to_drop_.store(!to_drop_.empty(), std::memory_order_relaxed);
     }
     Request request(wire::MessageType::kDropLease, drop);
+    request.audience = audience;
     Reply reply;
-    if (MayBeUnheard(connection_->Call(&request, patience, &reply))) return DropLeaseLater(drop.id);
+    if (MayBeUnheard(connection_->Call(&request, patience, &reply))) {
+      return DropLeaseLater(drop.id, audience);
+    }
   }
 }
 
@@ -259,44 +298,75 @@ void Client::DropLeasesNow(const Patience& patience) {
 Status Client::Grant(Session* session, uint64_t slot, const Patience& patience) {
   uint64_t piece = slot / shm::kPinPieceSlots;
   Request request(wire::MessageType::kGrant, wire::Grant{piece});
+  request.audience = session->audience().number;
   Reply reply;
   RETURN_IF_ERROR(Call(&request, patience, &reply));
   // Not when the daemon was replaced meanwhile: its grant was for another session.
-  if (session == session_.load(std::memory_order_acquire)) session->SetGranted(piece);
+  if (IsCurrent(session)) session->SetGranted(piece);
   return OkStatus();
 }
 
-Status Client::EnsureSegment(Session* session, uint32_t number, bool writable,
-                             const Patience& patience) {
+namespace {
+
+Status SegmentIsGone(uint32_t number, bool writable) {
+  return {Code::kUnavailable,
+          Format(writable ? "segment %u: the daemon that leased it is gone, and the blob in it "
+                            "with it; create the blob anew"
+                          : "segment %u: the daemon that kept it is gone, and it was not mapped "
+                            "before; look for the object anew, put it again if it is not there",
+                 number)};
+}
+
+}  // namespace
+
+Result<wire::SegmentAnswer> Client::AskSegment(Session* session, uint32_t number, bool writable,
+                                               const Patience& patience, Fd* file) {
   auto gone = [&] {
     Status usable = CheckUsable();  // another thread may have closed it
-    if (!usable.ok()) return usable;
-    return Status(
-        Code::kUnavailable,
-        Format(writable ? "segment %u: the daemon that leased it is gone, and the blob in it "
-                          "with it; create the blob anew"
-                        : "segment %u: the daemon that kept it is gone, and it was not mapped "
-                          "before; look for the object anew, put it again if it is not there",
-               number));
+    return usable.ok() ? SegmentIsGone(number, writable) : usable;
   };
-  // Only what the daemon of now has leased may be written.
+  // Only what the daemon of now has leased may be written. A session of the parent, or of a daemon that is gone: its
+  // segment is the same one only if the store is.
   if (writable && !IsCurrent(session)) return gone();
-  if (session->HasSegment(number, writable)) return OkStatus();
-  // A session of the parent, or of a daemon that is gone: its segment is the same one only if the
-  // daemon's instance is.
-  if (session->instance() != instance()) return gone();
+  ASSIGN_OR_RETURN(Session * live, LiveSession(session, patience));
+  if (live == nullptr) return gone();
   wire::SegmentRequest wanted;
   wanted.number = number;
   wanted.writable = writable;
   Request request(wire::MessageType::kSegment, wanted);
+  request.audience = live->audience().number;
   Reply reply;
   RETURN_IF_ERROR(Call(&request, patience, &reply));
   ASSIGN_OR_RETURN(wire::SegmentAnswer answer, wire::SegmentAnswer::Decode(reply.answer));
   if (reply.frame.descriptors.size() != 1) {
     return Protocol(Format("segment %u: expected one descriptor", number));
   }
-  if (writable ? !IsCurrent(session) : session->instance() != instance()) return gone();
-  return session->AddSegment(number, reply.frame.descriptors[0], answer.size, writable);
+  if (!IsCurrent(writable ? session : live)) return gone();
+  *file = std::move(reply.frame.descriptors[0]);
+  return answer;
+}
+
+Status Client::EnsureSegment(Session* session, uint32_t number, bool writable,
+                             const Patience& patience, const SlotWord* of) {
+  if (session->HasSegment(number, writable)) {
+    return writable && !IsCurrent(session) ? SegmentIsGone(number, writable) : OkStatus();
+  }
+  Fd file;
+  ASSIGN_OR_RETURN(wire::SegmentAnswer answer,
+                   AskSegment(session, number, writable, patience, &file));
+  return session->AddSegment(number, file, answer.size, writable, answer.is_sole ? of : nullptr);
+}
+
+Status Client::MapForWriting(Session* session, uint32_t number, const Patience& patience,
+                             Session::Memory* sole) {
+  if (!session->audience().is_shared) {
+    return EnsureSegment(session, number, /*writable=*/true, patience);
+  }
+  Fd file;
+  ASSIGN_OR_RETURN(wire::SegmentAnswer answer,
+                   AskSegment(session, number, /*writable=*/true, patience, &file));
+  ASSIGN_OR_RETURN(*sole, session->MapSole(number, file, answer.size));
+  return OkStatus();
 }
 
 // ---- views -----------------------------------------------------------------------------------------
@@ -306,7 +376,8 @@ Result<const char*> Client::StoredBytes(Session* session, const SlotContents& sl
   const char* stored = session->At(slot.location, slot.skip(), slot.size);
   if (stored != nullptr) return stored;
   uint32_t segment = shm::SegmentOf(slot.location);
-  RETURN_IF_ERROR(EnsureSegment(session, segment, /*writable=*/false, PatienceOf()));
+  SlotWord of{slot.slot, slot.word};
+  RETURN_IF_ERROR(EnsureSegment(session, segment, /*writable=*/false, PatienceOf(), &of));
   stored = session->At(slot.location, slot.skip(), slot.size);
   if (stored == nullptr) {
     return Corrupt(Text(slot.id) + Format(": its bytes lie outside of segment %u", segment));
@@ -325,6 +396,9 @@ Result<View*> Client::Get(ObjectId id, RemoteTreePtr* remote) {
   RETURN_IF_ERROR(CheckUsable());
   if (id == kEmptyBlobId) return EmptyBlobView();
   if (View* view = TryGetView(id)) return view;
+  if (others() != nullptr) {
+    if (View* view = TryGetFromOthers(id)) return view;
+  }
   uint32_t epoch = ForkEpoch();
   SlotContents slot;
   auto other = [&](const wire::FindAnswer& answer) { return ReadRemote(id, answer, remote); };
@@ -345,6 +419,9 @@ Result<bool> Client::FindHeldSlow(const Session& session, ObjectId id, SlotConte
     wire::Find question;
     question.id = id;
     Request request(wire::MessageType::kFind, question);
+    // Of a store that is gone no daemon knows: then it says so, of its own.
+    ASSIGN_OR_RETURN(Session * live, LiveSession(&session, patience));
+    if (live != nullptr) request.audience = live->audience().number;
     Reply reply;
     RETURN_IF_ERROR(Call(&request, patience, &reply));
     ASSIGN_OR_RETURN(wire::FindAnswer answer, wire::FindAnswer::Decode(reply.answer));
@@ -352,7 +429,7 @@ Result<bool> Client::FindHeldSlow(const Session& session, ObjectId id, SlotConte
       RETURN_IF_ERROR(ReadRemote(id, answer, remote));
       return false;
     }
-    if (session.instance() == instance()) {
+    if (live != nullptr && IsCurrent(live)) {
       slot->word = 0;
       if (ReadHeld(session, answer.slot, id, slot) == Found::kYes) return true;
       if (slot->word == answer.word) {  // nothing has changed it since the daemon found it

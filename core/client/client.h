@@ -32,11 +32,19 @@
 
 namespace vineyard::client {
 
+// Who may read what is put; `gid` of Share::kGid.
+struct Sharing {
+  wire::Share share = wire::Share::kDefault;
+  uint32_t gid = 0;
+};
+
 struct ConnectOptions {
   std::string path;         // empty: DefaultSocketPath()
   std::string client_name;  // for people
   int64_t timeout_ms = 0;   // 0: 30,000
   int32_t (*keep_waiting)() = nullptr;
+  uint32_t daemon_uid = 0;  // whose daemon is believed, too; 0: as VINEYARD_DAEMON_UID says
+  Sharing share;            // of what is put, where the put says nothing
 };
 
 // VINEYARD_IPC_SOCKET, else where the daemon of this user listens.
@@ -64,6 +72,7 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
 
   const std::string& path() const { return path_; }
   const std::string& name() const { return client_name_; }
+  uint32_t daemon_uid() const { return daemon_uid_; }
   bool is_connected() const;
   bool is_closed() const { return closed_.load(std::memory_order_acquire); }
   uint64_t instance() const { return instance_.load(std::memory_order_relaxed); }
@@ -155,15 +164,22 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   // ---- for the other files of this folder ----
   Status Call(Request* request, const Patience& patience, Reply* reply);
   Result<wire::MutationAnswer> Change(Request* request);
+  // The session in the store of this audience (audience.cc).
+  Result<Session*> SessionFor(const Sharing& sharing, const Patience& patience);
+  // Why a member that `session` does not have can not be one there; ok: nothing is known.
+  Status WhyNoMember(const Session& session, std::string_view name, ObjectId id);
   // The session, made when there is none yet.
   Result<Session*> EnsureSession(const Patience& patience);
-  Status EnsureSegment(Session* session, uint32_t number, bool writable, const Patience& patience);
-  // Whether it is the session that gets look into.
-  bool IsCurrent(const Session* session) const {
-    return session_.load(std::memory_order_acquire) == session;
-  }
+  // `of`: what is wanted of it, where it is to be read.
+  Status EnsureSegment(Session* session, uint32_t number, bool writable, const Patience& patience,
+                       const SlotWord* of = nullptr);
+  // For the writer of a lease: its segment, or, of one of a single payload, only its memory.
+  Status MapForWriting(Session* session, uint32_t number, const Patience& patience,
+                       Session::Memory* sole);
+  // Whether gets look into it.
+  bool IsCurrent(const Session* session) const;
   // Drops it now, or with the next request when this thread may not wait.
-  Status DropLease(ObjectId id);
+  Status DropLease(ObjectId id, uint16_t audience);
   void AfterForkInChild() override;
 
  private:
@@ -173,7 +189,38 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   Status OnSession(const wire::Welcome& welcome, const std::vector<Fd>& files);
   Status CheckUsable() const;
   void MapWhatViewsNeed();
-  void DropLeaseLater(ObjectId id);
+  void DropLeaseLater(ObjectId id, uint16_t audience);
+
+  // ---- audience.cc ----
+  // Sessions in the stores of other audiences that were met. Never changed, but replaced.
+  struct Others {
+    std::vector<Session*> sessions;
+  };
+  Result<wire::SegmentAnswer> AskSegment(Session* session, uint32_t number, bool writable,
+                                         const Patience& patience, Fd* file);
+  // Null: none was met.
+  const Others* others() const { return others_.load(std::memory_order_acquire); }
+  // Of others(); null: none of them is it.
+  template <typename IsIt>
+  Session* FindSession(IsIt is_it) const {
+    const Others* met = others();
+    if (met == nullptr) return nullptr;
+    for (Session* session : met->sessions) {
+      if (is_it(session)) return session;
+    }
+    return nullptr;
+  }
+  Session* FindAttached(uint16_t audience) const;
+  Result<Session*> Attach(const wire::Attach& question, const Patience& patience);
+  void AddOther(Session* session);
+  // The session of now in the same store, attached if need be. Null: that store is gone.
+  Result<Session*> LiveSession(const Session* session, const Patience& patience);
+  // Where the object is; the own session, when it is nowhere.
+  Result<Session*> Locate(ObjectId id, const Patience& patience);
+  Result<Session*> Locate(const wire::Find& question, const Patience& patience);
+  // Sealed or spilled: no pin is needed to know.
+  static bool HasObject(const Session& session, ObjectId id);
+  View* TryGetFromOthers(ObjectId id);
   void DetachWriters();
   void DropLeasesNow(const Patience& patience);
 
@@ -216,10 +263,13 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
 
   const std::string path_;
   const std::string client_name_;
+  const uint32_t daemon_uid_;
+  const Sharing share_;
   const int64_t timeout_ms_;
   int32_t (*const keep_waiting_)();
 
   std::atomic<Session*> session_{nullptr};
+  std::atomic<const Others*> others_{nullptr};
   std::atomic<bool> closed_{false};
   std::atomic<uint64_t> instance_{0};
   std::atomic<uint64_t> copied_{0};
@@ -230,7 +280,14 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
 
   // Guarded by ProcessMutex().
   std::vector<Session*> sessions_;
-  std::vector<ObjectId> to_drop_;  // that nobody wants any more
+  std::vector<std::unique_ptr<const Others>> all_others_;  // others_ was each of them
+  // Where this user puts what is shared so.
+  struct Shared {
+    Sharing sharing;
+    Session* session;
+  };
+  std::vector<Shared> shared_;
+  std::vector<std::pair<ObjectId, uint16_t>> to_drop_;  // leases that nobody wants any more
 };
 
 }  // namespace vineyard::client

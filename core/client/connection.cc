@@ -65,6 +65,8 @@ const char* NameOf(wire::MessageType type) {
       return "upgrade";
     case MessageType::kWatch:
       return "watch";
+    case MessageType::kAttach:
+      return "attach";
   }
   return "request";
 }
@@ -77,6 +79,7 @@ void Request::WriteHeader(uint64_t correlation, uint64_t number, bool is_repeate
       wire::MakeHeader(static_cast<uint16_t>(type),
                        static_cast<uint32_t>(frame.size() - sizeof header), correlation, number);
   header.flags = is_repeated ? wire::kRepeated : 0;
+  header.audience = audience;
   header.patience = patience;
   std::memcpy(frame.data(), &header, sizeof header);
 }
@@ -294,7 +297,10 @@ void Connection::TakeLate(const Frame& frame) {
   Result<wire::Answer> answer = wire::DecodeAnswer(frame.body, &arena);
   if (!answer.ok() || answer->code != Code::kOk) return;
   Result<wire::LeaseAnswer> lease = wire::LeaseAnswer::Decode(*answer);
-  if (lease.ok()) on_late_lease_(lease->id);
+  if (!lease.ok()) return;
+  wire::FrameHeader asked;
+  std::memcpy(&asked, request.lease.data(), sizeof asked);
+  on_late_lease_(lease->id, asked.audience);
 }
 
 Status Connection::NoAnswer(const Pending& pending) const {

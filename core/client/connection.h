@@ -56,6 +56,7 @@ struct Request {
                    uint16_t patience = 0);
 
   wire::MessageType type;
+  uint16_t audience = 0;  // as in the header
   std::string frame;
   std::string subject;  // of a wait: what for
 };
@@ -75,12 +76,14 @@ class Connection {
   struct Options {
     std::string path;
     std::string client_name;
+    uint32_t daemon_uid = 0;  // whose daemon is believed beside one's own and root's; 0: nobody's
   };
   // Told of each new session, with its three descriptors, before anybody uses it.
   using OnSession =
       std::function<Status(const wire::Welcome& welcome, const std::vector<Fd>& files)>;
-  // Told of a lease that nobody waited for any more. Called with the lock: it may not call back.
-  using OnLateLease = std::function<void(ObjectId id)>;
+  // Told of a lease that nobody waited for any more, and of whose store it is. Called with the lock: it may not
+  // call back.
+  using OnLateLease = std::function<void(ObjectId id, uint16_t audience)>;
 
   Connection(Options options, OnSession on_session, OnLateLease on_late_lease);
   ~Connection() = default;

@@ -12,7 +12,14 @@ Result<Session*> Client::FindSlow(const wire::Find& question, FindIt find, Accep
   Patience patience = PatienceOf();
   while (true) {
     ASSIGN_OR_RETURN(Session * session, EnsureSession(patience));
+    Session* own = session;
     Found found = find(session, slot);
+    if (const Others* met = found == Found::kMiss ? others() : nullptr) {
+      for (size_t i = 0; found == Found::kMiss && i < met->sessions.size(); ++i) {
+        session = met->sessions[i];
+        found = find(session, slot);
+      }
+    }
     if (found == Found::kMiss) {
       Request request(wire::MessageType::kFind, question);
       Reply reply;
@@ -22,7 +29,19 @@ Result<Session*> Client::FindSlow(const wire::Find& question, FindIt find, Accep
         RETURN_IF_ERROR(other(answer));
         return static_cast<Session*>(nullptr);
       }
-      if (session != session_.load(std::memory_order_acquire)) continue;  // replaced meanwhile
+      if (!IsCurrent(own)) continue;  // replaced meanwhile
+      session = own;
+      if (answer.audience != 0 && answer.audience != own->audience().number) {
+        session = FindAttached(answer.audience);
+        if (session == nullptr) {
+          wire::Attach question_of;
+          question_of.audience = answer.audience;
+          Status attached = Attach(question_of, patience).status();
+          if (!attached.ok() && attached.code() != Code::kNotFound) return attached;
+          if (patience.deadline.passed()) return Status(Code::kTimeout, "find: no time was left");
+          continue;
+        }
+      }
       if (answer.slot >= session->superblock().capacity.load(std::memory_order_acquire)) {
         return Protocol("find: the daemon named a slot that does not exist");
       }
@@ -45,8 +64,9 @@ Result<Session*> Client::FindSlow(const wire::Find& question, FindIt find, Accep
         break;
       case Found::kUnmapped: {
         // Nothing is pinned, so the segment may have gone with what lay there: look again.
-        Status mapped =
-            EnsureSegment(session, shm::SegmentOf(slot->location), /*writable=*/false, patience);
+        SlotWord of{slot->slot, slot->word};
+        Status mapped = EnsureSegment(session, shm::SegmentOf(slot->location),
+                                      /*writable=*/false, patience, &of);
         if (!mapped.ok() && mapped.code() != Code::kNotFound) return mapped;
         break;
       }

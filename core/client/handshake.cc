@@ -19,7 +19,7 @@ constexpr int kMaxGreetings = 5;
 
 }  // namespace
 
-Status CheckDaemon(const Socket& socket, const std::string& path) {
+Status CheckDaemon(const Socket& socket, const std::string& path, uint32_t trusted) {
   ASSIGN_OR_RETURN(uint32_t uid, socket.PeerUid());
   if (uid == wire::kOverflowUid) {
     return {Code::kPermission,
@@ -27,12 +27,13 @@ Status CheckDaemon(const Socket& socket, const std::string& path) {
                    "number here; start a vineyardd of your own with another --socket",
                    path.c_str(), uid)};
   }
-  if (uid == 0 || uid == geteuid()) return OkStatus();
+  if (uid == 0 || uid == geteuid() || (trusted != 0 && uid == trusted)) return OkStatus();
   return {
       Code::kPermission,
       Format("connect %s: its daemon runs as uid %u, which is neither this user (uid %u) nor root; "
-             "connect as uid %u, or start a vineyardd of your own with another --socket",
-             path.c_str(), uid, geteuid(), uid)};
+             "connect as uid %u, or start a vineyardd of your own with another --socket; where uid "
+             "%u is to be believed, say so when you connect (daemon_uid, or VINEYARD_DAEMON_UID)",
+             path.c_str(), uid, geteuid(), uid, uid)};
 }
 
 Status ReadWelcome(Reply* reply, wire::Welcome* welcome) {
@@ -98,7 +99,7 @@ Result<Socket> Connection::Handshake(const Patience& patience, wire::Welcome* we
 Result<Socket> Connection::Greet(const Patience& patience, wire::Welcome* welcome,
                                  bool* worth_another_try) {
   ASSIGN_OR_RETURN(Socket socket, Socket::Connect(options_.path, patience));
-  RETURN_IF_ERROR(CheckDaemon(socket, options_.path));
+  RETURN_IF_ERROR(CheckDaemon(socket, options_.path, options_.daemon_uid));
   wire::Hello hello = MakeHello(options_.client_name);
   hello.session = session_;
   hello.token[0] = token_[0];

@@ -1,5 +1,7 @@
 #include "core/client/object_view.h"
 
+#include <unistd.h>
+
 #include "core/object/types.h"
 
 namespace vineyard::client {
@@ -97,6 +99,12 @@ Status ObjectView::Decode(ObjectId id, std::string_view bytes) {
   record_ = std::move(record).value();
   type_name_ = record_.type_name;
   return OkStatus();
+}
+
+// What the cluster shares is this user's: others' objects are never part of it.
+uint32_t ObjectView::owner_uid() const {
+  bool is_mapped = view_ != nullptr && view_->session != nullptr;
+  return is_mapped ? view_->session->audience().uid : geteuid();
 }
 
 bool ObjectView::is_persisted() const {

@@ -36,6 +36,7 @@ class ObjectView {
   const std::string& type_name() const { return type_name_; }
   uint64_t nbytes() const { return record_.nbytes; }
   uint64_t instance() const { return record_.instance; }
+  uint32_t owner_uid() const;
   bool is_persisted() const;
   bool is_blob() const { return IsBlobId(record_.id); }
   const Record& record() const { return record_; }

@@ -1,6 +1,5 @@
 // What a client asks the daemon or reads in shared memory beside views: existence, names, labels, lists.
-#include <algorithm>
-#include <iterator>
+#include <map>
 
 #include "core/client/client.h"
 #include "core/client/find_slow.h"
@@ -20,20 +19,8 @@ Result<bool> Client::Exists(ObjectId id) {
   if (id == kEmptyBlobId) return true;
   Patience patience = PatienceOf();
   ASSIGN_OR_RETURN(Session * session, EnsureSession(patience));
-  // Sealed or spilled, with this id, and still the same word after the id was read: no pin is needed to know.
-  Found found = ProbeTables(*session, shm::HashObject(id), [&](uint64_t number) {
-    const shm::Slot& slot = session->slot(number);
-    uint64_t word = slot.word.load(std::memory_order_acquire);
-    shm::SlotState state = shm::StateOf(word);
-    if (state != shm::SlotState::kSealed && state != shm::SlotState::kSpilled) return Found::kMiss;
-    SlotContents contents;
-    // acquire: the word is read again after these.
-    contents.id = slot.fields[0].load(std::memory_order_acquire);
-    contents.detail = slot.fields[3].load(std::memory_order_acquire);
-    if (slot.word.load(std::memory_order_relaxed) != word) return Found::kMiss;
-    return contents.id == id && IsObjectKind(contents.kind()) ? Found::kYes : Found::kMiss;
-  });
-  if (found == Found::kYes) return true;
+  if (HasObject(*session, id)) return true;
+  if (FindSession([id](const Session* other) { return HasObject(*other, id); })) return true;
   wire::Find question;
   question.id = id;
   Request request(wire::MessageType::kFind, question);
@@ -62,19 +49,33 @@ Status Client::Wait(ObjectId id, int64_t timeout_ms) {
   return Call(&request, patience, &reply);
 }
 
+// All that is in one store in one step.
 Status Client::Delete(const std::vector<ObjectId>& ids, bool force, bool deep) {
-  wire::Delete message;
-  message.ids = ids;
-  message.force = force;
-  message.deep = deep;
-  Request request(wire::MessageType::kDelete, message);
-  return Change(&request).status();
+  Patience patience = PatienceOf();
+  std::map<uint16_t, wire::Delete> messages;
+  for (ObjectId id : ids) {
+    ASSIGN_OR_RETURN(Session * session, Locate(id, patience));
+    messages[session->audience().number].ids.push_back(id);
+  }
+  if (ids.empty()) messages[0];  // the daemon says what it thinks of that
+  for (auto& [audience, message] : messages) {
+    message.force = force;
+    message.deep = deep;
+    Request request(wire::MessageType::kDelete, message);
+    request.audience = audience;
+    RETURN_IF_ERROR(Change(&request).status());
+  }
+  return OkStatus();
 }
 
 Status Client::Persist(const std::vector<ObjectId>& ids) {
   wire::Persist message;
   message.ids = ids;
   Request request(wire::MessageType::kPersist, message);
+  if (!ids.empty()) {
+    ASSIGN_OR_RETURN(Session * session, Locate(ids.front(), PatienceOf()));
+    request.audience = session->audience().number;
+  }
   return Change(&request).status();
 }
 
@@ -101,7 +102,9 @@ Result<uint64_t> Client::PutName(std::string_view name, ObjectId id, bool replac
   message.id = id;
   message.replace = replace;
   message.expect = expect;
+  ASSIGN_OR_RETURN(Session * session, Locate(id, PatienceOf()));
   Request request(wire::MessageType::kPutName, message);
+  request.audience = session->audience().number;
   ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request));
   return answer.revision;
 }
@@ -111,7 +114,11 @@ Status Client::DropName(std::string_view name, uint64_t expect) {
   wire::DropName message;
   message.name = name;
   message.expect = expect;
+  wire::Find question;
+  question.name = name;
+  ASSIGN_OR_RETURN(Session * session, Locate(question, PatienceOf()));
   Request request(wire::MessageType::kDropName, message);
+  request.audience = session->audience().number;
   return Change(&request).status();
 }
 
@@ -175,7 +182,9 @@ Status Client::SetLabel(ObjectId id, std::string_view key, std::string_view valu
   wire::SetLabels message;
   message.id = id;
   message.labels.emplace_back(key, value);
+  ASSIGN_OR_RETURN(Session * session, Locate(id, PatienceOf()));
   Request request(wire::MessageType::kSetLabels, message);
+  request.audience = session->audience().number;
   return Change(&request).status();
 }
 
@@ -244,7 +253,7 @@ Result<Client::NamePage> Client::ListNames(std::string_view glob, std::string_vi
 }
 
 Result<std::vector<std::pair<std::string, uint64_t>>> Client::ListTypes() {
-  std::vector<std::pair<std::string, uint64_t>> types;
+  std::map<std::string, uint64_t> types;  // each of several stores may have some
   std::string cursor;
   do {
     wire::ListTypes message;
@@ -253,10 +262,10 @@ Result<std::vector<std::pair<std::string, uint64_t>>> Client::ListTypes() {
     Reply reply;
     RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
     ASSIGN_OR_RETURN(wire::ListTypesAnswer answer, wire::ListTypesAnswer::Decode(reply.answer));
-    std::move(answer.types.begin(), answer.types.end(), std::back_inserter(types));
+    for (const auto& [type, count] : answer.types) types[type] += count;
     cursor = std::move(answer.cursor);
   } while (!cursor.empty());
-  return types;
+  return std::vector<std::pair<std::string, uint64_t>>(types.begin(), types.end());
 }
 
 Result<Client::Info> Client::GetInfo() {

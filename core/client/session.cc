@@ -55,6 +55,13 @@ class Sessions final : public ForkListener {
         RemoveRange(*segment->writable);
         new Session::Memory(std::move(segment->writable));
       }
+      for (const auto& writable : session->sole_writables_) {
+        if (Session::Memory memory = writable.lock()) {
+          RemoveRange(*memory);
+          new Session::Memory(std::move(memory));
+        }
+      }
+      session->sole_writables_.clear();
     }
   }
 
@@ -83,7 +90,7 @@ Status CheckShared(const char* name, const Fd& fd, uint64_t least_size) {
 }  // namespace
 
 Result<Session*> Session::Open(const Fd& index, const Fd& directory, const Fd& pins,
-                               uint64_t instance) {
+                               const AudienceFacts& audience) {
   RETURN_IF_ERROR(CheckShared("index", index, sizeof(shm::Superblock)));
   RETURN_IF_ERROR(CheckShared("directory", directory, sizeof(shm::FileHeader)));
   RETURN_IF_ERROR(CheckShared("pins", pins, shm::kMaxPinFile));
@@ -95,16 +102,17 @@ Result<Session*> Session::Open(const Fd& index, const Fd& directory, const Fd& p
   RETURN_IF_ERROR(CheckFileHeader(superblock->header, shm::FileKind::kIndex, /*writer=*/false));
   const auto& header = *reinterpret_cast<const shm::FileHeader*>(directory_map.data());
   RETURN_IF_ERROR(CheckFileHeader(header, shm::FileKind::kDirectory, /*writer=*/false));
-  if (superblock->header.instance != instance || header.instance != instance) {
+  if (superblock->header.instance != audience.instance || header.instance != audience.instance) {
     return Corrupt("shared memory: index, directory and daemon are not of one instance");
   }
 
   std::lock_guard lock(ProcessMutex());
   Session* session = Sessions::Get().New();
   session->in_use_ = true;
-  session->instance_ = instance;
+  session->audience_ = audience;
   session->stamp_ = StampOf(ForkEpoch());
   session->writers_.clear();
+  session->sole_writables_.clear();
   session->detached_ = false;
   session->oldest_segment_.store(0, std::memory_order_relaxed);
   session->scanned_ = 0;
@@ -162,8 +170,8 @@ bool Session::AnyPin() const {
   return false;
 }
 
-std::vector<uint32_t> Session::UnmappedSegments() const {
-  std::set<uint32_t> found;
+std::map<uint32_t, SlotWord> Session::UnmappedSegments() const {
+  std::map<uint32_t, SlotWord> found;
   uint64_t capacity = AnyPin() ? superblock_->capacity.load(std::memory_order_acquire) : 0;
   for (uint64_t i = 0; i < capacity; ++i) {
     uint64_t word = slots_[i].word.load(std::memory_order_acquire);
@@ -176,14 +184,17 @@ std::vector<uint32_t> Session::UnmappedSegments() const {
     uint64_t location = slots_[i].fields[1].load(std::memory_order_relaxed);
     uint64_t size = slots_[i].fields[2].load(std::memory_order_relaxed);
     uint32_t segment = shm::SegmentOf(location);
-    if (size > 0 && segment < kMaxSegments && Find(segment) == nullptr) found.insert(segment);
+    if (size > 0 && segment < kMaxSegments && Find(segment) == nullptr) {
+      found.insert({segment, {i, word}});
+    }
   }
-  return {found.begin(), found.end()};
+  return found;
 }
 
 void Session::FreeMemory() {
   for (const std::shared_ptr<Segment>& segment : segments_) Unmap(segment);
   segments_.clear();
+  sole_segments_.store(0, std::memory_order_relaxed);
   for (auto& cell : leaves_) delete cell.exchange(nullptr, std::memory_order_relaxed);
   for (auto& bits : granted_) bits.store(0, std::memory_order_relaxed);
   index_map_.Reset();
@@ -234,8 +245,12 @@ bool Session::HasSegment(uint32_t number, bool writable) const {
   return segment != nullptr && (!writable || segment->writable != nullptr);
 }
 
-Status Session::AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool writable) {
-  if (number >= kMaxSegments) return Limit(Format("segment %u: the number is too large", number));
+namespace {
+
+Status CheckSegment(uint32_t number, const Fd& fd, uint64_t size) {
+  if (number >= Session::kMaxSegments) {
+    return Limit(Format("segment %u: the number is too large", number));
+  }
   ASSIGN_OR_RETURN(uint64_t real, shm::FileSize(fd));
   if (!shm::NeverShrinks(fd)) {
     return Corrupt(Format("segment %u: its file is not sealed against shrinking", number));
@@ -243,6 +258,33 @@ Status Session::AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool wr
   if (real < size || size == 0) {
     return Corrupt(Format("segment %u: its file is smaller than the daemon says", number));
   }
+  return OkStatus();
+}
+
+}  // namespace
+
+Result<Session::Memory> Session::MapSole(uint32_t number, const Fd& fd, uint64_t size) {
+  RETURN_IF_ERROR(CheckSegment(number, fd, size));
+  ASSIGN_OR_RETURN(shm::Mapping writable, shm::Mapping::Map(fd, size, /*writable=*/true));
+  writable.DontFork();
+  Memory memory(new shm::Mapping(std::move(writable)), [](shm::Mapping* mapping) {
+    {
+      std::lock_guard lock(ProcessMutex());
+      Sessions::Get().RemoveRange(*mapping);
+    }
+    delete mapping;
+  });
+  std::lock_guard lock(ProcessMutex());
+  if (detached_) return Invalid("client: it is closed");
+  Sessions::Get().AddRange(*memory);
+  std::erase_if(sole_writables_, [](const auto& each) { return each.expired(); });
+  sole_writables_.push_back(memory);
+  return memory;
+}
+
+Status Session::AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool writable,
+                           const SlotWord* sole) {
+  RETURN_IF_ERROR(CheckSegment(number, fd, size));
   // Views point into a read-only map, also where the descriptor allows more.
   ASSIGN_OR_RETURN(shm::Mapping readable, shm::Mapping::Map(fd, size, /*writable=*/false));
   shm::Mapping writable_map;
@@ -259,6 +301,10 @@ Status Session::AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool wr
     segment->number = number;
     segment->size = size;
     segment->readable = std::move(readable);
+    if (sole != nullptr) {
+      segment->sole = *sole;
+      sole_segments_.fetch_add(1, std::memory_order_relaxed);
+    }
     Sessions::Get().AddRange(segment->readable);
     // release: who finds the segment sees where it is mapped.
     Cell(number).store(segment, std::memory_order_release);
@@ -283,13 +329,25 @@ char* Session::WritableAt(uint64_t location, uint64_t size, Memory* memory) cons
 void Session::DropOldSegments() {
   // acquire: what was freed before the number rose is seen as free.
   uint64_t oldest = superblock_->oldest_segment.load(std::memory_order_acquire);
-  if (oldest <= oldest_segment_.load(std::memory_order_relaxed))
-    return;  // a hint that saves the lock
+  // Hints that save the lock.
+  if (oldest <= oldest_segment_.load(std::memory_order_relaxed) &&
+      sole_segments_.load(std::memory_order_relaxed) == 0) {
+    return;
+  }
   std::lock_guard lock(ProcessMutex());
-  if (!in_use_ || oldest <= oldest_segment_.load(std::memory_order_relaxed)) return;
-  oldest_segment_.store(oldest, std::memory_order_relaxed);
+  if (!in_use_) return;
+  oldest_segment_.store(std::max(oldest, oldest_segment_.load(std::memory_order_relaxed)),
+                        std::memory_order_relaxed);
+  // Its payload was freed: nobody had pinned it, and nobody can any more.
+  auto is_gone = [this](const SlotWord& sole) {
+    uint64_t word = slots_[sole.slot].word.load(std::memory_order_acquire);
+    return shm::GenerationOf(word) != shm::GenerationOf(sole.word) ||
+           shm::StateOf(word) == shm::SlotState::kEmpty;
+  };
   auto old = [&](const std::shared_ptr<Segment>& segment) {
-    if (segment->number >= oldest) return false;
+    bool is_sole = segment->sole.word != 0;
+    if (segment->number >= oldest && !(is_sole && is_gone(segment->sole))) return false;
+    if (is_sole) sole_segments_.fetch_sub(1, std::memory_order_relaxed);
     Cell(segment->number)
         .store(nullptr, std::memory_order_relaxed);  // nobody looks for it any more
     Unmap(segment);
@@ -316,6 +374,7 @@ void Session::RemoveWriter(ObjectId lease) {
 }
 
 std::vector<ObjectId> Session::DetachWriters() {
+  std::vector<Memory> writables;  // whose last owner takes the lock
   std::lock_guard lock(ProcessMutex());
   if (!in_use_ || is_inherited() || detached_) return {};
   for (const std::shared_ptr<Segment>& segment : segments_) {
@@ -323,6 +382,12 @@ std::vector<ObjectId> Session::DetachWriters() {
     if (segment->writable == nullptr) continue;
     if (!segment->writable->Detach()) return {};
     Sessions::Get().RemoveRange(*segment->writable);
+  }
+  for (const auto& writable : sole_writables_) {
+    writables.push_back(writable.lock());
+    if (writables.back() == nullptr) continue;
+    if (!writables.back()->Detach()) return {};
+    Sessions::Get().RemoveRange(*writables.back());
   }
   detached_ = true;
   return writers_;

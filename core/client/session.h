@@ -1,5 +1,5 @@
 // This file is the only place that maps shared memory into a client: index, directory, pin table and
-// segments of one session.
+// segments of one session in one audience's store.
 //
 // Invariants:
 //  1. While its client exists and while any of its pins is not zero, everything of a session stays
@@ -8,13 +8,16 @@
 //     may look at `orphan_` after its pin is gone.
 //  3. Nobody pins once orphan_ is set (its client is released), so counters only fall from then on.
 //  4. A segment below the superblock's oldest_segment is pinned by nobody and leased to nobody.
-//  5. What a writer has given out stays mapped for writing while the writer exists, but is the store's
+//  5. A segment of one payload goes with it: its slot's word says when. It is mapped for writing for its writer
+//     alone, and not at the same time for reading.
+//  6. What a writer has given out stays mapped for writing while the writer exists, but is the store's
 //     memory only until DetachWriters(). Where that fails, writers keep the session as pins do.
 // Thread-safe.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -27,12 +30,26 @@
 
 namespace vineyard::client {
 
+// A slot as it was.
+struct SlotWord {
+  uint64_t slot = 0;
+  uint64_t word = 0;
+};
+
+// Whose store it is.
+struct AudienceFacts {
+  uint64_t instance = 0;   // of the store
+  uint16_t number = 0;     // as the daemon calls it
+  uint32_t uid = 0;        // the owner
+  bool is_shared = false;  // others read there, too
+};
+
 class Session {
  public:
   // Maps the three files and checks their headers. kVersion, kCorrupt, kHostMemory. Given back with
   // Orphan().
   static Result<Session*> Open(const Fd& index, const Fd& directory, const Fd& pins,
-                               uint64_t instance);
+                               const AudienceFacts& audience);
   // The client is released: the memory goes with the last view.
   void Orphan();
 
@@ -74,25 +91,30 @@ class Session {
   }
 
   // ---- rarely ----
-  uint64_t instance() const { return instance_; }
+  uint64_t instance() const { return audience_.instance; }
+  const AudienceFacts& audience() const { return audience_; }
   bool is_inherited() const { return IsInherited(stamp_); }
   void SetGranted(uint64_t piece) {
     granted_[piece / 64].fetch_or(uint64_t{1} << (piece % 64), std::memory_order_relaxed);
   }
   bool HasSegment(uint32_t number, bool writable) const;
   // Maps a segment; `size` is what the daemon says, the file must agree.
-  Status AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool writable);
+  // `sole`: it goes with the payload of this slot; null: with the superblock's oldest_segment.
+  Status AddSegment(uint32_t number, const Fd& fd, uint64_t size, bool writable,
+                    const SlotWord* sole = nullptr);
   // The same as At() in the writable map, which stays while `memory` does. Null: there is none.
   using Memory = std::shared_ptr<shm::Mapping>;
   char* WritableAt(uint64_t location, uint64_t size, Memory* memory) const;
+  // Maps a segment of one payload for its writer.
+  Result<Memory> MapSole(uint32_t number, const Fd& fd, uint64_t size);
   // Keeps the segment mapped that holds `data`, whatever becomes of pins and session: its bytes may be
   // anybody's by then, but reading them is no fault. Null: no segment of this session holds it.
   std::shared_ptr<const void> HoldMapping(const void* data) const;
-  // Unmaps segments that nobody uses any more (invariant 4), unless their mapping is held.
+  // Unmaps segments that nobody uses any more (invariants 4 and 5), unless their mapping is held.
   void DropOldSegments();
-  // Segments in which something is sealed and which are not mapped here: what a pin keeps may lie in any of
-  // them. None, while nothing is pinned. Looks at every slot.
-  std::vector<uint32_t> UnmappedSegments() const;
+  // Segments in which something is sealed and which are not mapped here, with a slot of each: what a pin keeps may
+  // lie in any of them. None, while nothing is pinned. Looks at every slot.
+  std::map<uint32_t, SlotWord> UnmappedSegments() const;
   // A writer has a lease of this session, or is gone.
   void AddWriter(ObjectId lease);
   void RemoveWriter(ObjectId lease);
@@ -110,6 +132,7 @@ class Session {
     uint64_t size = 0;
     shm::Mapping readable;
     Memory writable;  // MADV_DONTFORK; null: none. Guarded by ProcessMutex()
+    SlotWord sole;    // with whose payload it goes; word 0: it does not
   };
   struct Leaf {
     std::atomic<Segment*> segments[kLeafSize] = {};
@@ -134,7 +157,7 @@ class Session {
   std::atomic<Leaf*> leaves_[kLeaves] = {};
 
   // Guarded by ProcessMutex().
-  uint64_t instance_ = 0;
+  AudienceFacts audience_;
   uint32_t stamp_ = 0;
   std::vector<ObjectId> writers_;  // their leases
   bool detached_ = false;
@@ -143,6 +166,8 @@ class Session {
   uint64_t scanned_ = 0;  // of an orphan: slots below have no pin left (invariant 3)
   shm::Mapping index_map_, directory_map_, pins_map_;
   std::vector<std::shared_ptr<Segment>> segments_;  // shared with HoldMapping()
+  std::atomic<uint64_t> sole_segments_{0};          // of them; written under the lock
+  std::vector<std::weak_ptr<shm::Mapping>> sole_writables_;
 };
 
 // Whether the whole range lies in a segment that some session of this process maps.

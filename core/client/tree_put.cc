@@ -25,7 +25,8 @@ constexpr uint64_t kLeasedNode = 41;
 // One put: the tree's nodes, members before parents.
 class TreePut {
  public:
-  explicit TreePut(const std::shared_ptr<Client>& client) : client_(client) {}
+  TreePut(const std::shared_ptr<Client>& client, const Sharing& sharing)
+      : client_(client), sharing_(sharing) {}
 
   Status Run(const std::shared_ptr<MetaBuilder>& root, const PutOptions& options, ObjectId* id);
 
@@ -43,6 +44,8 @@ class TreePut {
   void Succeeded(const wire::MutationAnswer& answer);
 
   const std::shared_ptr<Client>& client_;
+  const Sharing sharing_;
+  Session* session_ = nullptr;  // in whose store it is put
   Tree tree_;
   std::unordered_map<const void*, Place> places_;  // of builders and writers
   std::vector<std::pair<MetaBuilder*, uint64_t>> builders_;
@@ -57,7 +60,7 @@ Status TreePut::MoveOut(uint64_t excess) {
     if (excess == 0) return OkStatus();
     if (node.type != TreeNode::Type::kInlineBlob || node.bytes.size() <= 2 * kLeasedNode) continue;
     ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer,
-                     BlobWriter::Create(client_, node.bytes.size(), node.kind));
+                     BlobWriter::Create(client_, node.bytes.size(), node.kind, sharing_));
     shm::CopyPayload(writer->memory(), node.bytes.data(), node.bytes.size());
     excess -= std::min<uint64_t>(excess, node.bytes.size() - kLeasedNode);
     ASSIGN_OR_RETURN(node, writer->Prepare());
@@ -84,7 +87,7 @@ Result<uint64_t> TreePut::AddBytes(const MetaBuilder::Bytes& bytes) {
     return AddNode(std::move(node));
   }
   ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer,
-                   BlobWriter::Create(client_, bytes.size, bytes.kind));
+                   BlobWriter::Create(client_, bytes.size, bytes.kind, sharing_));
   shm::CopyPayload(writer->memory(), bytes.data, bytes.size);
   return AddWriter(writer);
 }
@@ -92,6 +95,12 @@ Result<uint64_t> TreePut::AddBytes(const MetaBuilder::Bytes& bytes) {
 Result<uint64_t> TreePut::AddWriter(const std::shared_ptr<BlobWriter>& writer) {
   auto [place, is_new] = places_.try_emplace(writer.get());
   if (!is_new) return place->second.node;
+  if (writer->session() != nullptr && writer->session() != session_ &&
+      client_->IsCurrent(writer->session())) {
+    return Invalid("put: the blob " + PrintId(writer->id()) +
+                   " was created to be shared with others than the object is; create it with the "
+                   "same share");
+  }
   ASSIGN_OR_RETURN(TreeNode node, writer->Prepare());
   writers_.push_back(writer);
   return place->second.node = AddNode(std::move(node));
@@ -121,10 +130,9 @@ Result<TreePut::Place> TreePut::AddBuilder(MetaBuilder* builder, uint32_t level)
       } else if (member.writer != nullptr) {
         ASSIGN_OR_RETURN(link.ref, AddWriter(member.writer));
         link.local = true;
-      } else if (member.meta != nullptr) {
-        link.ref = member.meta->id();
-      } else if (member.id != kInvalidId) {
-        link.ref = member.id;
+      } else if (member.meta != nullptr || member.id != kInvalidId) {
+        link.ref = member.meta != nullptr ? member.meta->id() : member.id;
+        RETURN_IF_ERROR(client_->WhyNoMember(*session_, member.name, link.ref));
       } else {
         ASSIGN_OR_RETURN(link.ref, AddBytes(member.bytes));
         link.local = true;
@@ -164,16 +172,21 @@ Status TreePut::Run(const std::shared_ptr<MetaBuilder>& root, const PutOptions& 
                     ObjectId* id) {
   if (root->id() != kInvalidId) return Invalid("put: the builder was put already");
   if (!options.name.empty()) RETURN_IF_ERROR(CheckText("name", options.name, kMaxName));
+  ASSIGN_OR_RETURN(session_, client_->SessionFor(sharing_, client_->PatienceOf()));
   RETURN_IF_ERROR(AddBuilder(root.get(), 1).status());
   tree_.name = options.name;
   tree_.replace_name = options.replace;
-  Request request(wire::MessageType::kPut);
-  wire::EncodeTree(tree_, &request.frame);
+  auto pack = [this] {
+    Request request(wire::MessageType::kPut);
+    request.audience = session_->audience().number;
+    wire::EncodeTree(tree_, &request.frame);
+    return request;
+  };
+  Request request = pack();
   uint64_t body = request.frame.size() - sizeof(wire::FrameHeader);
   if (body > wire::kMaxBody) {
     RETURN_IF_ERROR(MoveOut(body - wire::kMaxBody));
-    request = Request(wire::MessageType::kPut);
-    wire::EncodeTree(tree_, &request.frame);
+    request = pack();
   }
   ASSIGN_OR_RETURN(wire::MutationAnswer answer, client_->Change(&request));
   Succeeded(answer);
@@ -185,7 +198,7 @@ Status TreePut::Run(const std::shared_ptr<MetaBuilder>& root, const PutOptions& 
 
 Status PutTree(const std::shared_ptr<Client>& client, const std::shared_ptr<MetaBuilder>& root,
                const PutOptions& options, ObjectId* id) {
-  return TreePut(client).Run(root, options, id);
+  return TreePut(client, options.sharing).Run(root, options, id);
 }
 
 }  // namespace vineyard::client

@@ -14,6 +14,7 @@ struct PutOptions {
   std::string_view name;  // of the root; empty: none
   bool replace = false;
   bool persist = false;
+  Sharing sharing;  // who may read it
 };
 
 // Stores everything below `root`, or nothing. Builders that were put before count as links to what they

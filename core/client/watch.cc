@@ -100,7 +100,7 @@ Status Watch::Connect() {
   none.deadline = Deadline::After(0);
   none.timeout_ms = 0;
   ASSIGN_OR_RETURN(Socket socket, Socket::Connect(client_->path(), none));
-  RETURN_IF_ERROR(CheckDaemon(socket, client_->path()));
+  RETURN_IF_ERROR(CheckDaemon(socket, client_->path(), client_->daemon_uid()));
   epoll_event interest{};
   interest.events = EPOLLIN;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket.fd(), &interest) != 0) {

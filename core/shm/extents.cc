@@ -74,6 +74,16 @@ std::optional<uint64_t> Extents::Allocate(uint64_t size) {
   return aligned;
 }
 
+void Extents::AllocateAt(uint64_t location, uint64_t size) {
+  size = RoundedSize(size);
+  auto extent = by_location_.find(location);
+  CHECK(extent != by_location_.end() && extent->second.size >= size);
+  Extent whole = extent->second;
+  Erase(extent);
+  if (whole.size > size) Insert(location + Units(size), whole.size - size, whole.stamp);
+  free_ -= size;
+}
+
 void Extents::Free(uint64_t location, uint64_t size) {
   size = RoundedSize(size);
   if (size == 0) return;

@@ -34,6 +34,8 @@ class Extents {
   // of nearly the smallest that fits. No memory: none fits.
   // REQUIRES: size > 0.
   std::optional<uint64_t> Allocate(uint64_t size);
+  // At the start of a free extent. REQUIRES: there is one, and it is as large.
+  void AllocateAt(uint64_t location, uint64_t size);
   // REQUIRES: the range, or a larger one that it is part of, was allocated.
   void Free(uint64_t location, uint64_t size);
 

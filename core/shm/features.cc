@@ -4,8 +4,9 @@
 
 namespace vineyard::shm {
 
-// 1: slots may be SPILLED, with a location in a file.
-const uint64_t kKnownIncompatible = 1;
+// 1: slots may be SPILLED, with a location in a file. 2: there may be stores beside the daemon's own, each
+// with a state of its own, and segments that hold one payload.
+const uint64_t kKnownIncompatible = 3;
 const uint64_t kKnownCompatible = 0;
 
 }  // namespace vineyard::shm

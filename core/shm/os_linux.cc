@@ -49,9 +49,18 @@ Result<Fd> CreateMemory(const std::string& name, uint64_t size) {
 }
 
 Status AddSeals(const Fd& fd, Seals seals) {
-  int flags = F_SEAL_SHRINK | F_SEAL_SEAL | (seals == Seals::kClientWritten ? F_SEAL_GROW : 0);
+  int flags = F_SEAL_SHRINK | (seals == Seals::kUntilWritten ? 0 : F_SEAL_SEAL) |
+              (seals == Seals::kDaemonOnly ? 0 : F_SEAL_GROW);
   if (fcntl(fd.get(), F_ADD_SEALS, flags) != 0) return ErrnoStatus("seal a memfd", errno);
   return OkStatus();
+}
+
+Status SealWrites(const Fd& fd) {
+  int seals = fcntl(fd.get(), F_GET_SEALS);
+  if (seals >= 0 && (seals & F_SEAL_WRITE) != 0) return OkStatus();
+  if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0) return OkStatus();
+  if (errno == EBUSY) return {Code::kInUse, "somebody has it mapped for writing"};
+  return ErrnoStatus("seal a memfd", errno);
 }
 
 Status AllocateRange(const Fd& fd, uint64_t offset, uint64_t size) {

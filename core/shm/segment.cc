@@ -7,8 +7,17 @@
 #include "core/shm/layout.h"
 
 namespace vineyard::shm {
+namespace {
 
-Result<Segment> Segment::Create(uint64_t instance, uint32_t number, uint64_t size, bool leasable) {
+// Through a descriptor that can not write: a map of any other keeps the file from being sealed.
+Result<Mapping> MapToRead(const Fd& fd, uint64_t size) {
+  ASSIGN_OR_RETURN(Fd readable, Reopen(fd, /*writable=*/false));
+  return Mapping::Map(readable, size, /*writable=*/false);
+}
+
+}  // namespace
+
+Result<Segment> Segment::Create(uint64_t instance, uint32_t number, uint64_t size, SegmentUse use) {
   if (size <= kSegmentHeaderSize || size > kMaxSegment) {
     return Limit(Format("segment of %llu bytes: from %llu to %llu are possible",
                         static_cast<unsigned long long>(size),
@@ -18,7 +27,7 @@ Result<Segment> Segment::Create(uint64_t instance, uint32_t number, uint64_t siz
   Segment segment;
   segment.number_ = number;
   segment.size_ = size;
-  segment.leasable_ = leasable;
+  segment.use_ = use;
   ASSIGN_OR_RETURN(segment.fd_, CreateMemory(Format("vineyard.segment.%u", number), size));
   ASSIGN_OR_RETURN(segment.mapping_, Mapping::Map(segment.fd_, size, /*writable=*/true));
   AdviseHugePages(segment.data(), size);
@@ -28,25 +37,33 @@ Result<Segment> Segment::Create(uint64_t instance, uint32_t number, uint64_t siz
   new (segment.data() + segment.data_size())
       FileHeader(MakeFileHeader(FileKind::kSegment, instance, number));
   // A segment that only the daemon writes is as fixed in size as one that clients write.
-  RETURN_IF_ERROR(AddSeals(segment.fd_, Seals::kClientWritten));
-  segment.mapping_.DontFork();
+  bool is_sole = use == SegmentUse::kSole;
+  RETURN_IF_ERROR(AddSeals(segment.fd_, is_sole ? Seals::kUntilWritten : Seals::kClientWritten));
   (void)segment.huge_page_bytes();  // here, where it may take its time
+  if (is_sole) {
+    ASSIGN_OR_RETURN(segment.mapping_, MapToRead(segment.fd_, size));
+  }
+  segment.mapping_.DontFork();
   return segment;
 }
 
 Result<Segment> Segment::Adopt(Fd* fd, uint64_t instance, uint32_t number, uint64_t size,
-                               bool leasable) {
+                               SegmentUse use) {
   Segment segment;
   segment.number_ = number;
   segment.size_ = size;
-  segment.leasable_ = leasable;
+  segment.use_ = use;
   Result<uint64_t> real = FileSize(*fd);
   if (!real.ok() || *real != size || size <= kSegmentHeaderSize || size > kMaxSegment) {
     return Corrupt(Format("segment %u: its file has another size", number));
   }
-  ASSIGN_OR_RETURN(segment.mapping_, Mapping::Map(*fd, size, /*writable=*/true));
+  if (use == SegmentUse::kSole) {
+    ASSIGN_OR_RETURN(segment.mapping_, MapToRead(*fd, size));
+  } else {
+    ASSIGN_OR_RETURN(segment.mapping_, Mapping::Map(*fd, size, /*writable=*/true));
+  }
   // Clients can write the header of a leasable segment: nothing in it is believed.
-  if (!leasable) {
+  if (!segment.leasable()) {
     const auto& header = *reinterpret_cast<const FileHeader*>(segment.data() + segment.data_size());
     RETURN_IF_ERROR(CheckFileHeader(header, FileKind::kSegment, /*writer=*/true));
     if (header.instance != instance || header.number != number) {

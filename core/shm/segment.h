@@ -13,20 +13,32 @@
 
 namespace vineyard::shm {
 
+// Who writes to a segment.
+enum class SegmentUse {
+  kDaemon,  // only the daemon
+  kLeases,  // sessions that have leases there, and the daemon
+  kSole,    // one session, until its one payload is sealed; then nobody
+};
+
 class Segment {
  public:
   // Makes the file, allocates and touches it. Slow (up to 0.8 s a GiB): not on the loop.
-  static Result<Segment> Create(uint64_t instance, uint32_t number, uint64_t size, bool leasable);
+  static Result<Segment> Create(uint64_t instance, uint32_t number, uint64_t size, SegmentUse use);
   // Of a descriptor that another daemon left; on an error it stays the caller's.
   static Result<Segment> Adopt(Fd* fd, uint64_t instance, uint32_t number, uint64_t size,
-                               bool leasable);
+                               SegmentUse use);
+  // Of a kSole one. kInUse: somebody still has it mapped for writing.
+  Status SealWrites() { return shm::SealWrites(fd_); }
 
   uint32_t number() const { return number_; }
   uint64_t size() const { return size_; }  // of the file
   uint64_t data_size() const { return size_ - kSegmentHeaderSize; }
-  bool leasable() const { return leasable_; }
+  SegmentUse use() const { return use_; }
+  bool leasable() const { return use_ != SegmentUse::kDaemon; }
   const Fd& fd() const { return fd_; }
-  char* data() const { return mapping_.data(); }  // of the file's first byte, writable
+  char* data() const {
+    return mapping_.data();
+  }  // of the file's first byte; writable but for kSole
   // As the kernel reported when first asked: asking takes a millisecond.
   uint64_t huge_page_bytes() const {
     if (!huge_page_bytes_) huge_page_bytes_ = HugePageBytes(data(), size_);
@@ -38,7 +50,7 @@ class Segment {
  private:
   uint32_t number_ = 0;
   uint64_t size_ = 0;
-  bool leasable_ = false;
+  SegmentUse use_ = SegmentUse::kDaemon;
   mutable std::optional<uint64_t> huge_page_bytes_;
   Fd fd_;
   Mapping mapping_;

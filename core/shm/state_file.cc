@@ -42,17 +42,18 @@ CommitLine* StateFile::commit_area() const {
   return reinterpret_cast<CommitLine*>(mapping_.data() + kCommitOffset);
 }
 
-Result<std::unique_ptr<StateFile>> StateFile::Create() {
+Result<std::unique_ptr<StateFile>> StateFile::Create(uint64_t instance) {
   ASSIGN_OR_RETURN(Fd fd, CreateMemory("vineyard.state", kMaxStateFile));
   ASSIGN_OR_RETURN(Mapping mapping, Mapping::Map(fd, kMaxStateFile, /*writable=*/true));
   RETURN_IF_ERROR(AllocateRange(fd, 0, kPageSize));
   auto* header = new (mapping.data()) StateHeader{};
-  header->instance = 1 + RandomNumber() % kMaxInstance;
+  header->instance = instance != 0 ? instance : 1 + RandomNumber() % kMaxInstance;
   header->cluster[0] = RandomNumber();
   header->cluster[1] = RandomNumber();
   header->first_start_ms = MonotonicNs() / 1'000'000;
   header->counters.next_id = 1;
   header->counters.next_segment = 1;
+  header->next_audience = 2;  // the daemon's own is 1
   header->header = MakeFileHeader(FileKind::kState, header->instance);
   RETURN_IF_ERROR(AddSeals(fd, Seals::kDaemonOnly));
   int number = fd.get();
@@ -156,17 +157,51 @@ void StateFile::Forget(Role role, uint64_t number) {
   if (fd >= 0) close(fd);
 }
 
-std::vector<StateFile::Listed> StateFile::Descriptors() const {
-  std::vector<Listed> listed;
-  uint64_t end = header().descriptors_end.load(std::memory_order_relaxed);
-  for (uint64_t i = 0; i < end; ++i) {
-    const DescriptorEntry& entry = entries()[i];
+namespace {
+
+std::vector<StateFile::Listed> ReadEntries(const char* state) {
+  std::vector<StateFile::Listed> listed;
+  const auto& header = *reinterpret_cast<const StateHeader*>(state);
+  const auto* entries = reinterpret_cast<const DescriptorEntry*>(state + kDescriptorsOffset);
+  uint64_t end = header.descriptors_end.load(std::memory_order_relaxed);
+  for (uint64_t i = 0; i < std::min<uint64_t>(end, kMaxDescriptors); ++i) {
+    const DescriptorEntry& entry = entries[i];
     uint32_t role = entry.role.load(std::memory_order_acquire);
     if (role != 0) {
       listed.push_back({static_cast<Role>(role), entry.fd, entry.number, entry.size, entry.flags});
     }
   }
   return listed;
+}
+
+// Of a store that may be damaged: what can be read.
+std::vector<StateFile::Listed> ReadEntriesOf(int state) {
+  Fd fd(state);
+  std::vector<StateFile::Listed> listed;
+  Result<uint64_t> size = FileSize(fd);
+  if (size.ok() && *size == kMaxStateFile) {
+    Result<Mapping> mapping = Mapping::Map(fd, kSessionsOffset, /*writable=*/false);
+    if (mapping.ok()) listed = ReadEntries(mapping->data());
+  }
+  (void)fd.Release();
+  return listed;
+}
+
+}  // namespace
+
+std::vector<StateFile::Listed> StateFile::Descriptors() const {
+  return ReadEntries(mapping_.data());
+}
+
+std::vector<StateFile::Listed> StateFile::AllDescriptors() const {
+  std::vector<Listed> listed = Descriptors(), all = listed;
+  for (const Listed& store : listed) {
+    if (store.role != Role::kStore) continue;
+    for (const Listed& below : ReadEntriesOf(store.fd)) {
+      if (below.fd != store.fd) all.push_back(below);  // it lists itself
+    }
+  }
+  return all;
 }
 
 std::optional<StateFile::Listed> StateFile::Lookup(Role role, uint64_t number) const {
@@ -177,7 +212,7 @@ std::optional<StateFile::Listed> StateFile::Lookup(Role role, uint64_t number) c
 }
 
 void StateFile::CloseListed() {
-  for (const Listed& listed : Descriptors()) {
+  for (const Listed& listed : AllDescriptors()) {
     if (listed.fd != fd_.get()) close(listed.fd);
   }
   mapping_.Reset();
@@ -186,7 +221,7 @@ void StateFile::CloseListed() {
 
 void StateFile::CloseUnlisted(const std::vector<int>& keep) const {
   std::vector<int> kept = keep;
-  for (const Listed& listed : Descriptors()) kept.push_back(listed.fd);
+  for (const Listed& listed : AllDescriptors()) kept.push_back(listed.fd);
   std::sort(kept.begin(), kept.end());
   std::vector<int> open;
   DIR* folder = opendir("/proc/self/fd");

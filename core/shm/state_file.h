@@ -1,6 +1,6 @@
-// This file is the only place that knows the bytes of `state`: the memfd that only the daemon has,
-// and from which its successor learns everything: which descriptors to keep, who the sessions are,
-// what the last commit was.
+// This file is the only place that knows the bytes of `state`: a memfd of each store, which only the daemon
+// has, and from which its successor learns everything: which descriptors to keep, who the sessions are,
+// what the last commit was. The daemon's own lists those of the other stores.
 //
 // Invariants:
 //  1. A descriptor entry, a session cell and the commit area each become valid by one release
@@ -33,11 +33,13 @@ enum class Role : uint32_t {
   kListener = 2,  // the listening socket
   kIndex = 3,
   kDirectory = 4,
-  kSegment = 5,      // number: of the segment; size: of the file; flags: 1 leasable
+  kSegment = 5,      // number: of the segment; size: of the file; flags: SegmentFlags
   kPins = 6,         // number: of the session
   kKeeper = 7,       // a descriptor that the keeper needs (a log file, a lifeline)
   kSpillFolder = 8,  // the folder of spilled payloads, locked
+  kStore = 9,        // the `state` of another store; number: of its audience
 };
+inline constexpr uint32_t kLeasableSegment = 1, kSoleSegment = 2;  // SegmentFlags
 
 struct DescriptorEntry {
   std::atomic<uint32_t> role;  // Role; stored last, with release
@@ -98,6 +100,23 @@ struct Counters {         // 64 bytes: one line
 };
 static_assert(sizeof(Counters) == 64);
 
+// Who may read what is in the store.
+enum class AudienceKind : uint32_t {
+  kUid = 1,  // its owner
+  kGid = 2,  // the owner, and whoever is in the group
+  kAll = 3,  // whoever may connect
+};
+struct AudienceId {
+  AudienceKind kind = AudienceKind::kUid;
+  uint32_t uid = 0;  // the owner, who alone changes it
+  uint32_t gid = 0;  // kGid
+  uint32_t unused = 0;
+  bool operator==(const AudienceId& other) const {
+    return kind == other.kind && uid == other.uid && gid == other.gid;
+  }
+};
+static_assert(sizeof(AudienceId) == 16);
+
 struct StateHeader {
   FileHeader header;
   uint64_t epoch;
@@ -112,7 +131,9 @@ struct StateHeader {
   // Of the cluster's log (core/meta/model.h): what this daemon knew when it sent its oldest change that
   // is not answered yet. A successor finds the answers behind it.
   uint64_t log_seen[2];
-  uint64_t unused[5];
+  AudienceId audience;
+  uint64_t next_audience;  // of the daemon's own: number of the next store
+  uint64_t unused[2];
   alignas(64) Counters counters;
 };
 static_assert(sizeof(StateHeader) == 256);
@@ -126,8 +147,8 @@ inline constexpr uint64_t kMaxStateFile = kCommitOffset + kMaxCommitLines * size
 
 class StateFile {
  public:
-  // A new, empty one, of a random instance number and cluster id; lists itself.
-  static Result<std::unique_ptr<StateFile>> Create();
+  // A new, empty one, of a random cluster id; lists itself. `instance` 0: a random number.
+  static Result<std::unique_ptr<StateFile>> Create(uint64_t instance = 0);
   // What another daemon left. Bumps nothing, applies nothing. kVersion, kCorrupt: its header can not be
   // right, and nothing else can be believed then.
   static Result<std::unique_ptr<StateFile>> Adopt(Fd fd);
@@ -154,11 +175,13 @@ class StateFile {
     uint32_t flags;
   };
   std::vector<Listed> Descriptors() const;
+  // And of the stores that it lists: all that survives the daemon.
+  std::vector<Listed> AllDescriptors() const;
   std::optional<Listed> Lookup(Role role, uint64_t number = 0) const;
-  // Closes every listed descriptor, this file's own included, which ends its use: for the last
-  // daemon on its way out, and tests.
+  // Closes every descriptor of AllDescriptors(), this file's own included, which ends its use: of a store
+  // that ends, for the last daemon on its way out, and tests.
   void CloseListed();
-  // Closes every descriptor from 3 on that is not listed and not in `keep`.
+  // Closes every descriptor from 3 on that is not in AllDescriptors() and not in `keep`.
   void CloseUnlisted(const std::vector<int>& keep) const;
 
   // ---- sessions ----

@@ -140,7 +140,7 @@ Status Store::Impl::Open() {
   RETURN_IF_ERROR(AdoptSlots());
   AdoptSpilled();
   types_ready_ = statistics_.adopted == 0;
-  if (small_.total() == 0) PlanGrowth(/*leasable=*/false, 0);
+  if (small_.total() == 0) PlanGrowth(shm::SegmentUse::kDaemon, 0);
   return OkStatus();
 }
 
@@ -190,7 +190,10 @@ Status Store::Impl::AdoptSegments() {
   if (next > shm::kMaxSegmentNumber + 1) next = 0;  // no daemon counted as far
   for (const auto& listed : state_->Descriptors()) {
     if (listed.role != shm::Role::kSegment) continue;
-    bool leasable = (listed.flags & 1) != 0;
+    bool leasable = (listed.flags & shm::kLeasableSegment) != 0;
+    auto use = !leasable                                 ? shm::SegmentUse::kDaemon
+               : (listed.flags & shm::kSoleSegment) != 0 ? shm::SegmentUse::kSole
+                                                         : shm::SegmentUse::kLeases;
     auto number = static_cast<uint32_t>(listed.number);
     if (number == 0 || listed.number > shm::kMaxSegmentNumber || small_.Find(number) != nullptr ||
         large_.Find(number) != nullptr) {
@@ -201,8 +204,7 @@ Status Store::Impl::AdoptSegments() {
     }
     next = std::max(next, listed.number + 1);
     Fd fd(listed.fd);
-    auto segment =
-        shm::Segment::Adopt(&fd, state_->header().instance, number, listed.size, leasable);
+    auto segment = shm::Segment::Adopt(&fd, state_->header().instance, number, listed.size, use);
     if (!segment.ok()) {
       (void)fd.Release();  // it stays listed
       Code code = segment.status().code();
@@ -211,6 +213,7 @@ Status Store::Impl::AdoptSegments() {
       segments_left_out_ = true;
       continue;
     }
+    Take(segment->data_size());
     (leasable ? large_ : small_).AddUsed(std::move(segment).value());
   }
   next = std::max<uint64_t>(next, 1);

@@ -12,6 +12,7 @@ namespace vineyard::store {
 namespace {
 
 using shm::Extents;
+using shm::SegmentUse;
 using shm::SlotState;
 using ull = unsigned long long;
 
@@ -20,6 +21,8 @@ std::string InMiB(uint64_t bytes) { return Format("%.1f MiB", static_cast<double
 }  // namespace
 
 Store::Impl::~Impl() {
+  DropPlan();
+  Give(small_.total() + large_.total());
   // The descriptors belong to whoever is listed in `state`.
   for (Pool* pool : {&small_, &large_}) {
     for (auto& [number, entry] : pool->segments()) (void)entry.segment.ReleaseFd();
@@ -56,18 +59,33 @@ void Store::Impl::Free(const shm::SlotFields& fields) {
   if ((fields.flags & shm::kInFile) != 0) {
     EraseSpilled(fields);
   } else if (fields.location != shm::kNoLocation) {
-    PoolOf(fields.location).Free(fields.location, ExtentSize(fields));
+    Pool& pool = PoolOf(fields.location);
+    pool.Free(fields.location, ExtentSize(fields));
+    uint32_t number = shm::SegmentOf(fields.location);
+    const Pool::Entry* entry = pool.Find(number);
+    // What others have read nobody writes again.
+    if (entry->segment.use() == SegmentUse::kSole && entry->used == 0) Retire(&pool, number);
   }
 }
 
-uint64_t Store::Impl::Budget() const {
+uint64_t Store::Impl::Room() const {
   uint64_t used = small_.total() + large_.total();
-  return used < options_.size_bytes ? options_.size_bytes - used : 0;
+  uint64_t own = used < options_.size_bytes ? options_.size_bytes - used : 0;
+  return options_.budget == nullptr ? own : std::min(own, options_.budget->free());
 }
 
-bool Store::Impl::PlanGrowth(bool leasable, uint64_t size) {
+void Store::Impl::DropPlan() {
+  growth_.reset();
+  Give(planned_);
+  planned_ = 0;
+}
+
+bool Store::Impl::PlanGrowth(SegmentUse use, uint64_t size) {
+  bool leasable = use != SegmentUse::kDaemon, is_sole = use == SegmentUse::kSole;
   if (growth_) {
-    return growth_->leasable == leasable && growth_->size - shm::kSegmentHeaderSize >= size;
+    uint64_t planned = growth_->size - shm::kSegmentHeaderSize;
+    return growth_->use == use &&
+           (is_sole ? planned == RoundUp(size, shm::kPageSize) : planned >= size);
   }
   // Steps start small, so that a daemon starts fast, and double, so that segments stay few.
   if (next_counters_.next_segment > shm::kMaxSegmentNumber) return false;
@@ -76,7 +94,7 @@ bool Store::Impl::PlanGrowth(bool leasable, uint64_t size) {
   uint64_t most = leasable ? kGiB : 256 * kMiB;
   uint64_t step = std::clamp(leasable ? large_.total() : small_.total(), first, most);
   // Lease memory leaves room for the records that go with it.
-  uint64_t budget = Budget();
+  uint64_t budget = Room();
   if (leasable) {
     uint64_t floor = std::clamp(options_.size_bytes / 64, 256 * kKiB, 64 * kMiB);
     uint64_t kept = floor > small_.total() ? floor - small_.total() : 0;
@@ -86,6 +104,7 @@ bool Store::Impl::PlanGrowth(bool leasable, uint64_t size) {
   // A step that is not a multiple of what is asked for would leave a piece that the next one does not
   // fit into.
   if (size >= shm::kHugePage && size < step) step -= step % RoundUp(size, shm::kHugePage);
+  if (is_sole) step = 0;
   budget = std::min(budget, shm::kMaxExtent);
   // What the host did not have for somebody's large put it may have for a small one.
   if (growth_failed_) budget = std::min(budget, growth_failed_size_ / 2);
@@ -93,7 +112,9 @@ bool Store::Impl::PlanGrowth(bool leasable, uint64_t size) {
   if (planned < std::max(needed, shm::kPageSize)) return false;
   growth_ =
       GrowthPlan{state_->header().instance, static_cast<uint32_t>(next_counters_.next_segment),
-                 planned + shm::kSegmentHeaderSize, leasable};
+                 planned + shm::kSegmentHeaderSize, use};
+  planned_ = planned;
+  Take(planned);
   return true;
 }
 
@@ -105,6 +126,7 @@ void Store::Impl::Retire(Pool* pool, uint32_t number) {
   uint64_t file_size = segment.size();
   (void)segment.ReleaseFd();
   state_->Forget(shm::Role::kSegment, number);
+  Give(segment.data_size());
   if (still_open.valid()) shm::PunchRange(still_open, 0, file_size);
   PublishOldestSegment();
 }
@@ -165,32 +187,69 @@ uint64_t Store::Impl::Trim() {
   return before - small_.total() - large_.total();
 }
 
-Result<uint64_t> Store::Impl::Allocate(bool leasable, uint64_t size, uint64_t hint,
+std::optional<uint64_t> Store::Impl::AllocateHere(SegmentUse use, uint64_t size) {
+  if (use == SegmentUse::kSole) return large_.AllocateSole(size);
+  return (use == SegmentUse::kDaemon ? small_ : large_).Allocate(size);
+}
+
+Status Store::Impl::OverQuota(std::string_view what) const {
+  const Budget& budget = *options_.budget;
+  return {Code::kOutOfMemory,
+          Format("%.*s: %s uses %s of its quota of %s, and keeps %s of what others have deleted; "
+                 "release what is read, or delete objects",
+                 static_cast<int>(what.size()), what.data(), budget.of().c_str(),
+                 InMiB(budget.taken()).c_str(), InMiB(budget.limit()).c_str(),
+                 InMiB(budget.pinned()).c_str())};
+}
+
+Result<uint64_t> Store::Impl::Allocate(SegmentUse use, uint64_t size, uint64_t hint,
                                        std::string_view what) {
-  Pool& pool = leasable ? large_ : small_;
-  if (auto location = pool.Allocate(size)) return *location;
+  // A client of this user holds what others have deleted.
+  if (options_.budget != nullptr && options_.budget->is_exceeded()) return OverQuota(what);
+  if (use == SegmentUse::kSole) hint = 0;
+  if (auto location = AllocateHere(use, size)) return *location;
   FreeDeferred(UINT64_MAX, UINT64_MAX);
-  if (auto location = pool.Allocate(size)) return *location;
+  if (auto location = AllocateHere(use, size)) return *location;
   const Status being_prepared(Code::kOutOfMemory, "memory is being prepared");
-  if (PlanGrowth(leasable, std::max(size, hint)) || PlanGrowth(leasable, size))
-    return being_prepared;
+  if (PlanGrowth(use, std::max(size, hint)) || PlanGrowth(use, size)) return being_prepared;
   if (growth_) return being_prepared;  // for the other pool: once it is there, ask again
-  while (true) {
+  if (options_.budget != nullptr && options_.budget->Reclaim(size, store_) &&
+      PlanGrowth(use, size)) {
+    return being_prepared;
+  }
+  for (bool evicted = false;; evicted = true) {
     // A segment of the other kind, or several small ones, may stand in the way of one that fits.
-    if (RetireFreeSegments(size)) {
-      growth_failed_.reset();  // the host has so much more now
-      if (PlanGrowth(leasable, size)) return being_prepared;
-    }
+    bool retired = RetireFreeSegments(size);
+    if (retired) growth_failed_.reset();  // the host has so much more now
+    if ((retired || evicted) && PlanGrowth(use, size)) return being_prepared;
     if (options_.eviction == Eviction::kSpill && StartSpill(size)) {
       return Status(Code::kOutOfMemory, "payloads are being spilled");
     }
     if (options_.eviction != Eviction::kDrop || !Evict(size)) break;
-    if (auto location = pool.Allocate(size)) return *location;
+    if (auto location = AllocateHere(use, size)) return *location;
   }
   if (growth_failed_) {
     return Status(growth_failed_->code(), std::string(what) + ": " + growth_failed_->text());
   }
   return OutOfMemory(what, size);
+}
+
+void Store::Impl::AddDeletedBytes(uint32_t owner, std::map<uint32_t, uint64_t>* bytes) const {
+  constexpr size_t kMostLooks = 1'000'000;  // each takes some nanoseconds
+  size_t looks = 0;
+  for (const auto& [id, session] : sessions_) {
+    if (session->cell->uid == owner) continue;
+    uint64_t& of_user = (*bytes)[session->cell->uid];
+    for (uint32_t slot : held_) {
+      if (++looks > kMostLooks) return;
+      if (!session->Pins(slot)) continue;
+      shm::SlotFields fields = slots_->Read(slot).fields;
+      of_user += ExtentSize(fields);
+      if (fields.kind != shm::SlotKind::kObject) continue;
+      Result<uint64_t> below = ReadNbytes(StoredBytes(fields));
+      if (below.ok()) of_user += std::min(*below, UINT64_MAX / 2 - of_user);
+    }
+  }
 }
 
 uint64_t Store::Impl::PinnedBytes() const {
@@ -229,8 +288,13 @@ Status Store::Impl::OutOfMemory(std::string_view what, uint64_t size) const {
           InMiB(options_.size_bytes) + " are used by " +
           std::to_string(statistics_.objects + statistics_.blobs) + " objects and " +
           std::to_string(leases_.size()) + " unsealed blobs";
+  const class Budget* budget = options_.budget;
   if (size > options_.size_bytes) {
     text += "; it is larger than the whole store: start vineyardd with a larger --size";
+  } else if (budget != nullptr && !budget->is_whole() &&
+             size > budget->limit() - std::min(budget->limit(), budget->taken())) {
+    text += "; " + budget->of() + " uses " + InMiB(budget->taken()) + " of its quota of " +
+            InMiB(budget->limit()) + ": delete objects, or have --quota raised";
   } else {
     text += ", " + InMiB(PinnedBytes()) + " are held by readers, largest free piece " +
             InMiB(std::max(large_.extents().largest_free(), small_.extents().largest_free())) +
@@ -246,7 +310,7 @@ Status Store::Impl::OutOfMemory(std::string_view what, uint64_t size) const {
 
 Status Store::Impl::AddSegment(shm::Segment segment) {
   CHECK(growth_ && growth_->number == segment.number());
-  growth_.reset();
+  DropPlan();
   // The number first: it is never given to another segment, whatever happens next.
   next_counters_.next_segment = uint64_t{segment.number()} + 1;
   Batch nothing(slots_.get());
@@ -255,11 +319,13 @@ Status Store::Impl::AddSegment(shm::Segment segment) {
   uint32_t number = segment.number();
   int fd = segment.fd().get();
   uint64_t size = segment.size();
-  uint32_t flags = segment.leasable() ? 1 : 0;
+  uint32_t flags = segment.leasable() ? shm::kLeasableSegment : 0;
+  if (segment.use() == SegmentUse::kSole) flags |= shm::kSoleSegment;
+  Take(segment.data_size());
   pool.Add(std::move(segment));
   Status listed = state_->List(shm::Role::kSegment, fd, number, size, flags);
   if (!listed.ok()) {
-    pool.Remove(number);  // and closes it
+    Give(pool.Remove(number).data_size());  // and closes it
     return listed;
   }
   Log(LogLevel::kDebug, "segment %u of %llu bytes added", number, static_cast<ull>(size));

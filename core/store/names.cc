@@ -49,7 +49,8 @@ Result<Store::Impl::Side> Store::Impl::MakeSide(Batch& batch, SlotKind kind, uin
   side.image.fields.size = record.size();
   side.image.fields.kind = kind;
   side.image.fields.owner = owner;
-  ASSIGN_OR_RETURN(side.image.fields.location, Allocate(false, record.size(), 0, "put"));
+  ASSIGN_OR_RETURN(side.image.fields.location,
+                   Allocate(shm::SegmentUse::kDaemon, record.size(), 0, "put"));
   std::memcpy(At(side.image.fields.location), record.data(), record.size());
   side.image.fields.payload_checksum = ChecksumOf(record);
   side.slot = TakeSlot();

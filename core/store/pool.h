@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/bytes.h"
 #include "core/shm/extents.h"
 #include "core/shm/layout.h"
 #include "core/shm/segment.h"
@@ -41,6 +42,7 @@ class Pool {
     Entry& entry = segments_[number];
     entry.segment = std::move(segment);
     entry.used = entry.data_size();
+    entry.allocations = 1;
     total_ += entry.data_size();
     extents_.AddUsedRange(entry.data_size());
   }
@@ -61,6 +63,17 @@ class Pool {
     entry.used += shm::Extents::RoundedSize(size);
     ++entry.allocations;
     return location;
+  }
+  // Of a segment that was never used, of just this size: no other payload comes there.
+  std::optional<uint64_t> AllocateSole(uint64_t size) {
+    for (auto& [number, entry] : segments_) {
+      if (entry.allocations != 0 || entry.data_size() != RoundUp(size, shm::kPageSize)) continue;
+      extents_.AllocateAt(entry.first(), size);
+      entry.used += shm::Extents::RoundedSize(size);
+      ++entry.allocations;
+      return entry.first();
+    }
+    return std::nullopt;
   }
   void Free(uint64_t location, uint64_t size) {
     if (size == 0) return;

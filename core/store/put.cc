@@ -64,6 +64,7 @@ class PutPlan {
   Status CheckLease(size_t i);
   Status CheckObject(size_t i, std::vector<bool>* used);
   void Fill();
+  Status SealLeases();
   void Publish();
 
   Store::Impl* store_;
@@ -259,7 +260,8 @@ Status PutPlan::Allocate() {
     if (tree_.nodes[i].type == TreeNode::Type::kLeasedBlob) continue;
     if (node.fields.size > 0) {
       ASSIGN_OR_RETURN(node.fields.location,
-                       store_->Allocate(false, node.fields.skip + node.fields.size, total, "put"));
+                       store_->Allocate(shm::SegmentUse::kDaemon,
+                                        node.fields.skip + node.fields.size, total, "put"));
       node.allocated = true;
     }
     node.slot = store_->TakeSlot();
@@ -284,14 +286,30 @@ void PutPlan::Fill() {
         node.fields.payload_checksum = ChecksumOf(source.bytes);
       }
       copied_ += source.bytes.size();
-    } else {
+    } else if (!store_->options_.is_shared) {
       WriteEnvelope(static_cast<BlobKind>(node.fields.kind), source.value_size, stored);
     }
   }
 }
 
+// Others than its writer's user are to read it: from here on nobody writes there.
+Status PutPlan::SealLeases() {
+  for (Planned& node : nodes_) {
+    if (node.leased_location == shm::kNoLocation || node.fields.location == shm::kNoLocation)
+      continue;
+    shm::Segment& segment =
+        store_->large_.segments().at(shm::SegmentOf(node.leased_location)).segment;
+    Status sealed = segment.SealWrites();
+    if (sealed.ok()) continue;
+    return {sealed.code(), "blob " + PrintId(node.id) + ": " + sealed.text() +
+                               ": it can not be shared with others before that ends"};
+  }
+  return OkStatus();
+}
+
 Result<Mutation> PutPlan::Commit(const Request& request) {
   Fill();
+  if (store_->options_.is_shared) RETURN_IF_ERROR(SealLeases());
   // Whatever allocates comes before the first Edit of a slot that exists: making room changes
   // slots.
   Batch batch(store_->slots_.get());
@@ -405,7 +423,7 @@ Result<Mutation> Store::Impl::Lease(Request request, BlobKind kind, uint64_t val
   fields.type = static_cast<uint16_t>(TypeNumber::kBlob);
   if (fields.size > 0) {
     ASSIGN_OR_RETURN(fields.location,
-                     Allocate(true, fields.skip + fields.size, 0, "create of a blob"));
+                     Allocate(LeaseUse(), fields.skip + fields.size, 0, "create of a blob"));
   }
   uint32_t slot = TakeSlot();
   Batch batch(slots_.get());

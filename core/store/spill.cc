@@ -345,9 +345,11 @@ Status Store::Impl::Load(uint32_t root) {
     item.size = ValueSize(fields);
     item.checksum = fields.payload_checksum;
     uint64_t size = fields.skip + fields.size;
-    // Where a put would have placed it.
-    Result<uint64_t> location = Allocate(/*leasable=*/item.size > kMaxInlinePayload, size, total,
-                                         "load of object " + PrintId(fields.id));
+    // Where a put would have placed it, but for what only the daemon may write.
+    bool leased = item.size > kMaxInlinePayload && !options_.is_shared;
+    Result<uint64_t> location =
+        Allocate(leased ? shm::SegmentUse::kLeases : shm::SegmentUse::kDaemon, size, total,
+                 "load of object " + PrintId(fields.id));
     if (!location.ok()) {
       give_back();
       return location.status();

@@ -8,6 +8,8 @@
 
 namespace vineyard::store {
 
+using shm::SegmentUse;
+
 static_assert(shm::kMaxInstance == kMaxInstance);
 static_assert(static_cast<uint8_t>(shm::SlotKind::kBuffer) ==
               static_cast<uint8_t>(BlobKind::kBuffer));
@@ -35,11 +37,12 @@ std::vector<uint64_t> Store::Sessions() const {
   for (const auto& [id, session] : impl_->sessions_) ids.push_back(id);
   return ids;
 }
+bool Store::HasSession(uint64_t session) const { return impl_->sessions_.count(session) != 0; }
 
 Status Store::Grant(uint64_t session, uint64_t piece) { return impl_->Grant(session, piece); }
 
 Result<Fd> Store::OpenSegment(uint64_t session, uint32_t number, bool writable,
-                              uint64_t* size_bytes) {
+                              uint64_t* size_bytes, bool* is_sole) {
   const Pool::Entry* entry = impl_->large_.Find(number);
   if (entry == nullptr) entry = impl_->small_.Find(number);
   if (entry == nullptr) return NotFound(Format("segment %u: there is no such segment", number));
@@ -51,6 +54,7 @@ Result<Fd> Store::OpenSegment(uint64_t session, uint32_t number, bool writable,
                number));
   }
   *size_bytes = entry->segment.size();
+  if (is_sole != nullptr) *is_sole = entry->segment.use() == SegmentUse::kSole;
   return shm::Reopen(entry->segment.fd(), writable);
 }
 
@@ -122,6 +126,15 @@ NamePage Store::ListNames(std::string_view glob, std::string_view after, uint64_
   return impl_->ListNames(glob, after, limit);
 }
 
+bool Store::IsUnused() const {
+  return impl_->sessions_.empty() && impl_->free_slots_.size() == impl_->slots_->capacity() &&
+         impl_->holds_.empty();
+}
+
+void Store::AddDeletedBytes(uint32_t owner, std::map<uint32_t, uint64_t>* bytes) const {
+  impl_->AddDeletedBytes(owner, bytes);
+}
+
 void Store::End() {
   // release: nothing is behind it; a table without a place is a miss (core/client/reader.h).
   impl_->slots_->superblock().directory.store(0, std::memory_order_release);
@@ -134,17 +147,18 @@ uint64_t Store::epoch() const { return impl_->state_->header().epoch; }
 
 std::optional<GrowthPlan> Store::GrowthWanted() const { return impl_->growth_; }
 Result<shm::Segment> Store::PrepareSegment(const GrowthPlan& plan) {
-  return shm::Segment::Create(plan.instance, plan.number, plan.size, plan.leasable);
+  return shm::Segment::Create(plan.instance, plan.number, plan.size, plan.use);
 }
 Status Store::AddSegment(shm::Segment segment) { return impl_->AddSegment(std::move(segment)); }
 void Store::GrowthFailed(const Status& status) {
   // Without a plan it was not the size.
   impl_->growth_failed_size_ = impl_->growth_ ? impl_->growth_->size : 0;
-  impl_->growth_.reset();
+  impl_->DropPlan();
   impl_->growth_failed_ = status;
   impl_->growth_failed_at_ = impl_->coarse_clock_;
 }
 uint64_t Store::Trim() { return impl_->Trim(); }
+bool Store::MakeRoom(uint64_t bytes) { return impl_->RetireFreeSegments(bytes); }
 
 void Store::Tick(int64_t now_ms) {
   int64_t tenths = (now_ms - impl_->state_->header().first_start_ms) / 100;
@@ -162,9 +176,10 @@ void Store::Tick(int64_t now_ms) {
     impl_->growth_failed_.reset();
   if (impl_->growth_ || impl_->growth_failed_) return;
   impl_->RetireIdleSegments();
-  if (impl_->small_.extents().free() < impl_->LowWater()) impl_->PlanGrowth(false, 0);
-  if (!impl_->growth_ && impl_->large_.extents().free() < impl_->options_.prefault_bytes) {
-    impl_->PlanGrowth(true, 0);
+  if (impl_->small_.extents().free() < impl_->LowWater()) impl_->PlanGrowth(SegmentUse::kDaemon, 0);
+  if (!impl_->growth_ && !impl_->options_.is_shared &&
+      impl_->large_.extents().free() < impl_->options_.prefault_bytes) {
+    impl_->PlanGrowth(SegmentUse::kLeases, 0);
   }
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@
 #include "core/shm/layout.h"
 #include "core/shm/segment.h"
 #include "core/shm/state_file.h"
+#include "core/store/budget.h"
 #include "core/store/spill_file.h"
 
 namespace vineyard::store {
@@ -32,7 +34,12 @@ namespace vineyard::store {
 enum class Eviction { kNone, kDrop, kSpill };
 
 struct Options {
-  uint64_t size_bytes = 0;      // payloads and records together, at most
+  uint64_t size_bytes = 0;  // payloads and records together, at most
+  // What it may have together with other stores, which outlives it; null: it is alone.
+  Budget* budget = nullptr;
+  // Others than the user of its sessions read it: what a session writes lies in a segment of its own, and
+  // nobody can write there once it is sealed.
+  bool is_shared = false;
   uint64_t prefault_bytes = 0;  // free warm memory kept ready, as far as size_bytes allows
   Eviction eviction = Eviction::kNone;
   // kSpill: the folder in which the store makes its own, and between which bytes of use it spills before
@@ -79,7 +86,7 @@ struct GrowthPlan {
   uint64_t instance = 0;
   uint32_t number = 0;  // of the segment
   uint64_t size = 0;    // of the file, header included
-  bool leasable = false;
+  shm::SegmentUse use = shm::SegmentUse::kDaemon;
 };
 
 struct NameItem {
@@ -159,12 +166,14 @@ class Store {
   // Takes everything back that the session held: pins, leases. REQUIRES: !SessionAlive(session).
   void EndSession(uint64_t session);
   std::vector<uint64_t> Sessions() const;
+  bool HasSession(uint64_t session) const;
 
   // ---- memory of sessions ----
   Status Grant(uint64_t session, uint64_t piece);
   // A descriptor of the segment that the caller sends and closes. Writable: only where the session
   // has a lease.
-  Result<Fd> OpenSegment(uint64_t session, uint32_t number, bool writable, uint64_t* size_bytes);
+  Result<Fd> OpenSegment(uint64_t session, uint32_t number, bool writable, uint64_t* size_bytes,
+                         bool* is_sole = nullptr);
 
   // ---- changes: each is one commit; a repeated request is answered from the stored reply ----
   // kOutOfMemory with GrowthWanted(): not applied; grow and call again.
@@ -229,6 +238,10 @@ class Store {
   Result<Page> List(std::string_view type_glob, std::string_view after, uint64_t limit);
   TypePage ListTypes(std::string_view after);
   NamePage ListNames(std::string_view glob, std::string_view after, uint64_t limit) const;
+  // Neither an object, nor a lease, nor a session.
+  bool IsUnused() const;
+  // By uid: what was deleted, and is kept by sessions of users other than `owner`.
+  void AddDeletedBytes(uint32_t owner, std::map<uint32_t, uint64_t>* bytes) const;
   // The store ends: readers that have its memory mapped find nothing any more, and ask. What they hold stays.
   void End();
   Statistics Stats() const;
@@ -262,6 +275,8 @@ class Store {
   void GrowthFailed(const Status& status);
   // Gives wholly free segments back to the host. Returns bytes.
   uint64_t Trim();
+  // The same, until another store can have so many bytes.
+  bool MakeRoom(uint64_t bytes);
 
   // ---- housekeeping ----
   // Every 100 ms: moves the coarse clock, frees what pins let go.

@@ -109,18 +109,33 @@ class Store::Impl {
   const Pool::Entry* FindSegment(uint32_t number) const;
   // Memory from one of the pools. kOutOfMemory; growth_ is set when growing can help. `hint`: bytes
   // that the whole change needs.
-  Result<uint64_t> Allocate(bool leasable, uint64_t size, uint64_t hint, std::string_view what);
+  Result<uint64_t> Allocate(shm::SegmentUse use, uint64_t size, uint64_t hint,
+                            std::string_view what);
+  std::optional<uint64_t> AllocateHere(shm::SegmentUse use, uint64_t size);
   void Free(const shm::SlotFields& fields);
-  bool PlanGrowth(bool leasable, uint64_t size);
+  bool PlanGrowth(shm::SegmentUse use, uint64_t size);
+  void DropPlan();  // of growth
+  // Of what sessions write.
+  shm::SegmentUse LeaseUse() const {
+    return options_.is_shared ? shm::SegmentUse::kSole : shm::SegmentUse::kLeases;
+  }
+  void Take(uint64_t bytes) {
+    if (options_.budget != nullptr) options_.budget->Take(bytes);
+  }
+  void Give(uint64_t bytes) {
+    if (options_.budget != nullptr) options_.budget->Give(bytes);
+  }
   void Retire(Pool* pool, uint32_t number);  // REQUIRES: nothing of it is used
   bool RetireFreeSegments(uint64_t bytes);
   void PublishOldestSegment();
   void RetireIdleSegments();
   // Small payloads and records: with less than this free, more is prepared.
   uint64_t LowWater() const { return std::min<uint64_t>(kMiB, options_.size_bytes / 32); }
-  uint64_t Budget() const;
+  uint64_t Room() const;  // that growth may take
   uint64_t Trim();
+  Status OverQuota(std::string_view what) const;
   Status OutOfMemory(std::string_view what, uint64_t size) const;
+  void AddDeletedBytes(uint32_t owner, std::map<uint32_t, uint64_t>* bytes) const;
   uint64_t PinnedBytes() const;  // of what readers hold, whole trees
   Status AddSegment(shm::Segment segment);
   Statistics Stats() const;
@@ -246,7 +261,8 @@ class Store::Impl {
   Options options_;
   std::unique_ptr<shm::SlotTable> slots_;
   std::unique_ptr<shm::Directory> directory_;
-  Pool small_, large_;  // only the daemon writes; sessions lease
+  Pool small_, large_;    // only the daemon writes; sessions lease
+  uint64_t planned_ = 0;  // bytes of growth_, which are taken already
 
   std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
   std::vector<uint32_t> free_slots_;

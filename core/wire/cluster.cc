@@ -97,11 +97,11 @@ Result<RemoteObject> ReadRemote(const Value& value) {
 }  // namespace
 
 void FindAnswer::Encode(std::string* out) const {
-  Packer packer = Succeeded(out, kind == Kind::kRemote ? 2 : 3);
+  Packer packer = Succeeded(out, kind == Kind::kRemote ? 2 : kind == Kind::kSlot ? 4 : 3);
   packer.Uint(static_cast<uint64_t>(kind));
   switch (kind) {
     case Kind::kSlot:
-      packer.Uint(slot).Uint(word);
+      packer.Uint(slot).Uint(word).Uint(audience);
       break;
     case Kind::kRemote:
       PackRemote(remote, &packer);
@@ -121,6 +121,11 @@ Result<FindAnswer> FindAnswer::Decode(const Answer& answer) {
   switch (found.kind) {
     case Kind::kSlot:
       fields.Uint("slot", &found.slot, UINT32_MAX - 1).Uint("word", &found.word);
+      if (fields.HasMore()) {
+        uint64_t audience = 0;
+        fields.Uint("audience", &audience, UINT16_MAX);
+        found.audience = static_cast<uint16_t>(audience);
+      }
       break;
     case Kind::kRemote: {
       const Value* remote = fields.List("remote");

@@ -94,7 +94,9 @@ Result<Hello> Hello::Decode(const Value& body) {
 }
 
 void Welcome::Encode(std::string* out) const {
-  Succeeded(out, 5).Bool(resumed).Uint(instance).Uint(epoch).String(version).Uint(checksum_limit);
+  Packer packer = Succeeded(out, 7);
+  packer.Bool(resumed).Uint(instance).Uint(epoch).String(version).Uint(checksum_limit);
+  packer.Uint(audience).Bool(is_shared);
 }
 
 Result<Welcome> Welcome::Decode(const Answer& answer) {
@@ -103,7 +105,43 @@ Result<Welcome> Welcome::Decode(const Answer& answer) {
   fields.Bool("resumed", &welcome.resumed).Uint("instance", &welcome.instance, kMaxInstance);
   fields.Uint("epoch", &welcome.epoch).Text("version", &welcome.version);
   if (fields.HasMore()) fields.Uint("checksum limit", &welcome.checksum_limit);
+  uint64_t audience = 0;
+  if (fields.HasMore()) fields.Uint("audience", &audience, UINT16_MAX);
+  if (fields.HasMore()) fields.Bool("is shared", &welcome.is_shared);
+  welcome.audience = static_cast<uint16_t>(audience);
   return Finish(fields, std::move(welcome));
+}
+
+void Attach::Encode(std::string* out) const {
+  Packer(out).Array(3).Uint(audience).Uint(static_cast<uint64_t>(share)).Uint(gid);
+}
+
+Result<Attach> Attach::Decode(const Value& body) {
+  Attach attach;
+  uint64_t audience = 0, share = 0, gid = 0;
+  Fields fields("attach", body);
+  fields.Uint("audience", &audience, UINT16_MAX);
+  fields.Uint("share", &share, static_cast<uint64_t>(Share::kAll)).Uint("gid", &gid, UINT32_MAX);
+  attach.audience = static_cast<uint16_t>(audience);
+  attach.share = static_cast<Share>(share);
+  attach.gid = static_cast<uint32_t>(gid);
+  return Finish(fields, std::move(attach));
+}
+
+void AttachAnswer::Encode(std::string* out) const {
+  Succeeded(out, 4).Uint(audience).Uint(instance).Uint(uid).Bool(is_shared);
+}
+
+Result<AttachAnswer> AttachAnswer::Decode(const Answer& answer) {
+  AttachAnswer attached;
+  uint64_t audience = 0, uid = 0;
+  Fields fields("attach", answer);
+  fields.Uint("audience", &audience, UINT16_MAX);
+  fields.Uint("instance", &attached.instance, kMaxInstance).Uint("uid", &uid, UINT32_MAX);
+  fields.Bool("is shared", &attached.is_shared);
+  attached.audience = static_cast<uint16_t>(audience);
+  attached.uid = static_cast<uint32_t>(uid);
+  return Finish(fields, std::move(attached));
 }
 
 void SegmentRequest::Encode(std::string* out) const {
@@ -119,12 +157,13 @@ Result<SegmentRequest> SegmentRequest::Decode(const Value& body) {
   return Finish(fields, std::move(request));
 }
 
-void SegmentAnswer::Encode(std::string* out) const { Succeeded(out, 1).Uint(size); }
+void SegmentAnswer::Encode(std::string* out) const { Succeeded(out, 2).Uint(size).Bool(is_sole); }
 
 Result<SegmentAnswer> SegmentAnswer::Decode(const Answer& answer) {
   SegmentAnswer segment;
   Fields fields("segment", answer);
   fields.Uint("size", &segment.size, INT64_MAX);
+  if (fields.HasMore()) fields.Bool("is sole", &segment.is_sole);
   return Finish(fields, std::move(segment));
 }
 

@@ -48,6 +48,7 @@ enum class MessageType : uint16_t {
   kWatch = 24,
   kAudit = 25,
   kUpgrade = 26,
+  kAttach = 27,
 };
 bool IsMutating(MessageType type);
 // Requests without a struct below (clear, status, trim, instances, audit, goodbye) have an empty list as
@@ -94,8 +95,31 @@ struct Welcome {
   uint64_t epoch = 0;
   std::string_view version;     // of the daemon
   uint64_t checksum_limit = 0;  // bytes of a value up to which a put of a lease brings its checksum
+  uint16_t audience = 0;        // of the session: what it puts is for, where it says nothing else
+  bool is_shared = false;       // others than this user read there
   void Encode(std::string* out) const;
   static Result<Welcome> Decode(const Answer& answer);
+};
+
+// Who may read what is put. kUid: its user alone; kGid: who is in the group, too; kAll: who may connect.
+enum class Share : uint8_t { kDefault = 0, kUid = 1, kGid = 2, kAll = 3 };
+// The store of another audience, for this session: by its number, or the one in which this user puts what is
+// so shared, which is made when it is not there. Answered with three descriptors, as hello; without when the
+// session has them.
+struct Attach {
+  uint16_t audience = 0;  // 0: by `share` and `gid`
+  Share share = Share::kDefault;
+  uint32_t gid = 0;
+  void Encode(std::string* out) const;
+  static Result<Attach> Decode(const Value& body);
+};
+struct AttachAnswer {
+  uint16_t audience = 0;
+  uint64_t instance = 0;  // of its store
+  uint32_t uid = 0;       // the owner: who alone changes what is there
+  bool is_shared = false;
+  void Encode(std::string* out) const;
+  static Result<AttachAnswer> Decode(const Answer& answer);
 };
 
 // The descriptor of a segment: read-only, or writable where this session may hold leases.
@@ -105,8 +129,9 @@ struct SegmentRequest {
   void Encode(std::string* out) const;
   static Result<SegmentRequest> Decode(const Value& body);
 };
-struct SegmentAnswer {  // and one descriptor
-  uint64_t size = 0;    // bytes, header included
+struct SegmentAnswer {   // and one descriptor
+  uint64_t size = 0;     // bytes, header included
+  bool is_sole = false;  // of one payload: it goes with it
   void Encode(std::string* out) const;
   static Result<SegmentAnswer> Decode(const Answer& answer);
 };
@@ -158,6 +183,7 @@ struct FindAnswer {
   Kind kind = Kind::kSlot;
   uint64_t slot = 0;  // of the object; for a name of the name's own slot
   uint64_t word = 0;
+  uint16_t audience = 0;  // in whose store the slot is
   RemoteObject remote;
   struct {
     ObjectId id = kInvalidId;

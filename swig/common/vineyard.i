@@ -27,3 +27,4 @@
 
 %include "vineyard/vineyard.h"
 %include "vineyard/cluster.h"
+%include "vineyard/share.h"

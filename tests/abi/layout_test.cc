@@ -11,20 +11,29 @@ static_assert(offsetof(vineyard_value, type) == 0);
 static_assert(offsetof(vineyard_value, size) == 8);
 static_assert(offsetof(vineyard_value, as) == 16);
 
-static_assert(sizeof(vineyard_connect_options) == 32);
+static_assert(sizeof(vineyard_connect_options) == 48);
 static_assert(offsetof(vineyard_connect_options, timeout_ms) == 8);
 static_assert(offsetof(vineyard_connect_options, name) == 16);
 static_assert(offsetof(vineyard_connect_options, keep_waiting) == 24);
+static_assert(offsetof(vineyard_connect_options, share) == 32);
+static_assert(offsetof(vineyard_connect_options, gid) == 36);
+static_assert(offsetof(vineyard_connect_options, daemon_uid) == 40);
 
 static_assert(sizeof(vineyard_client_statistics) == 32);
 static_assert(offsetof(vineyard_client_statistics, requests) == 8);
 static_assert(offsetof(vineyard_client_statistics, copied_payload_bytes) == 16);
 static_assert(offsetof(vineyard_client_statistics, reconnects) == 24);
 
-static_assert(sizeof(vineyard_put_options) == 24);
+static_assert(sizeof(vineyard_put_options) == 32);
 static_assert(offsetof(vineyard_put_options, replace) == 4);
 static_assert(offsetof(vineyard_put_options, persist) == 8);
 static_assert(offsetof(vineyard_put_options, name) == 16);
+static_assert(offsetof(vineyard_put_options, share) == 24);
+static_assert(offsetof(vineyard_put_options, gid) == 28);
+
+static_assert(sizeof(vineyard_blob_options) == 16);
+static_assert(offsetof(vineyard_blob_options, share) == 4);
+static_assert(offsetof(vineyard_blob_options, gid) == 8);
 
 static_assert(sizeof(vineyard_delete_options) == 16);
 static_assert(offsetof(vineyard_delete_options, force) == 4);

@@ -191,6 +191,8 @@ TEST(Options, CheckConfigSaysWhatIsInEffectAndWhoSaidIt) {
   EXPECT_EQ(Checked({"--config", file.path(), "--socket=/tmp/x.sock", "--log-level=debug"},
                     {"VINEYARD_META=local", "VINEYARD_LOG_LEVEL=error"}),
             "socket = \"/tmp/x.sock\"  # the command line\n"
+            "# socket-mode = \"0600\"  # the default\n"
+            "# share = \"uid\"  # the default\n"
             "size = 1073741824  # 1 GiB, " +
                 file.path() +
                 " line 2\n"

@@ -53,7 +53,7 @@ struct Target {
         self, [this](std::function<void()> task) { tasks.push_back(std::move(task)); });
     cluster = std::make_unique<daemon::Cluster>(store.get(), service.get(), state.get());
     service->on_event = [this](const meta::Event& event) { cluster->OnEvent(event); };
-    lookup = std::make_unique<daemon::Lookup>(store.get(), service.get(), holds.get());
+    lookup = std::make_unique<daemon::Lookup>(1, store.get(), service.get(), holds.get());
     handler = std::make_unique<daemon::Handler>(store.get(), cluster.get(), lookup.get(),
                                                 [] { return wire::StatusAnswer{}; });
   }
@@ -104,7 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static auto* target = new Target;
   std::string_view rest(reinterpret_cast<const char*>(data), size);
   while (rest.size() >= 3) {
-    auto type = static_cast<uint16_t>(static_cast<uint8_t>(rest[0]) % 26);
+    auto type = static_cast<uint16_t>(static_cast<uint8_t>(rest[0]) % 28);
     size_t length =
         static_cast<uint8_t>(rest[1]) | static_cast<size_t>(static_cast<uint8_t>(rest[2])) << 8;
     rest.remove_prefix(3);

@@ -53,7 +53,7 @@ TEST(Versions, AClientWithoutAFeatureOfTheDaemonIsRefused) {
   EXPECT_EQ(Connect(socket, &text), VINEYARD_E_VERSION) << text;
   EXPECT_THAT(text, StartsWith("connect " + socket +
                                ": the client knows memory layout 1 with "
-                               "features 0x1, the daemon (vineyardd "));
+                               "features 0x3, the daemon (vineyardd "));
   EXPECT_THAT(text, HasSubstr(std::string("uses layout 1 with features ") + kBits));
   EXPECT_THAT(text, HasSubstr("use a library and a daemon of one release"));
   EXPECT_NE(daemon.WaitForLine("features " + std::string(kBits)), "")
@@ -77,7 +77,7 @@ TEST(Versions, AClientWithAFeatureThatTheDaemonDoesNotKnowIsRefused) {
   EXPECT_THAT(said, StartsWith(std::to_string(VINEYARD_E_VERSION) + " connect " + socket + ": "));
   EXPECT_THAT(said,
               HasSubstr(std::string("the client knows memory layout 1 with features ") + kBits));
-  EXPECT_THAT(said, HasSubstr("uses layout 1 with features 0x1;"));
+  EXPECT_THAT(said, HasSubstr("uses layout 1 with features 0x3;"));
   EXPECT_TRUE(bystander.PutBytes("x", 1).status().ok());
   EXPECT_EQ(bystander.Number("sessions"), 1u);
   std::string text;

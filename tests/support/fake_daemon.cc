@@ -66,7 +66,7 @@ void FakeConnection::Send(const wire::FrameHeader& request, std::string_view bod
                           const std::vector<int>& descriptors) {
   wire::FrameHeader header = wire::MakeHeader(
       request.type | wire::kAnswer, static_cast<uint32_t>(body.size()), request.correlation,
-      request.number, static_cast<uint16_t>(descriptors.size()));
+      request.number, static_cast<uint8_t>(descriptors.size()));
   std::string_view bytes(reinterpret_cast<const char*>(&header), sizeof header);
   // Header and body in two pieces: a reader must put them together.
   if (SendWith(fd_.get(), bytes, descriptors)) SendRaw(body);

@@ -157,18 +157,23 @@ typedef struct vineyard_connect_options {
    * whose other threads therefore may not hold them in calls that can wait; it may not call this
    * library. NULL: a signal ends waits for objects and names, all others go on to their deadline. */
   int32_t (*keep_waiting)(void);
+  int32_t share;       /* VINEYARD_SHARE_*: of what is put, where the put says nothing */
+  uint32_t gid;        /* with VINEYARD_SHARE_GID: the group */
+  uint32_t daemon_uid; /* whose daemon is believed beside this user's and root's; 0: environment
+                          VINEYARD_DAEMON_UID, else nobody's. Whoever it is says what lies in memory */
+  uint32_t reserved2;
 } vineyard_connect_options;
 #define VINEYARD_CONNECT_OPTIONS_INIT \
-  { sizeof(vineyard_connect_options), 0, 0, 0, 0 }
+  { sizeof(vineyard_connect_options), 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Connects to the socket at `path`; NULL: environment VINEYARD_IPC_SOCKET, else the default socket
  * (/var/run/vineyard.sock for root, for others $XDG_RUNTIME_DIR/vineyard.sock, or where that is not set
  * /tmp/vineyard-UID/vineyard.sock). `options` may be NULL. The client is given back with
  * vineyard_client_release. A daemon that restarts is reconnected to by the next call that needs it.
  * UNAVAILABLE: nobody listens there. PERMISSION: the daemon does not serve this user, or is not one that
- * this user believes: a daemon serves its own user, a client takes the daemon of its own user or of root
- * (root's client refuses a user's daemon, though it is named: connect as that user). VERSION: the daemon
- * was built to another layout or protocol. */
+ * this user believes: a daemon serves its own user and whom --allow-uid and --allow-gid name, a client takes the
+ * daemon of its own user, of root, or of daemon_uid (root's client refuses a user's daemon that is not named so).
+ * VERSION: the daemon was built to another layout or protocol. */
 VINEYARD_API int32_t vineyard_client_connect(const char* path,
                                              const vineyard_connect_options* options,
                                              vineyard_client** client);
@@ -331,16 +336,20 @@ typedef struct vineyard_put_options {
   int32_t persist; /* 1: publish to the cluster as well */
   uint32_t reserved;
   const char* name; /* given to the object in the same step; NULL: none */
+  int32_t share;    /* VINEYARD_SHARE_*; members that exist already must be shared alike */
+  uint32_t gid;     /* with VINEYARD_SHARE_GID: the group */
 } vineyard_put_options;
 #define VINEYARD_PUT_OPTIONS_INIT \
-  { sizeof(vineyard_put_options), 0, 0, 0, 0 }
+  { sizeof(vineyard_put_options), 0, 0, 0, 0, 0, 0 }
 
 /* Stores the whole tree below `meta`: one message, whatever its depth, beside what large or very many
  * payloads need. All of it is stored or nothing. A builder is put once. `options` may be NULL. With
  * `persist`, an error after the tree was stored is returned with `id` set: it exists, and
  * vineyard_object_persist may be called again. NOT_FOUND: a member does not exist; EXISTS: the name is
  * taken; OUT_OF_MEMORY; LIMIT: more than 64 levels, 64 MiB of metadata, or a message of 80 MiB or 16
- * million values; INVALID: it was put already. */
+ * million values; INVALID: it was put already, or a member is shared with others than the object; PERMISSION: a group
+ * that this user is not in. What writers wrote for others than this user can not be written any more, nor read in
+ * their memory, whatever comes of the put. */
 VINEYARD_API int32_t vineyard_object_put(vineyard_client* client, vineyard_meta* meta,
                                          const vineyard_put_options* options, vineyard_id* id);
 
@@ -572,5 +581,6 @@ VINEYARD_API int32_t vineyard_memory_is_shared(const void* data, uint64_t size);
 #endif
 
 #include <vineyard/cluster.h>
+#include <vineyard/share.h>
 
 #endif /* VINEYARD_VINEYARD_H_ */

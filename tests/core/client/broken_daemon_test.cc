@@ -237,7 +237,7 @@ TEST(BrokenDaemon, GarbageIsSaidToBeSoAndTheNextRequestIsAnswered) {
         wire::FrameHeader header = r.header;
         header.type |= wire::kAnswer;
         header.body_size = 0;
-        header.descriptors = UINT16_MAX;
+        header.descriptors = UINT8_MAX;
         return Bytes(header);
       },
       [](const FakeRequest& r) { return AnswerTo(r, ""); },

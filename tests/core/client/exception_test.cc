@@ -40,7 +40,7 @@ TEST(Exceptions, WhileConnectingLeaveTheConnectionUsable) {
         if (++sessions == 1) throw std::bad_alloc();
         return OkStatus();
       },
-      [](ObjectId) {});
+      [](ObjectId, uint16_t) {});
   Patience patience;
   EXPECT_THROW((void)connection.Connect(patience), std::bad_alloc);
   patience.deadline = Deadline::After(30'000);

@@ -11,7 +11,7 @@ namespace vineyard::client {
 using testing::FakeMemory;
 
 inline Result<Session*> OpenSession(const FakeMemory& memory) {
-  return Session::Open(memory.index_fd, memory.directory_fd, memory.pins_fd, memory.instance());
+  return Session::Open(memory.index_fd, memory.directory_fd, memory.pins_fd, {memory.instance()});
 }
 
 // With the pins granted and segment 1 mapped.

@@ -155,7 +155,7 @@ TEST(Outcome, ADropThatWasNotAnsweredIsSaidAgain) {
                 }
               }}});
   Connected client(fake.daemon.path(), /*timeout_ms=*/1000);
-  EXPECT_EQ(client->DropLease(kId).code(), Code::kUnknown);
+  EXPECT_EQ(client->DropLease(kId, 0).code(), Code::kUnknown);
   while (!client->Clear().ok()) {
   }
   EXPECT_GE(drops, 2);

@@ -37,7 +37,7 @@ class ThreadsTest : public StoreTest {
     auto files = store_->OpenSession({number, {number, number}, 1000, 1});
     ASSERT_TRUE(files.ok());
     auto session =
-        client::Session::Open(files->index, files->directory, files->pins, store_->instance());
+        client::Session::Open(files->index, files->directory, files->pins, {store_->instance()});
     ASSERT_TRUE(session.ok()) << session.status().ToString();
     reader->session = *session;
   }

@@ -16,13 +16,14 @@ namespace {
 
 constexpr uint64_t kSize = 64 * kPageSize;
 
-Segment Make(bool leasable) { return std::move(Segment::Create(7, 3, kSize, leasable)).value(); }
+Segment Make(SegmentUse use) { return std::move(Segment::Create(7, 3, kSize, use)).value(); }
+Segment Make(bool leasable) { return Make(leasable ? SegmentUse::kLeases : SegmentUse::kDaemon); }
 
 // What the next daemon does with the descriptor of a dead one.
 Result<Segment> Adopt(const Segment& segment, uint64_t instance = 7, uint32_t number = 3,
                       uint64_t size = kSize) {
   Fd fd(fcntl(segment.fd().get(), F_DUPFD_CLOEXEC, 3));
-  return Segment::Adopt(&fd, instance, number, size, segment.leasable());
+  return Segment::Adopt(&fd, instance, number, size, segment.use());
 }
 
 TEST(Segment, HasItsExactSizeAllocated) {
@@ -102,9 +103,11 @@ class SmallFiles {
 TEST(Segment, WithoutRoomOrTooLargeForALocationIsALimit) {
   SmallFiles small;
   for (uint64_t size : {uint64_t{0}, kSegmentHeaderSize, kMaxSegment + kPageSize, UINT64_MAX}) {
-    EXPECT_EQ(Segment::Create(7, 3, size, true).status().code(), Code::kLimit) << size;
+    EXPECT_EQ(Segment::Create(7, 3, size, SegmentUse::kLeases).status().code(), Code::kLimit)
+        << size;
   }
-  EXPECT_EQ(Segment::Create(7, 3, 2 * kMiB, true).status().code(), Code::kHostMemory);
+  EXPECT_EQ(Segment::Create(7, 3, 2 * kMiB, SegmentUse::kLeases).status().code(),
+            Code::kHostMemory);
 }
 
 TEST(Segment, ReleasedDescriptorStaysOpen) {
