@@ -12,7 +12,8 @@ from typing import Iterable, NamedTuple
 
 import board as boards
 from board import DELETING, FREE, LIVE, PUTTING, Entry
-from world import HANG_SECONDS, Failure, World, await_that
+from observer import HANG_SECONDS, Failure, Observer, await_that
+from world import World
 
 _BLOB = 1 << 63
 
@@ -48,19 +49,24 @@ def settle(world: World, **wanted: int) -> None:
         raise Failure(f"LEAK: the daemon reports {wrong}, not {wanted}") from None
 
 
-def audit_running(world: World) -> None:
-    """With all workers standing between two calls, and holding what they hold."""
+def stand_still(world: World) -> None:
+    """All workers, between two calls, holding what they hold. Until the board says :data:`boards.RUN`."""
     world.thaw_all()
     world.board.pause += 1
     world.board.command = boards.PAUSE
 
-    def stand_still() -> bool:
+    def all_do() -> bool:
         world.check_workers()
         return all(page.paused == world.board.pause for page in world.board.pages)
 
-    await_that("all workers stand still", stand_still, HANG_SECONDS + world.options.deadline_ms / 1000)
+    await_that("all workers stand still", all_do, HANG_SECONDS + world.options.deadline_ms / 1000)
+
+
+def audit_running(world: World) -> None:
+    """With all workers standing between two calls."""
+    stand_still(world)
     # Each worker and the observer; the dead are gone.
-    settle(world, sessions=len(world.clients) + 1)
+    settle(world, sessions=len(world.clients) + Observer.SESSIONS)
     fsck(world)
     resolve(world, find(world))
     world.board.command = boards.RUN
@@ -68,7 +74,8 @@ def audit_running(world: World) -> None:
 
 def audit_end(world: World) -> None:
     """Without workers; in the end the store is empty, and was emptied object by object."""
-    settle(world, sessions=1, leases=0)
+    world.observer.ask("let go")
+    settle(world, sessions=Observer.SESSIONS, leases=0)
     fsck(world)
     found = find(world)
     resolve(world, found)
@@ -78,7 +85,22 @@ def audit_end(world: World) -> None:
     for entry in entries:
         _delete(world, entry, found)
     fsck(world)
-    settle(world, sessions=1, deferred=0, leases=0, objects=0, blobs=0, names=0, memory_used=0)
+    nothing = {"deferred": 0, "leases": 0, "objects": 0, "blobs": 0, "names": 0, "memory_used": 0, "spilled_bytes": 0}
+    settle(world, sessions=Observer.SESSIONS, **nothing)
+    if world.options.evict == "spill":
+        _no_file_is_left(world)
+
+
+def _no_file_is_left(world: World) -> None:
+    def none_is() -> bool:
+        left[:] = [path.name for path in world.spill.rglob("*") if path.is_file()]
+        return not left
+
+    left: list[str] = []
+    try:
+        await_that("the end of all files", none_is)
+    except Failure:
+        raise Failure(f"LEAK: nothing is spilled, but there are {left}") from None
 
 
 def find(world: World) -> Found:
@@ -86,7 +108,7 @@ def find(world: World) -> Found:
     links: dict[int, int] = {}
     for line in world.observer.ask("list"):
         number, key, other, wrong = line.split(" ", 3)
-        if wrong and not world.options.evict:
+        if wrong and world.options.evict != "drop":
             raise Failure(f"object {number}: {wrong}")
         by_key[int(key)].add(int(number))
         if int(other):
@@ -107,6 +129,7 @@ def resolve(world: World, found: Found) -> None:
         for entry in page.entries:
             if entry.state != FREE:
                 known.add(entry.key)
+                world.resolved += entry.state != LIVE
                 _resolve_entry(world, entry, found.by_key.get(entry.key, set()))
                 if entry.state == DELETING:
                     _delete(world, entry, found)
@@ -124,7 +147,7 @@ def _resolve_entry(world: World, entry: Entry, ids: Iterable[int]) -> None:
         raise Failure(f"TWICE: {entry.key} is {numbers}")
     if numbers and entry.state != PUTTING and numbers[0] != entry.id:
         raise Failure(f"TWICE: {entry.key} is {numbers[0]}, not {entry.id}")
-    if entry.state == LIVE and not numbers and not world.options.evict:
+    if entry.state == LIVE and not numbers and world.options.evict != "drop":
         raise Failure(f"LOST: {entry.key}, object {entry.id}")
     if entry.state == PUTTING and entry.link & _BLOB:
         # What was to be a part of it, see worker.py.
@@ -141,7 +164,7 @@ def _delete(world: World, entry: Entry, found: Found) -> None:
     how = " shallow" if entry.id in found.links else ""
     status = world.observer.ask(f"delete {entry.id}{how}")[0]
     # A deleted one is found as long as somebody links to it.
-    may_miss = world.options.evict or entry.state == DELETING
+    may_miss = world.options.evict == "drop" or entry.state == DELETING
     if status != "ok" and not (status == "not found" and may_miss):
         raise Failure(f"delete of {entry.key}: {status}")
     entry.state = FREE
@@ -154,6 +177,7 @@ def _resolve_counter(world: World) -> None:
     value = int((world.observer.ask("value soak/counter") or ["0"])[0])
     if not least <= value <= most:
         raise Failure(f"COUNT: {value}, not from {least} to {most}")
+    world.resolved += most - least
     for page in world.board.pages:
         page.maybe_counted = 0
     world.board.pages[0].counted += value - least

@@ -42,8 +42,9 @@ struct Page {
   std::atomic<uint64_t> calls, gets, bytes, puts, deletes, misses, full, timeouts, unavailable,
       unknown, died_twice, conflicts, counted, maybe_counted, labels, waits, kept, errors, evicted,
       slowest_ms, persisted;
-  std::atomic<uint64_t> thaws;  // the one who stops processes: odd while this one is stopped
-  std::atomic<uint64_t> reserved[8];
+  std::atomic<uint64_t> thaws;         // the one who stops processes: odd while this one is stopped
+  std::atomic<uint64_t> thawed_reads;  // of what it held all the while
+  std::atomic<uint64_t> reserved[7];
   Entry entries[kEntries];
 };
 static_assert(sizeof(Page) == 32 * 8 + kEntries * 32);

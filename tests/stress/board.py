@@ -17,7 +17,7 @@ HEAD = ("command", "pause", "workers", "persists", "evicts", "deadline_ms")
 PAGE = (
     "paused", "sequence", "calls", "gets", "bytes", "puts", "deletes", "misses", "full", "timeouts",
     "unavailable", "unknown", "died_twice", "conflicts", "counted", "maybe_counted", "labels", "waits",
-    "kept", "errors", "evicted", "slowest_ms", "persisted", "thaws",
+    "kept", "errors", "evicted", "slowest_ms", "persisted", "thaws", "thawed_reads",
 )  # fmt: skip
 
 

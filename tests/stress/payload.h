@@ -58,19 +58,7 @@ class Verifier {
     }
     return Payload(object, "payload", &key);
   }
-  uint64_t bytes() const { return bytes_; }
-
- private:
-  static std::string Failed(const char* what) {
-    return std::string(what) + ": " + vineyard_error_text();
-  }
-  std::string Member(vineyard_object* object, const char* name) {
-    vineyard_object* member = nullptr;
-    if (vineyard_object_member(object, name, &member) != VINEYARD_OK) return Failed(name);
-    std::string wrong = Check(member);
-    vineyard_object_release(member);
-    return wrong;
-  }
+  // Of one blob of it; `key`: null where any will do.
   std::string Payload(vineyard_object* object, const char* name, const uint64_t* key) {
     vineyard_blob* blob = nullptr;
     if (vineyard_object_member_blob(object, name, &blob) != VINEYARD_OK) return Failed(name);
@@ -86,6 +74,19 @@ class Verifier {
     }
     bytes_ += count * 8;
     vineyard_blob_release(blob);
+    return wrong;
+  }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  static std::string Failed(const char* what) {
+    return std::string(what) + ": " + vineyard_error_text();
+  }
+  std::string Member(vineyard_object* object, const char* name) {
+    vineyard_object* member = nullptr;
+    if (vineyard_object_member(object, name, &member) != VINEYARD_OK) return Failed(name);
+    std::string wrong = Check(member);
+    vineyard_object_release(member);
     return wrong;
   }
 

@@ -66,6 +66,7 @@ void Worker::Run() {
   for (;;) {
     uint64_t command = board_->command.load();
     if (command == kStop) break;
+    ReadAgain();
     if (command == kPause) {
       Pause();
     } else {
@@ -84,6 +85,14 @@ void Worker::Pause() {
     page_->paused.store(board_->pause.load());
     usleep(1000);
   }
+}
+
+void Worker::ReadAgain() {
+  uint64_t thaws = page_->thaws.load();
+  if (thaws == thaws_) return;
+  thaws_ = thaws;
+  for (vineyard_object* object : kept_) Verify(object);
+  page_->thawed_reads += kept_.size();
 }
 
 void Worker::Step() {
@@ -140,7 +149,9 @@ void Worker::Complain(const std::string& what) {
 
 bool Worker::Excused(const char* what, int32_t status) {
   if (status == VINEYARD_OK) return true;
-  if (!IsExcuse(status)) {
+  if (status == VINEYARD_E_OUT_OF_MEMORY) {
+    ++page_->full;
+  } else if (!IsExcuse(status)) {
     Complain(std::string(what) + ": " + vineyard_status_name(status) + ": " +
              vineyard_error_text());
   }
@@ -223,8 +234,6 @@ void Worker::Put(Kind kind) {
   vineyard_meta_release(meta);
   if (status == VINEYARD_E_NOT_FOUND && link != 0) {
     ++page_->misses;
-  } else if (status == VINEYARD_E_OUT_OF_MEMORY) {
-    ++page_->full;
   } else {
     Excused("put", status);
   }
@@ -236,9 +245,7 @@ void Worker::BeginWriter() {
   int32_t status = Call("create", [&] {
     return vineyard_blob_writer_create(client_, count * 8, VINEYARD_BLOB_BUFFER, &writer_);
   });
-  if (status == VINEYARD_E_OUT_OF_MEMORY) {
-    ++page_->full;
-  } else if (Excused("create", status)) {
+  if (Excused("create", status)) {
     Fill(static_cast<uint64_t*>(vineyard_blob_writer_data(writer_)), writer_key_, 0, count / 2);
   }
 }
@@ -359,7 +366,6 @@ void Worker::Count() {
   entry->link.store(kCounterLink);
   status = PutEntry(entry, meta, nullptr);
   vineyard_meta_release(meta);
-  if (status == VINEYARD_E_OUT_OF_MEMORY) return void(++page_->full);
   if (!Excused("put of a counter", status)) return;
   vineyard_name_options options = VINEYARD_NAME_OPTIONS_INIT;
   options.compare = 1;

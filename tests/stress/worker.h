@@ -30,11 +30,13 @@ class Worker {
   // One call of the library: counted, timed, its status sorted.
   int32_t Call(const char* what, const std::function<int32_t()>& call);
   void Complain(const std::string& what);
-  // Complains unless `status` is OK, or one that violence excuses.
+  // Complains unless `status` is OK, or one that violence or full memory excuses.
   bool Excused(const char* what, int32_t status);
 
   void Step();
   void Pause();
+  // Behind the end of a freeze: reads what it holds.
+  void ReadAgain();
   void Put(Kind kind);
   void BeginWriter();
   void EndWriter();
@@ -60,6 +62,7 @@ class Worker {
   std::mt19937_64 random_;
   vineyard_client* client_ = nullptr;
   std::vector<vineyard_object*> kept_;
+  uint64_t thaws_ = 0;  // those after which it has read again
   // A payload that is half written.
   vineyard_blob_writer* writer_ = nullptr;
   uint64_t writer_key_ = 0;

@@ -75,6 +75,7 @@ class Worker:
         self.page = board.pages[number]
         self.random = random.Random(seed)
         self.kept: list[vineyard.Object] = []
+        self.thaws = 0  # those after which it has read again
         self.writer: Any = None
         self.writer_key = 0
         while True:
@@ -119,6 +120,7 @@ class Worker:
 
     def run(self) -> None:
         while self.board.command != boards.STOP:
+            self.read_again()
             if self.board.command == boards.PAUSE:
                 self.page.paused = self.board.pause
                 time.sleep(0.001)
@@ -139,6 +141,15 @@ class Worker:
             self.verify(item)
             item.close()
         self.client.close()
+
+    def read_again(self) -> None:
+        """Behind the end of a freeze: what it holds."""
+        thaws = self.page.thaws
+        if thaws != self.thaws:
+            self.thaws = thaws
+            for item in self.kept:
+                self.verify(item)
+            self.page.thawed_reads += len(self.kept)
 
     def step(self) -> None:
         what = self.random.randrange(32)

@@ -4,76 +4,23 @@ from __future__ import annotations
 
 import ctypes
 import os
-import select
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from board import Board
+from frost import Frost
+from observer import HANG_SECONDS, POLL_SECONDS, Failure, Observer, await_that
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 
 from processes import ZooKeeper  # noqa: E402
 
-HANG_SECONDS = 90.0  # beyond all deadlines
-_POLL_SECONDS = 0.002
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None)
-
-
-class Failure(Exception):
-    """Something that must never be."""
-
-
-def await_that(what: str, is_so: Callable[[], Any], seconds: float = HANG_SECONDS) -> Any:
-    """Until it is so. Raises :class:`Failure`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := is_so()):
-        if time.monotonic() > deadline:
-            raise Failure(f"HANG: {what}: not in {seconds:.0f} s")
-        time.sleep(_POLL_SECONDS)
-    return answer
-
-
-class Observer:
-    """A client that asks what the daemon says of itself and what there is."""
-
-    def __init__(self, program: str, socket: str, deadline_ms: int, log: Path) -> None:
-        self._patience = 2 * deadline_ms / 1000 + HANG_SECONDS
-        with open(log, "ab") as output:
-            self.process = subprocess.Popen(
-                [program, "observe", socket, str(deadline_ms)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=output,
-            )  # fmt: skip
-
-    def ask(self, line: str) -> list[str]:
-        """The lines of the answer. Raises :class:`Failure`, and ``OSError`` for what the library says."""
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(line.encode() + b"\n")
-        self.process.stdin.flush()
-        said = b""
-        while not said.endswith(b"\n.\n") and said != b".\n":
-            if not select.select([self.process.stdout], [], [], self._patience)[0]:
-                raise Failure(f"HANG: {line}: no answer in {self._patience} s")
-            more = os.read(self.process.stdout.fileno(), 1 << 20)
-            if not more:
-                raise Failure(f"{line}: the observer ended")
-            said += more
-        lines = said.decode().split("\n")[:-2]
-        if lines and lines[-1].startswith("! "):
-            raise OSError(f"{line}: {lines[-1][2:]}")
-        return lines
-
-    def info(self) -> dict[str, int]:
-        return {name: int(value) for name, value in (line.split() for line in self.ask("info"))}
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait(HANG_SECONDS)
 
 
 class Client:
@@ -97,8 +44,13 @@ class World:
         ]
         self.board = Board.create(folder / "board", options.workers)
         self.board.deadline_ms = options.deadline_ms
-        self.board.evicts = int(options.evict)
+        self.board.evicts = int(options.evict == "drop")
         self.board.persists = int(options.meta == "zookeeper")
+        self.frost = Frost(self)
+        self.resolved = 0  # requests whose answers were lost
+        self.loads = 0  # of spilled payloads, as far as daemons told before they died
+        self.spill = folder / "spill"
+        self.spill.mkdir()
         self.zookeeper = ZooKeeper() if options.meta == "zookeeper" else None
         try:
             self._start_daemon()
@@ -112,9 +64,9 @@ class World:
         lifeline, self._lifeline = os.pipe()
         words = [
             str(self.options.bin / "vineyardd"), "--socket", self.socket, "--size", self.options.size, "--meta", meta,
-            "--evict", "drop" if self.options.evict else "none", "--log-level", "warning",
-            "--lifeline", str(lifeline),
+            "--evict", self.options.evict, "--log-level", "warning", "--lifeline", str(lifeline),
         ]  # fmt: skip
+        words += ["--spill-path", str(self.spill)] if self.options.evict == "spill" else []
         with open(self.folder / "daemon.log", "ab") as log:
             self._daemon = subprocess.Popen(words, pass_fds=[lifeline], stdout=log, stderr=log)
         os.close(lifeline)
@@ -147,7 +99,8 @@ class World:
             )  # fmt: skip
 
     def check_workers(self) -> None:
-        """Raises :class:`Failure` when one has complained or ended by itself; thaws whose time has come."""
+        """Raises :class:`Failure` when one has complained or ended by itself; thaws whoever's time has come."""
+        self.frost.thaw_due()
         if self.board.total("errors"):
             raise Failure("a worker complains")
         for client in self.clients:
@@ -168,7 +121,7 @@ class World:
                 return
             if time.monotonic() > moved + HANG_SECONDS + self.options.deadline_ms / 1000 + self.options.freeze:
                 raise Failure("HANG: no worker has made a call for long")
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def kill(self, client: Client, seed: int) -> None:
         assert client.process is not None
@@ -195,6 +148,7 @@ class World:
         client.thaw_at = None
 
     def thaw_all(self) -> None:
+        self.frost.thaw_all()
         for client in self.clients:
             if client.thaw_at is not None:
                 self.thaw(client)
@@ -218,21 +172,36 @@ class World:
 
     # ---- daemon and keeper
 
+    def count_loads(self) -> None:
+        """Behind each daemon's life: the next one begins with none."""
+        if not self.frost and self.options.evict == "spill":
+            self.loads += self.observer.info()["loads"]
+
     def kill_daemon(self) -> None:
+        self.count_loads()
+        self.frost.forget("pid")
         os.kill(self.now["pid"], signal.SIGKILL)
         self._await_next()
 
     def kill_keeper(self) -> None:
+        self.count_loads()
+        self.frost.forget("keeper_pid")
         keeper = self.now["keeper_pid"]
         os.kill(keeper, signal.SIGKILL)
         os.waitpid(keeper, 0)
         self._await_next()
 
     def _await_next(self) -> None:
-        """Until the death of one of them is repaired: another daemon answers, below a keeper that lives."""
+        """Until the death of one of them is repaired: another daemon answers, below a keeper that lives.
+
+        Not before the other one is thawed.
+        """
         before = self.now["epoch"]
 
         def next_answers() -> bool:
+            self.frost.thaw_due(is_dead=True)
+            if self.frost:
+                return False
             try:
                 self.now = self.observer.info()
             except OSError:
@@ -240,21 +209,6 @@ class World:
             return self.now["epoch"] > before
 
         await_that(f"a daemon after the one of epoch {before}", next_answers)
-
-    def freeze_process(self, which: str, seconds: float) -> None:
-        """Daemon or keeper stands still. It is not dead: nobody follows it."""
-        before = self.now
-        os.kill(before[which], signal.SIGSTOP)
-        deadline = time.monotonic() + seconds
-        try:
-            while time.monotonic() < deadline:
-                self.check_workers()
-                time.sleep(_POLL_SECONDS)
-        finally:
-            os.kill(before[which], signal.SIGCONT)
-        self.now = self.observer.info()
-        if any(self.now[each] != before[each] for each in ("pid", "keeper_pid", "epoch")):
-            raise Failure(f"a frozen {which} was taken for dead")
 
     # ---- the end
 
@@ -270,6 +224,8 @@ class World:
             self.zookeeper.__exit__()
         if os.path.exists(self.socket):
             raise Failure("the daemon left its socket")
+        if left := [str(path) for path in self.spill.rglob("*")]:
+            raise Failure(f"LEAK: the daemon left {left}")
 
     def abandon(self) -> None:
         """After a failure: everything that runs is ended."""

@@ -48,6 +48,7 @@ public final class Worker {
   private final Random random;
   private final Client client;
   private final List<VineyardObject> kept = new ArrayList<>();
+  private long thaws;  // those after which it has read again
   private BlobWriter writer;  // a payload that is half written
   private long writerKey;
 
@@ -142,6 +143,7 @@ public final class Worker {
 
   private void run() throws InterruptedException {
     while (command() != Board.STOP) {
+      readAgain();
       if (command() == Board.PAUSE) {
         page.set(Board.Word.PAUSED, board.head(Board.Head.PAUSE));
         Thread.sleep(1);
@@ -166,6 +168,16 @@ public final class Worker {
       object.close();
     }
     client.close();
+  }
+
+  /** Behind the end of a freeze: what it holds. */
+  private void readAgain() {
+    long now = page.get(Board.Word.THAWS);
+    if (now != thaws) {
+      thaws = now;
+      kept.forEach(this::verify);
+      page.add(Board.Word.THAWED_READS, kept.size());
+    }
   }
 
   private void step() {
