@@ -138,8 +138,13 @@ def run_round(options: Any, seed: int, kills: int, totals: Totals) -> bool:
     )
     print(f"soak: {again}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="vy-soak-"))
-    world = World(options, folder)
     failure = ""
+    try:
+        world = World(options, folder)
+    except Exception as error:
+        totals.add_failure(again, f"{type(error).__name__}: {error}")
+        print(f"soak: FAILED to start: {error}", flush=True)
+        return False
     try:
         round_.run(world)
         world.end()

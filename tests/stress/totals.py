@@ -106,10 +106,12 @@ class Totals:
         rows += [(what, f"{number:,}") for what, number in numbers.items()]
         rows += [(what, f"{totals['problems'].get(what, 0):,}") for what in (*_PROBLEMS, "other failures")]
         lines = ["| what | how much |", "|---|---|"] + [f"| {what} | {said} |" for what, said in rows]
-        for kind, figure in sorted(self.figures.items()):
-            lines += ["", f"| {figure['operations']:,} calls, {kind} | before | after |", "|---|---|---|"]
-            before, after = figure["before"], figure["after"]
-            lines += [f"| {name.replace('_', ' ')} | {before[name]:,} | {after[name]:,} |" for name in before]
+        if figures := self.figures:
+            heads = [f"{figure['operations']:,} calls, {kind}" for kind, figure in figures.items()]
+            lines += ["", f"| before → after | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+            for name in next(iter(figures.values()))["before"]:
+                words = [f"{each['before'][name]:,} → {each['after'][name]:,}" for each in figures.values()]
+                lines.append(f"| {name.replace('_', ' ')} | {' | '.join(words)} |")
         return "\n".join(lines)
 
     def __str__(self) -> str:
