@@ -434,8 +434,9 @@ void Store::Impl::OnRead(SpillJob job) {
   }
   for (const auto& [slot, fields] : loading.placed) loading_bytes_ -= ExtentSize(fields);
   Status status;
+  // Of what was deleted meanwhile a part of the file, or all of it, may have gone first.
   for (const SpillItem& item : job.items) {
-    if (item.status.ok()) continue;
+    if (item.status.ok() || !is_there) continue;
     Log(LogLevel::kError, "%s", item.status.text().c_str());
     if (status.ok()) status = item.status;
   }
