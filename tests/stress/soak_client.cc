@@ -65,9 +65,9 @@ class Observer {
     options.timeout_ms = deadline_ms;
     options.name = "observer";
     int32_t status;
-    do {  // a busy machine, for one so hasty
+    do {  // a socket that is not listened at yet; a busy machine, for one so hasty
       status = vineyard_client_connect(socket, &options, &client);
-    } while (status == VINEYARD_E_TIMEOUT);
+    } while (status == VINEYARD_E_TIMEOUT || status == VINEYARD_E_UNAVAILABLE);
     if (status != VINEYARD_OK) {
       std::cerr << vineyard_error_text() << "\n";
       std::exit(1);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 from processes import ZooKeeper  # noqa: E402
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+# But for the deaths that are our doing.
+_ERROR = re.compile(r"\S+ \S+ \d+ error (?!the daemon died)")
 _libc = ctypes.CDLL(None)
 
 
@@ -71,6 +74,8 @@ class World:
             self._daemon = subprocess.Popen(words, pass_fds=[lifeline], stdout=log, stderr=log)
         os.close(lifeline)
         await_that("the daemon's socket", lambda: self._daemon.poll() is not None or os.path.exists(self.socket))
+        if self._daemon.poll() is not None:
+            raise Failure(f"the daemon ended with {self._daemon.returncode}")
         program = str(self.options.bin / "soak_client")
         self.observer = Observer(program, self.socket, self.options.deadline_ms, self.folder / "observer.log")
         self.now = self.observer.info()
@@ -224,6 +229,9 @@ class World:
             self.zookeeper.__exit__()
         if os.path.exists(self.socket):
             raise Failure("the daemon left its socket")
+        errors = [line for line in (self.folder / "daemon.log").read_text().splitlines() if _ERROR.match(line)]
+        if errors:
+            raise Failure(f"the daemon logged an error: {errors[0]}")
         if left := [str(path) for path in self.spill.rglob("*")]:
             raise Failure(f"LEAK: the daemon left {left}")
 
