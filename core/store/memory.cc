@@ -1,4 +1,4 @@
-// Memory: extents for payloads and records, growth, what to say when there is no more.
+// Memory: extents for payloads and records, growth, what to say, and who has it, when there is no more.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -252,33 +252,66 @@ void Store::Impl::AddDeletedBytes(uint32_t owner, std::map<uint32_t, uint64_t>* 
   }
 }
 
-uint64_t Store::Impl::PinnedBytes() const {
-  uint64_t bytes = 0;
-  std::vector<bool> pinned(shm::kPinPieceSlots);
+Store::Impl::Held Store::Impl::HeldBytes() const {
+  constexpr uint64_t kUnknown = UINT64_MAX;
+  Held held;
+  uint64_t used = small_.extents().allocated() + large_.extents().allocated();
+  auto size_of = [this](uint32_t slot) -> uint64_t {
+    shm::SlotImage image = slots_->Read(slot);
+    if (image.state() != SlotState::kSealed && image.state() != SlotState::kDeleting) return 0;
+    uint64_t bytes = ExtentSize(image.fields);
+    if (image.fields.kind != shm::SlotKind::kObject) return bytes;
+    Result<uint64_t> below = ReadNbytes(StoredBytes(image.fields));
+    return below.ok() ? bytes + std::min(*below, UINT64_MAX / 4) : bytes;
+  };
+  auto add = [](uint64_t* sum, uint64_t bytes) { *sum += std::min(bytes, UINT64_MAX / 2 - *sum); };
+  std::unordered_map<uint64_t, uint64_t> by_session;
+  std::vector<uint64_t> sizes(shm::kPinPieceSlots, kUnknown);
   for (uint64_t piece = 0; piece * shm::kPinPieceSlots < slots_->capacity(); ++piece) {
-    // Table by table, so that each is read from one end to the other.
+    // Table by table, so that each is read from one end to the other; what is pinned is looked at once,
+    // however many pin it.
     bool any = false;
     for (const auto& [id, session] : sessions_) {
       if (!session->Granted(piece)) continue;
       for (uint64_t i = 0; i < shm::kPinPieceSlots; ++i) {
-        if (!session->Pins(static_cast<uint32_t>(piece * shm::kPinPieceSlots + i))) continue;
-        any = pinned[i] = true;
+        auto slot = static_cast<uint32_t>(piece * shm::kPinPieceSlots + i);
+        if (!session->Pins(slot)) continue;
+        any = true;
+        if (sizes[i] == kUnknown) add(&held.bytes, sizes[i] = size_of(slot));
+        add(&by_session[id], sizes[i]);
       }
     }
-    if (!any) continue;
-    for (uint64_t i = 0; i < shm::kPinPieceSlots; ++i) {
-      if (!pinned[i]) continue;
-      pinned[i] = false;
-      shm::SlotImage image = slots_->Read(static_cast<uint32_t>(piece * shm::kPinPieceSlots + i));
-      if (image.state() != SlotState::kSealed && image.state() != SlotState::kDeleting) continue;
-      bytes += ExtentSize(image.fields);
-      if (image.fields.kind != shm::SlotKind::kObject) continue;
-      Result<uint64_t> below = ReadNbytes(StoredBytes(image.fields));
-      if (below.ok()) bytes += std::min(*below, UINT64_MAX / 2 - bytes);
-    }
+    if (any) std::fill(sizes.begin(), sizes.end(), kUnknown);
   }
   // What several held trees share was counted for each.
-  return std::min(bytes, small_.extents().allocated() + large_.extents().allocated());
+  held.bytes = std::min(held.bytes, used);
+  for (const auto& [id, slot] : leases_) {
+    shm::SlotFields fields = slots_->Read(slot).fields;
+    add(&by_session[fields.owner], ExtentSize(fields));
+  }
+  for (auto [id, bytes] : by_session) {
+    auto session = sessions_.find(id);
+    if (session == sessions_.end() || bytes == 0) continue;
+    const shm::SessionCell& cell = *session->second->cell;
+    held.holders.push_back({cell.pid, cell.uid, std::min(bytes, used)});
+  }
+  return held;
+}
+
+std::string Store::Impl::DescribeHolders(std::vector<Holder> holders) {
+  constexpr size_t kNamed = 3;
+  size_t named = std::min(kNamed, holders.size());
+  std::partial_sort(holders.begin(), holders.begin() + static_cast<ptrdiff_t>(named), holders.end(),
+                    [](const Holder& a, const Holder& b) {
+                      return a.bytes != b.bytes ? a.bytes > b.bytes : a.pid < b.pid;
+                    });
+  std::string text;
+  for (size_t i = 0; i < named; ++i) {
+    text += Format("%spid %u (uid %u) holds %s", i == 0 ? "" : ", ", holders[i].pid, holders[i].uid,
+                   InMiB(holders[i].bytes).c_str());
+  }
+  if (holders.size() > named) text += Format(", %zu more hold less", holders.size() - named);
+  return text;
 }
 
 Status Store::Impl::OutOfMemory(std::string_view what, uint64_t size) const {
@@ -288,7 +321,7 @@ Status Store::Impl::OutOfMemory(std::string_view what, uint64_t size) const {
           InMiB(options_.size_bytes) + " are used by " +
           std::to_string(statistics_.objects + statistics_.blobs) + " objects and " +
           std::to_string(leases_.size()) + " unsealed blobs";
-  const class Budget* budget = options_.budget;
+  const Budget* budget = options_.budget;
   if (size > options_.size_bytes) {
     text += "; it is larger than the whole store: start vineyardd with a larger --size";
   } else if (budget != nullptr && !budget->is_whole() &&
@@ -296,9 +329,11 @@ Status Store::Impl::OutOfMemory(std::string_view what, uint64_t size) const {
     text += "; " + budget->of() + " uses " + InMiB(budget->taken()) + " of its quota of " +
             InMiB(budget->limit()) + ": delete objects, or have --quota raised";
   } else {
-    text += ", " + InMiB(PinnedBytes()) + " are held by readers, largest free piece " +
-            InMiB(std::max(large_.extents().largest_free(), small_.extents().largest_free())) +
-            "; delete objects, or start vineyardd with a larger --size";
+    Held held = HeldBytes();
+    text += ", " + InMiB(held.bytes) + " are held by readers, largest free piece " +
+            InMiB(std::max(large_.extents().largest_free(), small_.extents().largest_free()));
+    if (!held.holders.empty()) text += "; " + DescribeHolders(std::move(held.holders));
+    text += "; delete objects, or start vineyardd with a larger --size";
     if (options_.eviction == Eviction::kNone) text += " or --evict drop";
     if (options_.eviction == Eviction::kSpill) {
       text += spill_failed_ ? "; nothing more was spilled: " + spill_failed_->text()
@@ -340,7 +375,7 @@ Statistics Store::Impl::Stats() const {
   stats.memory_limit = options_.size_bytes;
   stats.memory_allocated = small_.total() + large_.total();
   stats.memory_used = small_.extents().allocated() + large_.extents().allocated();
-  stats.memory_pinned = PinnedBytes();
+  stats.memory_pinned = HeldBytes().bytes;
   stats.metadata_bytes =
       slots_->file_size() + directory_->cells() * sizeof(shm::Cell) + state_->allocated_bytes();
   for (const auto& [id, session] : sessions_) {

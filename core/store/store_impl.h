@@ -136,7 +136,17 @@ class Store::Impl {
   Status OverQuota(std::string_view what) const;
   Status OutOfMemory(std::string_view what, uint64_t size) const;
   void AddDeletedBytes(uint32_t owner, std::map<uint32_t, uint64_t>* bytes) const;
-  uint64_t PinnedBytes() const;  // of what readers hold, whole trees
+  // Who pins or leases, in bytes of whole trees. `bytes` are the readers', what several hold counted once.
+  struct Holder {
+    uint32_t pid, uid;
+    uint64_t bytes;
+  };
+  struct Held {
+    uint64_t bytes = 0;
+    std::vector<Holder> holders;  // sessions
+  };
+  Held HeldBytes() const;  // as long as the pin tables are
+  static std::string DescribeHolders(std::vector<Holder> holders);
   Status AddSegment(shm::Segment segment);
   Statistics Stats() const;
 
