@@ -19,7 +19,7 @@ BENCH = pathlib.Path(__file__).resolve().parent
 # In this order; what is found and not named comes after them.
 FIRST = ["hot_path", "put", "scale"]
 # With --smoke: everything runs, with so few objects that the figures say nothing.
-SMOKE = {"hot_path": ["2000"], "scale": ["20000"], "metadata": ["1600"], "cluster": ["1"], "bench_tutorial": ["1"], "bench_java": ["1"]}
+SMOKE = {"hot_path": ["2000"], "scale": ["20000"], "fragmentation": ["100000"], "metadata": ["1600"], "cluster": ["1"], "bench_tutorial": ["1"], "bench_java": ["1"]}
 
 
 def programs(build: pathlib.Path) -> list[tuple[str, list[str]]]:

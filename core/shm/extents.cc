@@ -109,6 +109,15 @@ void Extents::Free(uint64_t location, uint64_t size) {
   Insert(location, size, ++stamp_);
 }
 
+uint64_t Extents::FreeBelow(uint64_t size) const {
+  uint64_t bytes = 0;
+  for (const BySize& extent : by_size_) {
+    if (extent.size >= size) break;
+    bytes += extent.size;
+  }
+  return bytes;
+}
+
 std::string Extents::Problem() const {
   if (by_size_.size() != by_location_.size()) return "sizes and locations are not as many";
   uint64_t sum = 0, end = 0;

@@ -43,6 +43,8 @@ class Extents {
   uint64_t free() const { return free_; }
   uint64_t allocated() const { return total_ - free_; }
   uint64_t largest_free() const { return by_size_.empty() ? 0 : by_size_.rbegin()->size; }
+  // Bytes in free extents that are smaller than `size`.
+  uint64_t FreeBelow(uint64_t size) const;
   // What breaks an invariant, for people; empty: nothing does.
   std::string Problem() const;
   void CheckInvariants() const;

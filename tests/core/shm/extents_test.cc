@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <random>
 #include <vector>
@@ -276,6 +277,52 @@ TEST(Extents, RandomStepsAgreeWithAMapOfBytes) {
     extents.CheckInvariants();
     EXPECT_EQ(extents.largest_free(), units * kUnit);
   }
+}
+
+// Sizes log-uniform from 64 B to 16 MiB in a store of 1 GiB that is 80 % full. bench/c/fragmentation.cc is the
+// long one.
+TEST(Extents, FreeMemoryDoesNotBecomeCrumbs) {
+  constexpr uint64_t kCapacity = kGiB;
+  Extents extents;
+  extents.AddRange(At(0), kCapacity);
+  std::mt19937_64 random(1);
+  std::vector<std::pair<uint64_t, uint64_t>> live;
+  auto free_one = [&] {
+    size_t i = random() % live.size();
+    extents.Free(live[i].first, live[i].second);
+    live[i] = live.back();
+    live.pop_back();
+  };
+  for (int step = 0; step < 200'000; ++step) {
+    if (extents.allocated() >= kCapacity / 10 * 8) {
+      free_one();
+      continue;
+    }
+    auto size =
+        static_cast<uint64_t>(64 * std::exp2(18 * static_cast<double>(random() >> 11) * 0x1p-53));
+    auto location = extents.Allocate(size);
+    if (location) {
+      live.emplace_back(*location, size);
+    } else {
+      ASSERT_GT(size, kMiB) << "20 % are free, and half of that in pieces that it fits into";
+      free_one();
+    }
+    if (step % 1000 != 999) continue;
+    extents.CheckInvariants();
+    ASSERT_LE(extents.FreeBelow(kMiB), kCapacity / 10) << "step " << step;
+  }
+  EXPECT_GT(extents.FreeBelow(kMiB), 0u) << "or nothing was measured";
+}
+
+TEST(Extents, SmallFreePiecesAreCounted) {
+  Extents extents;
+  extents.AddRange(At(0), 1024);
+  extents.AddRange(At(8192), 4096);
+  extents.AddRange(At(16384), 2048);
+  EXPECT_EQ(extents.FreeBelow(1024), 0u);
+  EXPECT_EQ(extents.FreeBelow(1025), 1024u);
+  EXPECT_EQ(extents.FreeBelow(4096), 3072u);
+  EXPECT_EQ(extents.FreeBelow(UINT64_MAX), extents.free());
 }
 
 }  // namespace
