@@ -106,6 +106,8 @@ Reply Handler::Dispatch(const Inquiry& inquiry, const Value& body, Later later) 
       reply.watch = *watch;
       return reply;
     }
+    case MessageType::kEvict:
+      return Evict(inquiry, body);
     case MessageType::kStatus:
       return Status();
     case MessageType::kAudit:  // of all audiences: whoever may ask, the server answers
@@ -246,6 +248,22 @@ Reply Handler::Segment(uint64_t session, const Value& body) {
   Reply reply = Succeeded(answer);
   reply.descriptors.push_back(std::move(segment).value());
   return reply;
+}
+
+Reply Handler::Evict(const Inquiry& inquiry, const Value& body) {
+  auto evict = wire::Evict::Decode(body);
+  if (!evict.ok()) return Failed(evict.status());
+  vineyard::Status evicted = store_->Evict(evict->id);
+  if (evicted.ok()) return Empty();
+  if (ComesLater(evicted)) return Of(Reply::Kind::kGrow);
+  if (evicted.code() != Code::kNotFound) return Failed(evicted);
+  wire::Find find;
+  find.id = evict->id;
+  auto elsewhere = lookup_->Find(inquiry.session, find, inquiry.synced);
+  if (!elsewhere) return Of(Reply::Kind::kSync);
+  if (!elsewhere->ok()) return Failed(elsewhere->status());
+  return Failed({Code::kRemote, "evict of object " + PrintId(evict->id) +
+                                    ": it is another instance's; evict it there"});
 }
 
 Reply Handler::Status() {

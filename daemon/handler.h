@@ -73,6 +73,7 @@ class Handler {
   Reply Segment(uint64_t session, const Value& body);
   bool ComesLater(const vineyard::Status& status) const;
   Reply Find(const Inquiry& inquiry, const Value& body);
+  Reply Evict(const Inquiry& inquiry, const Value& body);
   Reply Status();
 
   store::Store* const store_;

@@ -65,7 +65,8 @@ Result<Audience*> Server::Route(const Session& session, const wire::FrameHeader&
       return NotFound(
           Format("there is no audience %u for uid %u", header.audience, session.peer().uid));
     }
-    if (wire::IsMutating(type) && !MayChange(session.peer(), audience->id)) {
+    bool changes = wire::IsMutating(type) || type == MessageType::kEvict;
+    if (changes && !MayChange(session.peer(), audience->id)) {
       return Status(Code::kPermission,
                     Format("this belongs to uid %u, who shares it: uid %u may only read it",
                            audience->id.uid, session.peer().uid));

@@ -63,6 +63,8 @@ const char* NameOf(wire::MessageType type) {
       return "audit";
     case MessageType::kUpgrade:
       return "upgrade";
+    case MessageType::kEvict:
+      return "evict";
     case MessageType::kWatch:
       return "watch";
     case MessageType::kAttach:

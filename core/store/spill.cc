@@ -1,6 +1,6 @@
 // Spilling: payloads of trees that nobody uses go to files, and come back when somebody asks. Records stay
 // in memory. What is done with files is done by jobs (spill_file.h), which another thread runs; here is
-// what comes before and after them.
+// what comes before and after them; which trees go is evict.cc's.
 //
 //   SEALED (g) --write job--> EVICTING (g) --pins counted, commit--> SPILLED (g + 1)
 //   SPILLED (g) --read job, commit--> SEALED (g + 1)
@@ -21,16 +21,6 @@ namespace {
 using shm::SlotImage;
 using shm::SlotState;
 using ull = unsigned long long;
-
-// Of one write job: what is freed at once at its end.
-constexpr uint64_t kMaxWriteBytes = 256 * kMiB;
-constexpr size_t kMaxWriteItems = 10'000;
-// After a write that failed.
-constexpr uint32_t kRetryTenths = 20;
-
-uint64_t ValueSize(const shm::SlotFields& fields) {
-  return fields.size - fields.before - EnvelopeOf(static_cast<BlobKind>(fields.kind), 0).after;
-}
 
 }  // namespace
 
@@ -161,55 +151,6 @@ std::vector<uint32_t> Store::Impl::Spillable(uint32_t root) const {
   }
   std::erase_if(order, [&](uint32_t slot) { return inner.count(slot) == 0; });
   return order;
-}
-
-bool Store::Impl::StartSpill(uint64_t bytes) {
-  if (spill_folder_ < 0) return false;
-  if (spill_writing_) return true;
-  if (spill_failed_ && coarse_clock_ - spill_failed_at_ < kRetryTenths) return false;
-  SpillJob job;
-  job.kind = SpillJob::Kind::kWrite;
-  job.folder = spill_folder_;
-  std::unordered_set<uint32_t> taken;
-  uint64_t planned = 0, end = 0;
-  auto take = [&](uint32_t root) {
-    std::vector<uint32_t> tree = Spillable(root);
-    if (tree.empty()) return;
-    uint64_t before = planned;
-    for (uint32_t slot : tree) {
-      if (Pinned(slot)) return;
-    }
-    for (uint32_t slot : tree) {
-      shm::SlotFields fields = slots_->Read(slot).fields;
-      if (!shm::IsBlobKind(fields.kind) || fields.size == 0 || !taken.insert(slot).second) continue;
-      SpillItem& item = job.items.emplace_back();
-      item.slot = slot;
-      item.id = fields.id;
-      item.value = At(fields.location) + fields.skip + fields.before;
-      item.size = ValueSize(fields);
-      item.checksum = fields.payload_checksum;
-      item.offset = end;
-      // Large ones give whole pages back to the disk when they go.
-      end = RoundUp(end + item.size,
-                    item.size < 16 * shm::kPageSize ? kPayloadAlignment : shm::kPageSize);
-      planned += ExtentSize(fields);
-    }
-    // A tree without payload has nothing to give.
-    if (planned > before) job.roots.push_back(root);
-  };
-  ForEachVictim([&](uint32_t slot) {
-    take(slot);
-    return planned < std::min(bytes, kMaxWriteBytes) && job.items.size() < kMaxWriteItems;
-  });
-  if (job.roots.empty() || end > kMaxSpillFile) return false;
-  job.file = next_spill_file_++;
-  for (SpillItem& item : job.items) {
-    item.file = job.file;
-    store_->Hold(item.slot);  // until it is written
-  }
-  spill_writing_ = true;
-  spill_jobs_.push_back(std::move(job));
-  return true;
 }
 
 void Store::Impl::OnWritten(SpillJob job) {

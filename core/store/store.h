@@ -263,6 +263,10 @@ class Store {
   // The end of the files. REQUIRES: nobody adopts this store.
   void RemoveSpillFiles();
 
+  // Spills the payloads of a tree now, but for what others link to. kUnsupported: without kSpill; kInUse: it is
+  // pinned, linked to, or not complete; kOutOfMemory with IsSpilling(): call again when a job is done.
+  Status Evict(ObjectId id);
+
   // ---- growth ----
   // Set by a change that failed for want of memory, and by Tick() when warm memory runs low. The
   // plan stays the same until AddSegment or GrowthFailed.

@@ -57,6 +57,11 @@ inline uint64_t ChecksumOf(std::string_view bytes) {
   return shm::MakeChecksum(shm::Crc32c(bytes.data(), bytes.size()));
 }
 
+// Of a blob's value.
+inline uint64_t ValueSize(const shm::SlotFields& fields) {
+  return fields.size - fields.before - EnvelopeOf(static_cast<BlobKind>(fields.kind), 0).after;
+}
+
 class Store::Impl {
  public:
   Impl(Store* store, shm::StateFile* state, const Options& options)
@@ -185,10 +190,7 @@ class Store::Impl {
   // ---- spill.cc ----
   Status OpenSpillFolder();
   void AdoptSpilled();  // REQUIRES: all slots are adopted
-  // --evict spill: begins to write what `bytes` can come free of. True: it is under way; ask again when
-  // a job is done. False: nothing can go.
-  bool StartSpill(uint64_t bytes);
-  void SpillDown();  // between the watermarks
+  void SpillDown();     // between the watermarks
   void OnWritten(SpillJob job);
   void SpillTree(uint32_t root, const std::unordered_map<uint32_t, const SpillItem*>& written);
   std::vector<uint32_t> Spillable(uint32_t root) const;
@@ -202,6 +204,23 @@ class Store::Impl {
   void RemoveSpillFile(uint32_t file);
   void CountSpilledLinks(uint32_t object, int step);
   void ForgetSpilledObject(uint32_t slot);
+
+  // ---- evict.cc ----
+  // --evict spill: begins to write what `bytes` can come free of. True: it is under way; ask again when
+  // a job is done. False: nothing can go.
+  bool StartSpill(uint64_t bytes);
+  struct WritePlan {
+    SpillJob job;
+    std::unordered_set<uint32_t> taken;  // slots of its items
+    uint64_t bytes = 0;                  // of extents
+    uint64_t end = 0;                    // of the file
+  };
+  void PlanTree(uint32_t root, WritePlan* plan) const;  // what of it may go, unless it is pinned
+  bool BeginWrite(WritePlan plan);                      // REQUIRES: nothing is being written
+  bool SpillFailedLately() const;
+  Status EvictByHand(ObjectId id);
+  Status CheckEvictable(uint32_t root) const;
+  std::string WhoPins(uint32_t slot) const;
 
   // ---- names.cc ----
   Result<Mutation> PutName(Request request, std::string_view name, ObjectId id, bool replace,

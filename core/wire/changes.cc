@@ -50,6 +50,15 @@ Result<DropLease> DropLease::Decode(const Value& body) {
   return Finish(fields, std::move(drop));
 }
 
+void Evict::Encode(std::string* out) const { Packer(out).Array(1).Uint(id); }
+
+Result<Evict> Evict::Decode(const Value& body) {
+  Evict evict;
+  Fields fields("evict", body);
+  fields.Uint("id", &evict.id);
+  return Finish(fields, std::move(evict));
+}
+
 // [nodes, name, replace]; a node is [0, kind, bytes], [1, lease, size, kind, checksum] or [2, type,
 // members, fields]; members are name, reference, name, reference ..., a reference to node i of this tree is
 // -1 - i.

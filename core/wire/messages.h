@@ -49,6 +49,7 @@ enum class MessageType : uint16_t {
   kAudit = 25,
   kUpgrade = 26,
   kAttach = 27,
+  kEvict = 28,
 };
 bool IsMutating(MessageType type);
 // Requests without a struct below (clear, status, trim, instances, audit, goodbye) have an empty list as
@@ -316,6 +317,15 @@ struct WatchAnswer {
   LogPosition position;  // behind the last of them
   void Encode(std::string* out) const;
   static Result<WatchAnswer> Decode(const Answer& answer);
+};
+
+// Evict: the payloads of an object and of all below it go from memory to files now, as far as nothing else in
+// memory links to them; they come back to whoever finds them. Answered with an empty answer once they are gone,
+// also when they were before. kUnsupported: the daemon spills nothing; kInUse: somebody has pinned it.
+struct Evict {
+  ObjectId id = kInvalidId;
+  void Encode(std::string* out) const;
+  static Result<Evict> Decode(const Value& body);
 };
 
 // Status: names to numbers and texts, in the order in which people should read them.

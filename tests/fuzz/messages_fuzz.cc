@@ -100,6 +100,8 @@ void ReadRequest(MessageType type, const Value& body) {
       return Request<Watch>(body);
     case MessageType::kUpgrade:
       return Request<Upgrade>(body);
+    case MessageType::kEvict:
+      return Request<Evict>(body);
     default:
       return;
   }

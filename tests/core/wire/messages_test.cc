@@ -162,6 +162,12 @@ TEST(Messages, AnswersOfFindRoundTrip) {
   EXPECT_EQ(read->remote.labels[0].second, "value");
 }
 
+TEST(Messages, AnEvictionRoundTrips) {
+  Wire wire;
+  EXPECT_EQ(wire.Request(Evict{7})->id, 7u);
+  EXPECT_FALSE(IsMutating(MessageType::kEvict)) << "it is done again without harm";
+}
+
 TEST(Messages, ARemoteObjectWithoutNodesIsRefused) {
   Wire wire;
   FindAnswer remote;
