@@ -101,6 +101,34 @@ int32_t vineyard_object_verify(vineyard_client* client, vineyard_id id, uint64_t
   });
 }
 
+int32_t vineyard_object_evict(vineyard_client* client, vineyard_id id) {
+  return Guarded([&]() -> Status {
+    RETURN_IF_NULL(client);
+    return Of(client)->Evict(id);
+  });
+}
+
+int32_t vineyard_object_load(vineyard_client* client, vineyard_id id) {
+  return Guarded([&]() -> Status {
+    RETURN_IF_NULL(client);
+    return Of(client)->Load(id);
+  });
+}
+
+int32_t vineyard_object_pin(vineyard_client* client, vineyard_id id) {
+  return Guarded([&]() -> Status {
+    RETURN_IF_NULL(client);
+    return Of(client)->Pin(id);
+  });
+}
+
+int32_t vineyard_object_unpin(vineyard_client* client, vineyard_id id) {
+  return Guarded([&]() -> Status {
+    RETURN_IF_NULL(client);
+    return Of(client)->Unpin(id);
+  });
+}
+
 int32_t vineyard_client_trim(vineyard_client* client, uint64_t* bytes) {
   return Guarded([&]() -> Status {
     RETURN_IF_NULL(client);

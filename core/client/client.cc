@@ -131,6 +131,7 @@ void Client::Close() {
   session_.store(nullptr, std::memory_order_release);
   others_.store(nullptr, std::memory_order_release);
   DetachWriters();
+  UnpinAll();
   // Best effort: what stays leased comes back when the session's memory is unmapped.
   if (connection_->IsAlive()) DropLeasesNow(PatienceOf(std::min(timeout_ms_, kGoodbyeMs)));
   connection_->Close();
@@ -162,6 +163,7 @@ void Client::AfterForkInChild() {
   others_.store(nullptr, std::memory_order_relaxed);
   shared_.clear();
   to_drop_.clear();
+  pinned_.clear();  // they are the parent's to give back
 }
 
 Status Client::OnSession(const wire::Welcome& welcome, const std::vector<Fd>& files) {

@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -114,6 +115,13 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   Status Wait(ObjectId id, int64_t timeout_ms);
   Status Delete(const std::vector<ObjectId>& ids, bool force, bool deep);
   Status Persist(const std::vector<ObjectId>& ids);
+
+  // ---- in memory or in files, by hand (hand.cc) ----
+  Status Evict(ObjectId id);
+  Status Load(ObjectId id);
+  // A view that this client keeps, until as many Unpin() or its end.
+  Status Pin(ObjectId id);
+  Status Unpin(ObjectId id);
   Result<uint64_t> Clear();
   Result<uint64_t> Trim();
 
@@ -223,6 +231,7 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   View* TryGetFromOthers(ObjectId id);
   void DetachWriters();
   void DropLeasesNow(const Patience& patience);
+  void UnpinAll();
 
   static View* MakeView(Session* session, const SlotContents& slot, const char* stored,
                         uint32_t epoch) {
@@ -288,6 +297,7 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   };
   std::vector<Shared> shared_;
   std::vector<std::pair<ObjectId, uint16_t>> to_drop_;  // leases that nobody wants any more
+  std::unordered_map<ObjectId, std::vector<View*>> pinned_;  // by hand
 };
 
 }  // namespace vineyard::client

@@ -146,6 +146,12 @@ TEST_F(HppClient, TellsOfObjects) {
   EXPECT_EQ(client_.clear(), 1u);
   EXPECT_NO_THROW(client_.trim());
   EXPECT_EQ(client_.verify(client_.put_bytes("checked")), 0u);
+  vineyard::ObjectId kept = client_.put_bytes("kept");
+  client_.pin(kept);
+  client_.load(kept);
+  client_.unpin(kept);
+  EXPECT_ERROR(client_.unpin(kept), NotFoundError);
+  EXPECT_ERROR(client_.evict(kept), UnsupportedError);
 }
 
 TEST_F(HppClient, AStoreThatIsFullSaysSo) {

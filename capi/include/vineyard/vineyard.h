@@ -486,6 +486,21 @@ VINEYARD_API int32_t vineyard_object_persist(vineyard_client* client, const vine
  * have no checksum (vineyardd --checksum says which have). Reads every byte that has one. */
 VINEYARD_API int32_t vineyard_object_verify(vineyard_client* client, vineyard_id id,
                                             uint64_t* unchecked);
+/* Moves the payloads of an object and of all below it from memory to files now (vineyardd --evict spill), but for
+ * those that another object in memory links to; a get brings them back. Returns when they are gone, also when they
+ * were before. IN_USE: somebody has pinned it, or an object in memory links to it: the text says who;
+ * UNSUPPORTED: the daemon spills nothing. NOT_FOUND, REMOTE, IO. */
+VINEYARD_API int32_t vineyard_object_evict(vineyard_client* client, vineyard_id id);
+/* Brings what lies in a file back into memory, with all below it, as a get would. NOT_FOUND, OUT_OF_MEMORY,
+ * CORRUPT, IO, REMOTE, LOST. */
+VINEYARD_API int32_t vineyard_object_load(vineyard_client* client, vineyard_id id);
+/* Keeps an object and all below it in memory, loading it first: not evicted, not spilled; who deletes it
+ * does not take its bytes away. Until vineyard_object_unpin, the end of the client or of its process. Counted per
+ * client: as many unpins as pins. A view does the same for as long as it is held. A child after fork() has pinned
+ * nothing. As vineyard_object_load; INVALID: the client is closed. */
+VINEYARD_API int32_t vineyard_object_pin(vineyard_client* client, vineyard_id id);
+/* NOT_FOUND: this client has not pinned it, or not as often. */
+VINEYARD_API int32_t vineyard_object_unpin(vineyard_client* client, vineyard_id id);
 /* Deletes every object of this instance. `count` may be NULL: how many there were. */
 VINEYARD_API int32_t vineyard_client_clear(vineyard_client* client, uint64_t* count);
 /* Gives memory that is wholly free back to the host. `bytes` may be NULL. */

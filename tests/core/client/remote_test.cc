@@ -366,6 +366,13 @@ TEST_F(Remote, InstancesAreListedAndForgotten) {
   EXPECT_EQ(forgotten, kThere);
 }
 
+TEST_F(Remote, WhatLiesElsewhereIsNeitherLoadedNorPinned) {
+  Know(kRoot, There({Node(kRoot)}));
+  EXPECT_EQ(client().Load(kRoot).code(), Code::kRemote);
+  EXPECT_EQ(client().Pin(kRoot).code(), Code::kRemote);
+  EXPECT_EQ(client().Unpin(kRoot).code(), Code::kNotFound);
+}
+
 TEST_F(Remote, ASyncSaysHowFarItsDaemonShallBeAndHowLongItIsWaitedFor) {
   std::string body;
   uint16_t patience = 0;

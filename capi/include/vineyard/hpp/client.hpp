@@ -220,6 +220,15 @@ class Client {
     detail::check(vineyard_object_verify(handle(), id, &unchecked));
     return unchecked;
   }
+  // Moves the payloads of an object and of all below it from memory to files now, but for those that another object
+  // in memory links to. InUseError: somebody has pinned it; UnsupportedError: the daemon spills nothing.
+  void evict(ObjectId id) const { detail::check(vineyard_object_evict(handle(), id)); }
+  // Brings what lies in a file back into memory, with all below it.
+  void load(ObjectId id) const { detail::check(vineyard_object_load(handle(), id)); }
+  // Keeps an object and all below it in memory until as many unpin(), the end of the client or of its process.
+  void pin(ObjectId id) const { detail::check(vineyard_object_pin(handle(), id)); }
+  // NotFoundError: this client has not pinned it, or not as often.
+  void unpin(ObjectId id) const { detail::check(vineyard_object_unpin(handle(), id)); }
   // Deletes every object of this instance and answers how many there were.
   std::uint64_t clear() const {
     std::uint64_t count = 0;
