@@ -296,7 +296,7 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
     Session* session;
   };
   std::vector<Shared> shared_;
-  std::vector<std::pair<ObjectId, uint16_t>> to_drop_;  // leases that nobody wants any more
+  std::vector<std::pair<ObjectId, uint16_t>> to_drop_;       // leases that nobody wants any more
   std::unordered_map<ObjectId, std::vector<View*>> pinned_;  // by hand
 };
 

@@ -7,9 +7,12 @@
 namespace vineyard::client {
 
 Status Client::Evict(ObjectId id) {
+  Patience patience = PatienceOf();
+  ASSIGN_OR_RETURN(Session * session, Locate(id, patience));
   Request request(wire::MessageType::kEvict, wire::Evict{id});
+  request.audience = session->audience().number;
   Reply reply;
-  return Call(&request, PatienceOf(), &reply);
+  return Call(&request, patience, &reply);
 }
 
 // Whoever finds an object finds it in memory.

@@ -348,8 +348,7 @@ typedef struct vineyard_put_options {
  * vineyard_object_persist may be called again. NOT_FOUND: a member does not exist; EXISTS: the name is
  * taken; OUT_OF_MEMORY; LIMIT: more than 64 levels, 64 MiB of metadata, or a message of 80 MiB or 16
  * million values; INVALID: it was put already, or a member is shared with others than the object; PERMISSION: a group
- * that this user is not in. What writers wrote for others than this user can not be written any more, nor read in
- * their memory, whatever comes of the put. */
+ * that this user is not in. What writers wrote for others is not in their memory any more, whatever comes of it. */
 VINEYARD_API int32_t vineyard_object_put(vineyard_client* client, vineyard_meta* meta,
                                          const vineyard_put_options* options, vineyard_id* id);
 
