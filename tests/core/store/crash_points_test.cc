@@ -63,6 +63,8 @@ class CrashPoints : public StoreTest {
       }
       if (!crashed) break;
       SCOPED_TRACE("crash point " + std::to_string(point));
+      store_.reset();
+      forget_();
       Restart();  // checks the invariants
       client_->Reconnect(store_.get());
       Result<Mutation> repeated = Retry(scenario.operation);
@@ -105,6 +107,8 @@ class CrashPoints : public StoreTest {
 
   // Which points an Enumerate tries: all.
   std::function<bool(int64_t)> looks_at_ = [](int64_t) { return true; };
+  // What else ends with a daemon.
+  std::function<void()> forget_ = [] {};
   std::unique_ptr<FakeClient> client_;
   std::unique_ptr<TreeMaker> full_;
   TreeMaker maker_;
@@ -148,6 +152,50 @@ TEST_F(CrashPoints, LeaseAndSeal) {
           EXPECT_TRUE(Exists(reply.id));
           EXPECT_EQ(store_->Stats().blobs, 1u);
           EXPECT_EQ(store_->Stats().leases, 0u);
+        }};
+  });
+}
+
+// In the store of an audience that others belong to.
+class CrashPointsOfShared : public CrashPoints {
+ protected:
+  CrashPointsOfShared() {
+    options_.is_shared = true;
+    options_.budget = &budget_;
+    forget_ = [this] { budget_.Give(budget_.taken()); };
+  }
+  // Of segments alone: a lease that was dropped gives its segment back.
+  void ExpectLeased(uint64_t bytes) {
+    uint64_t allocated = store_->Stats().memory_allocated;
+    EXPECT_EQ(budget_.taken(), allocated);
+    store_->Trim();
+    uint64_t small = store_->Stats().memory_allocated - bytes;
+    EXPECT_EQ(budget_.taken(), small + bytes);
+    EXPECT_LT(small, 5 * kMiB);
+  }
+
+  Budget budget_{"these", 64 * kMiB};
+};
+
+TEST_F(CrashPointsOfShared, LeaseSealAndDelete) {
+  Enumerate([this] {
+    return Scenario{
+        [] {},
+        [this]() -> Result<Mutation> {
+          ASSIGN_OR_RETURN(Mutation lease, store_->Lease({7, 1}, BlobKind::kBytes, 10 * kMiB));
+          TreeMaker maker;
+          maker.Object("t", {maker.Leased(lease.id, 9 * kMiB, BlobKind::kBytes)});
+          ASSIGN_OR_RETURN(Mutation put, store_->Put({7, 2}, maker.tree()));
+          ASSIGN_OR_RETURN(Mutation dropped, store_->Lease({7, 3}, BlobKind::kBytes, 5 * kMiB));
+          RETURN_IF_ERROR(store_->DropLease({7, 4}, dropped.id).status());
+          RETURN_IF_ERROR(store_->Delete({7, 5}, {put.id}, false, true).status());
+          store_->Tick(0);
+          return put;
+        },
+        [this](const Mutation& reply) {
+          EXPECT_FALSE(Exists(reply.id));
+          EXPECT_EQ(Used(), 0u);
+          ExpectLeased(0);
         }};
   });
 }
