@@ -103,7 +103,8 @@ Status Store::Impl::NoSuchObject(ObjectId id) const {
     return NotFound(
         "object " + PrintId(id) + ": it was made by instance " + std::to_string(maker) +
         ", not by this one, and is not persisted, or deleted; check the id: what an earlier "
-        "daemon had is gone with it, what another host has is persisted there");
+        "daemon had is gone with it, what another host has is persisted there, and what another "
+        "user of this daemon put is seen by whom it is shared with");
   }
   return NotFound("object " + PrintId(id) +
                   ": there is none (any more); check the id, or put it again");

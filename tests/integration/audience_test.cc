@@ -1,22 +1,18 @@
 // Several users of one daemon: what each sees, what they share, who pays.
 #include <gmock/gmock.h>
-#include <grp.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <vineyard/vineyard.h>
 
-#include <atomic>
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "core/base/bytes.h"
-#include "tests/support/child.h"
-#include "tests/support/process.h"
+#include "tests/integration/users.h"
 #include "tests/support/raw_client.h"
 
 namespace vineyard::testing {
@@ -24,136 +20,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr uid_t kAnn = 1001, kBob = 1002;
-constexpr gid_t kTeam = 2000, kOthers = 2001;
 constexpr uint64_t kLarge = 3 * kMiB + 5;
-
-bool Become(uid_t uid, const std::vector<gid_t>& groups) {
-  return setgroups(groups.size(), groups.data()) == 0 && setgid(uid) == 0 && setuid(uid) == 0;
-}
 
 bool Contains(const std::string& text, const std::string& part) {
   if (text.find(part) != std::string::npos) return true;
   std::fprintf(stderr, "child: '%s' is not in '%s'\n", part.c_str(), text.c_str());
   return false;
-}
-
-// What a user says to the daemon. Nothing of gtest: it is used in children.
-class User {
- public:
-  explicit User(const std::string& socket, int32_t share = VINEYARD_SHARE_DEFAULT) {
-    vineyard_connect_options options = VINEYARD_CONNECT_OPTIONS_INIT;
-    options.timeout_ms = 20'000;
-    options.share = share;
-    status = vineyard_client_connect(socket.c_str(), &options, &client);
-    if (status != VINEYARD_OK) std::fprintf(stderr, "connect: %s\n", vineyard_error_text());
-  }
-  ~User() { vineyard_client_release(client); }
-  User(const User&) = delete;
-  User& operator=(const User&) = delete;
-
-  static std::string BytesOf(uint64_t size, char seed) {
-    std::string bytes(size, '\0');
-    for (uint64_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(seed + i % 61);
-    return bytes;
-  }
-  // An object with one member. 0: `status` says why not.
-  vineyard_id Put(const std::string& bytes, int32_t share = VINEYARD_SHARE_DEFAULT,
-                  const char* name = nullptr, gid_t gid = 0, vineyard_id member = 0) {
-    vineyard_meta* meta = nullptr;
-    vineyard_meta_create("example::Bytes", &meta);
-    vineyard_meta_add_bytes(meta, "bytes", bytes.data(), bytes.size(), VINEYARD_BLOB_BUFFER);
-    if (member != 0) vineyard_meta_add_id(meta, "member", member);
-    vineyard_put_options options = VINEYARD_PUT_OPTIONS_INIT;
-    options.share = share;
-    options.gid = gid;
-    options.name = name;
-    vineyard_id id = 0;
-    status = vineyard_object_put(client, meta, &options, &id);
-    vineyard_meta_release(meta);
-    return status == VINEYARD_OK ? id : 0;
-  }
-  vineyard_object* Get(vineyard_id id) {
-    vineyard_object* object = nullptr;
-    status = vineyard_object_get(client, id, &object);
-    return object;
-  }
-  bool Reads(vineyard_id id, const std::string& bytes) {
-    vineyard_object* object = Get(id);
-    bool same = Holds(object, bytes);
-    vineyard_object_release(object);
-    return same;
-  }
-  static bool Holds(vineyard_object* object, const std::string& bytes) {
-    vineyard_blob* blob = nullptr;
-    if (object == nullptr || vineyard_object_member_blob(object, "bytes", &blob) != VINEYARD_OK) {
-      std::fprintf(stderr, "child: %s\n", vineyard_error_text());
-      return false;
-    }
-    bool same = vineyard_blob_length(blob) == bytes.size() &&
-                std::memcmp(vineyard_blob_data(blob), bytes.data(), bytes.size()) == 0;
-    vineyard_blob_release(blob);
-    return same;
-  }
-  int32_t GetName(const char* name, vineyard_id* id) {
-    return status = vineyard_name_get(client, name, 0, id, nullptr);
-  }
-  int32_t Delete(vineyard_id id) {
-    return status = vineyard_object_delete(client, &id, 1, nullptr);
-  }
-  std::vector<vineyard_id> List() {
-    std::vector<vineyard_id> ids;
-    vineyard_list* list = nullptr;
-    vineyard_id id = 0;
-    if (vineyard_list_open(client, "example::*", 0, &list) != VINEYARD_OK) return ids;
-    while (vineyard_list_next(list, &id) == VINEYARD_OK && id != VINEYARD_ID_INVALID) {
-      ids.push_back(id);
-    }
-    vineyard_list_release(list);
-    return ids;
-  }
-
-  vineyard_client* client = nullptr;
-  int32_t status = VINEYARD_OK;
-};
-
-class Audiences : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (geteuid() != 0) GTEST_SKIP() << "needs root";
-    ASSERT_EQ(chmod(folder_.path().c_str(), 0777), 0);
-  }
-  Vineyardd::Bare With(std::vector<std::string> more) {
-    Vineyardd::Bare bare{Vineyardd::Defaults(socket_)};
-    for (std::string& argument : more) bare.arguments.push_back(std::move(argument));
-    return bare;
-  }
-  // Shared with the children, which are forked before anything is put.
-  struct Board {
-    std::atomic<uint64_t> ids[8];
-  };
-  TempFolder folder_;
-  std::string socket_ = folder_ / "v.sock";
-  Board* board_ = static_cast<Board*>(
-      mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-};
-
-// One word to go on, one when done; the exit code says which step failed.
-using Step = std::function<bool()>;
-int Walk(Talk& talk, const std::vector<Step>& steps) {
-  for (size_t i = 0; i < steps.size(); ++i) {
-    if (talk.Hear() != 'g') return 100;
-    if (!steps[i]()) {
-      std::fprintf(stderr, "child: step %zu failed, last error: %s\n", i, vineyard_error_text());
-      return static_cast<int>(i) + 1;
-    }
-    talk.Say('d');
-  }
-  return 0;
-}
-bool Go(Child* child) {
-  child->Say('g');
-  return child->Hear() == 'd';
 }
 
 TEST_F(Audiences, EachUserSeesWhatItPutAndNothingElse) {
@@ -277,6 +149,235 @@ TEST_F(Audiences, WhatIsSharedIsReadByOthersAndChangedByNobodyElse) {
   EXPECT_EQ(bob.Wait(), 0);
   EXPECT_EQ(carl.Wait(), 0);
   EXPECT_EQ(daemon.log().find("died"), std::string::npos);
+}
+
+// Of each audience the state is one of its own, which the daemon's lists.
+TEST_F(Audiences, SurviveTheDaemonTheKeeperAndAnUpgrade) {
+  Vineyardd daemon(With({"--allow-uid=any"}));
+  ASSERT_TRUE(daemon.WaitUntilReady()) << daemon.log();
+  std::string large = User::BytesOf(kLarge, 'c');
+  Child ann([&](Talk& talk) {
+    if (!Become(kAnn, {})) return 101;
+    User user(socket_);
+    return Walk(
+        talk,
+        {[&] {
+           board_->ids[0] = user.Put("mine");
+           board_->ids[1] = user.Put(large, VINEYARD_SHARE_ALL, "shared");
+           return board_->ids[0] != 0 && board_->ids[1] != 0;
+         },
+         [&] { return user.Reads(board_->ids[0], "mine") && user.Reads(board_->ids[1], large); },
+         [&] { return user.Put("after") != 0 && user.Reads(board_->ids[1], large); },
+         [&] { return user.Put("after", VINEYARD_SHARE_ALL) != 0; }});
+  });
+  Child bob([&](Talk& talk) {
+    if (!Become(kBob, {})) return 101;
+    User user(socket_);
+    vineyard_object* held = nullptr;
+    return Walk(talk, {[&] {
+                         held = user.Get(board_->ids[1]);
+                         return User::Holds(held, large);
+                       },
+                       [&] {
+                         vineyard_id id = 0;
+                         return User::Holds(held, large) && user.Reads(board_->ids[1], large) &&
+                                user.GetName("shared", &id) == VINEYARD_OK &&
+                                user.Get(board_->ids[0]) == nullptr;
+                       }});
+  });
+  ASSERT_TRUE(Go(&ann));
+  ASSERT_TRUE(Go(&bob));
+  kill(daemon.daemon(), SIGKILL);
+  ASSERT_TRUE(daemon.WaitUntilReady()) << daemon.log();
+  EXPECT_TRUE(Go(&ann));
+  kill(daemon.keeper(), SIGKILL);
+  ASSERT_TRUE(daemon.WaitUntilReady()) << daemon.log();
+  EXPECT_TRUE(Go(&ann));
+  std::string upgrade = std::string(getenv("VINEYARDD")) + " --upgrade " + socket_ + " > /dev/null";
+  ASSERT_EQ(system(upgrade.c_str()), 0) << daemon.log();
+  EXPECT_TRUE(Go(&ann));
+  EXPECT_TRUE(Go(&bob));
+  EXPECT_EQ(ann.Wait(), 0);
+  EXPECT_EQ(bob.Wait(), 0);
+  std::string check = std::string(getenv("VINEYARDD")) + " --fsck " + socket_ + " > /dev/null";
+  EXPECT_EQ(system(check.c_str()), 0);
+}
+
+TEST_F(Audiences, WithShareAllWhatSaysNothingIsForAll) {
+  Vineyardd daemon(With({"--allow-uid=any", "--share=all"}));
+  ASSERT_TRUE(daemon.WaitUntilReady()) << daemon.log();
+  std::string large = User::BytesOf(kLarge, 'd');
+  Child bob([&](Talk& talk) {
+    if (!Become(kBob, {})) return 101;
+    User user(socket_);
+    return Walk(talk, {[&] {
+                  board_->ids[2] = user.Put(large);
+                  return user.Reads(board_->ids[0], large) && user.Get(board_->ids[1]) == nullptr &&
+                         user.Delete(board_->ids[0]) == VINEYARD_E_PERMISSION &&
+                         board_->ids[2] != 0;
+                }});
+  });
+  User root(socket_);
+  board_->ids[0] = root.Put(large);
+  board_->ids[1] = root.Put("root's alone", VINEYARD_SHARE_UID);
+  ASSERT_NE(board_->ids[0], 0u);
+  ASSERT_NE(board_->ids[1], 0u);
+  EXPECT_TRUE(Go(&bob));
+  EXPECT_TRUE(root.Reads(board_->ids[2], large));
+  EXPECT_EQ(root.Delete(board_->ids[2]), VINEYARD_E_PERMISSION) << vineyard_error_text();
+  EXPECT_EQ(root.Delete(board_->ids[1]), VINEYARD_OK);
+  EXPECT_EQ(bob.Wait(), 0);
+}
+
+TEST_F(Audiences, AreWaitedForListedAndCountedTogether) {
+  Vineyardd daemon(With({"--allow-uid=any"}));
+  ASSERT_TRUE(daemon.WaitUntilReady()) << daemon.log();
+  constexpr int kEach = 25;
+  Child ann([&](Talk& talk) {
+    if (!Become(kAnn, {})) return 101;
+    User user(socket_, VINEYARD_SHARE_ALL);
+    return Walk(talk, {[&] {
+                         for (int i = 0; i < kEach; ++i) {
+                           std::string name = "ann" + std::to_string(i);
+                           if (user.Put("x", 0, name.c_str()) == 0) return false;
+                         }
+                         return true;
+                       },
+                       [&] { return user.Put("late", 0, "late") != 0; }});
+  });
+  Child bob([&](Talk& talk) {
+    if (!Become(kBob, {})) return 101;
+    User user(socket_);
+    return Walk(
+        talk,
+        {[&] {
+           for (int i = 0; i < kEach; ++i) {
+             std::string name = (i % 2 == 0 ? "ann" : "bob") + std::to_string(i);
+             if (user.Put("y", 0, name.c_str()) == 0) return false;
+           }
+           return true;
+         },
+         [&] {
+           std::vector<vineyard_id> ids;
+           vineyard_list* list = nullptr;  // in pages of 7
+           vineyard_id id = 0;
+           if (vineyard_list_open(user.client, "example::*", 7, &list) != VINEYARD_OK) return false;
+           while (vineyard_list_next(list, &id) == VINEYARD_OK && id != VINEYARD_ID_INVALID) {
+             ids.push_back(id);
+           }
+           vineyard_list_release(list);
+           std::sort(ids.begin(), ids.end());
+           bool once = std::adjacent_find(ids.begin(), ids.end()) == ids.end();
+           vineyard_name_list* names = nullptr;
+           const char* name = nullptr;
+           int count = 0;
+           if (vineyard_name_list_open(user.client, "*", &names) != VINEYARD_OK) return false;
+           while (vineyard_name_list_next(names, &name, &id, nullptr) == VINEYARD_OK && name) {
+             ++count;
+             vineyard_id known = 0;  // what is listed is what a get finds: one's own
+             if (user.GetName(name, &known) != VINEYARD_OK || known != id) return false;
+           }
+           vineyard_name_list_release(names);
+           vineyard_types* types = nullptr;
+           uint64_t objects = 0;
+           if (vineyard_types_get(user.client, &types) != VINEYARD_OK) return false;
+           for (uint64_t i = 0; i < vineyard_types_count(types); ++i) {
+             const char* type = nullptr;
+             uint64_t of_type = 0;
+             vineyard_types_at(types, i, &type, &of_type);
+             if (std::strcmp(type, "example::Bytes") == 0) objects += of_type;
+           }
+           vineyard_types_release(types);
+           // 13 of the names are ann's as well.
+           return once && ids.size() == 2 * kEach && count == 2 * kEach - 13 &&
+                  objects == 2 * kEach;
+         },
+         [&] {  // waits while it is not there
+           vineyard_id id = 0;
+           talk.Say('w');
+           return vineyard_name_get(user.client, "late", 20'000, &id, nullptr) == VINEYARD_OK &&
+                  user.Reads(id, "late");
+         }});
+  });
+  ASSERT_TRUE(Go(&ann));
+  ASSERT_TRUE(Go(&bob));
+  ASSERT_TRUE(Go(&bob));
+  bob.Say('g');
+  ASSERT_EQ(bob.Hear(), 'w');
+  ASSERT_TRUE(Go(&ann));
+  EXPECT_EQ(bob.Hear(), 'd');
+  EXPECT_EQ(ann.Wait(), 0);
+  EXPECT_EQ(bob.Wait(), 0);
+}
+
+// What is in a child is its own: it attaches again what its parent read.
+TEST_F(Audiences, AForkedReaderGoesOnAndReadsOnItsOwn) {
+  Vineyardd daemon(With({"--allow-uid=any"}));
+  ASSERT_TRUE(daemon.WaitUntilReady()) << daemon.log();
+  std::string large = User::BytesOf(kLarge, 'e');
+  Child ann([&](Talk& talk) {
+    if (!Become(kAnn, {})) return 101;
+    User user(socket_);
+    return Walk(talk, {[&] {
+                  board_->ids[0] = user.Put(large, VINEYARD_SHARE_ALL);
+                  board_->ids[1] = user.Put("small", VINEYARD_SHARE_ALL);
+                  return board_->ids[0] != 0 && board_->ids[1] != 0;
+                }});
+  });
+  Child bob([&](Talk& talk) {
+    if (!Become(kBob, {})) return 101;
+    User user(socket_);
+    return Walk(talk, {[&] {
+                  vineyard_object* held = user.Get(board_->ids[0]);  // its member is not mapped yet
+                  if (held == nullptr) return false;
+                  Child child([&](Talk&) {
+                    bool same = User::Holds(held, large) && user.Reads(board_->ids[0], large) &&
+                                user.Reads(board_->ids[1], "small") && user.Put("own") != 0;
+                    return same ? 0 : 1;
+                  });
+                  return child.Wait() == 0 && User::Holds(held, large) &&
+                         user.Reads(board_->ids[1], "small");
+                }});
+  });
+  ASSERT_TRUE(Go(&ann));
+  EXPECT_TRUE(Go(&bob));
+  EXPECT_EQ(ann.Wait(), 0);
+  EXPECT_EQ(bob.Wait(), 0);
+}
+
+TEST_F(Audiences, EndWhenNothingIsThereAndGiveAllBack) {
+  Vineyardd daemon(With({"--allow-uid=any"}));
+  ASSERT_TRUE(daemon.WaitUntilReady()) << daemon.log();
+  auto files = [&] {
+    size_t count = 0;
+    for (auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(daemon.daemon()) + "/fd")) {
+      count += entry.path().empty() ? 0 : 1;
+    }
+    return count;
+  };
+  RawClient watcher(socket_);
+  ASSERT_TRUE(watcher.Hello(1).ok());
+  size_t before = files();
+  uint64_t taken = watcher.Number("memory_taken");
+  for (int round = 0; round < 3; ++round) {
+    Child ann([&](Talk&) {
+      if (!Become(kAnn, {kTeam})) return 101;
+      User user(socket_);
+      std::string large = User::BytesOf(kLarge, 'f');
+      vineyard_id ids[] = {user.Put(large), user.Put(large, VINEYARD_SHARE_ALL),
+                           user.Put("x", VINEYARD_SHARE_GID, nullptr, kTeam)};
+      for (vineyard_id id : ids) {
+        if (user.Delete(id) != VINEYARD_OK) return 1;
+      }
+      return 0;
+    });
+    ASSERT_EQ(ann.Wait(), 0);
+  }
+  for (int i = 0; i < 3; ++i) ASSERT_NE(daemon.WaitForLine("it ends, nothing is there"), "");
+  while (watcher.Number("audiences") != 1) usleep(10'000);
+  EXPECT_LE(files(), before);
+  EXPECT_EQ(watcher.Number("memory_taken"), taken);
 }
 
 }  // namespace
