@@ -262,6 +262,38 @@ class Catalog(Names):
         """
         return _native.vineyard_object_verify(self._handle, as_id(object_id))
 
+    def evict(self, object_id: Id) -> None:
+        """Moves the payloads of an object and of all below it from memory to files now, but for those that another
+        object in memory links to; a get brings them back.
+
+        :raises InUse: somebody has pinned it, or an object in memory links to it; the text says who
+        :raises Unsupported: the daemon spills nothing (``vineyardd --evict spill``)
+        """
+        _native.vineyard_object_evict(self._handle, as_id(object_id))
+
+    def load(self, object_id: Id) -> None:
+        """Brings what lies in a file back into memory, with all below it, as a get would.
+
+        :raises OutOfMemory: there is no room, and nothing that could go
+        """
+        _native.vineyard_object_load(self._handle, as_id(object_id))
+
+    def pin(self, object_id: Id) -> None:
+        """Keeps an object and all below it in memory, loading it first: it is neither evicted nor spilled, and who
+        deletes it does not take its bytes away. Until :meth:`unpin`, the end of the client or of its process.
+
+        Counted: as many unpins as pins. A value from :meth:`Client.get` that refers to shared memory does the same
+        for as long as it lives. A child after ``fork()`` has pinned nothing.
+        """
+        _native.vineyard_object_pin(self._handle, as_id(object_id))
+
+    def unpin(self, object_id: Id) -> None:
+        """Takes one :meth:`pin` back.
+
+        :raises ObjectNotFound: this client has not pinned it, or not as often
+        """
+        _native.vineyard_object_unpin(self._handle, as_id(object_id))
+
     def clear(self) -> int:
         """Deletes every object of this instance; how many there were."""
         return _native.vineyard_client_clear(self._handle)

@@ -8,6 +8,10 @@
 %rename("%s") vineyard_object_delete;
 %rename("%s") vineyard_object_persist;
 %rename("%s") vineyard_object_verify;
+%rename("%s") vineyard_object_evict;
+%rename("%s") vineyard_object_load;
+%rename("%s") vineyard_object_pin;
+%rename("%s") vineyard_object_unpin;
 // So have lists, which are read whole or page by page.
 %rename("$ignore", regextarget=1) "^vineyard_(info|labels|types|list|name_list|instance_list|watch)_";
 %rename("%s") vineyard_list_open_with;

@@ -27,8 +27,8 @@ class Cluster:
         self._flags = ("--meta", f"zookeeper://{address}/test", "--meta-session-timeout", "2s", "--size", "64Mi")
         self.daemons = [self.start(), self.start()]
 
-    def start(self) -> Daemon:
-        return Daemon(*self._flags)
+    def start(self, *flags: str) -> Daemon:
+        return Daemon(*self._flags, *flags)
 
 
 @pytest.fixture(scope="module")
@@ -326,3 +326,19 @@ def test_an_instance_that_ends_is_lost_and_forgotten(cluster: Cluster, one: Clie
     assert one.get_object(pair)["second_"] == 5 and not one.get_object(pair).islost
     with pytest.raises(vineyard.ObjectNotFound):
         one.get_name("of the lost", latest=True)
+
+
+def test_what_another_instance_has_is_evicted_loaded_and_pinned_there(
+    cluster: Cluster, one: Client, tmp_path: Path
+) -> None:
+    number = one.put(np.zeros(8), persist=True)
+    with cluster.start("--spill-path", str(tmp_path)) as third, vineyard.connect(third.socket) as client:
+        for call in (client.evict, client.load, client.pin):
+            with pytest.raises(vineyard.Remote):
+                call(number)
+        with pytest.raises(vineyard.Remote, match=f"evict of object {number}: it is another instance's; evict it there"):
+            client.evict(number)
+        lost = client.instance_id
+        client.close()
+    until(lambda: one.meta[lost]["state"] == "lost")
+    one.forget_instance(lost)
