@@ -106,7 +106,7 @@ def measure_growth(options: Any, seed: int, totals: Totals) -> bool:
         print(f"soak: FAILED: {error}\nsoak: see {folder}")
         return False
     print(f"soak: {calls} calls measured; in all {Totals.said(world.board)}")
-    for line in world.remarkable()[:40]:
+    for line in world.remarkable():
         print(f"  {line}")
     before = {name: before[name] for name in sorted(before)}
     grown = [

@@ -157,7 +157,7 @@ def run_round(options: Any, seed: int, kills: int, totals: Totals) -> bool:
     totals.add(round_.done, seen, world.board, time.monotonic() - began)
     print(f"soak: {round_.done}")
     print(f"soak: {totals.said(world.board)}", flush=True)
-    for line in world.remarkable()[:40]:
+    for line in world.remarkable():
         print(f"  {line}")
     print(f"soak: {seen}", flush=True)
     if failure:

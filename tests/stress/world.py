@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
 from processes import ZooKeeper  # noqa: E402
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_REMARKABLE = 40  # lines
 # But for the deaths that are our doing.
 _ERROR = re.compile(r"\S+ \S+ \d+ error (?!the daemon died)")
 _libc = ctypes.CDLL(None)
@@ -86,13 +87,16 @@ class World:
             log.write(f"{int(time.monotonic() * 1000)} {line}\n")
 
     def remarkable(self) -> list[str]:
-        """What the workers had to say, and the deed before it."""
+        """What the workers had to say, and the deed before it: the first lines, all errors and the slowest call."""
         lines = []
         for log in self.folder.glob("*.log"):
             if log.name.startswith(("worker", "deeds")):
                 lines += [f"{line}  [{log.stem}]" for line in log.read_text(errors="replace").splitlines()]
         lines = sorted(line for line in lines if line[:1].isdigit())
-        return [line for i, line in enumerate(lines) if any("[w" in each for each in lines[i : i + 2])]
+        said = [line for i, line in enumerate(lines) if any("[w" in each for each in lines[i : i + 2])]
+        slow = [(int(found[1]), line) for line in said if (found := re.search(r"slow: .* (\d+) ms", line))]
+        slowest = max(slow, default=(0, ""))[1]
+        return said[:_REMARKABLE] + [line for line in said[_REMARKABLE:] if "ERROR" in line or line == slowest]
 
     # ---- workers
 
