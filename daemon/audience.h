@@ -34,6 +34,8 @@ class Audience {
     std::function<void(ObjectId)> on_sealed;     // see Store
     std::function<void(std::string_view)> on_named;
     std::function<void(Audience&, const meta::Event&)> on_event;
+    // A state that is listed from here on, or ends.
+    std::function<void(shm::StateFile*)> on_state, on_state_end;
   };
   // They outlive it.
   struct Parts {

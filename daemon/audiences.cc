@@ -159,15 +159,20 @@ Result<Audience*> Audiences::Make(const shm::AudienceId& id) {
   Status listed = state_->List(shm::Role::kStore, fd, number);
   auto made = entries_.find(static_cast<uint16_t>(number));
   if (!listed.ok()) {
-    made->second.audience.reset();
-    made->second.store.reset();
-    made->second.state->CloseListed();
+    Close(&made->second);
     entries_.erase(made);
     return listed;
   }
   Log(LogLevel::kInfo, "audience %u: for %s", static_cast<unsigned>(number),
       PrintAudience(id).c_str());
   return made->second.audience.get();
+}
+
+void Audiences::Close(Entry* entry) {
+  entry->audience.reset();
+  entry->store.reset();
+  if (hooks_.on_state_end) hooks_.on_state_end(entry->state.get());
+  entry->state->CloseListed();
 }
 
 Status Audiences::Open(uint16_t number, Entry entry) {
@@ -180,9 +185,11 @@ Status Audiences::Open(uint16_t number, Entry entry) {
     // A quota is of memory: nobody fills the disk.
     if (options.eviction == store::Eviction::kSpill) options.eviction = store::Eviction::kNone;
   }
+  // First: what is listed there is kept.
+  if (hooks_.on_state) hooks_.on_state(entry.state.get());
   Result<std::unique_ptr<store::Store>> store = store::Store::Open(entry.state.get(), options);
   if (!store.ok()) {
-    entry.state->CloseListed();
+    Close(&entry);
     return store.status();
   }
   entry.store = std::move(store).value();
@@ -243,10 +250,8 @@ void Audiences::Tick(const std::function<void(const Audience&)>& on_end) {
       // The list first: what is in no list is closed by a successor.
       state_->Unlist(shm::Role::kStore, number);
       audience.service->Stop();
-      entry.audience.reset();
       entry.store->RemoveSpillFiles();
-      entry.store.reset();
-      entry.state->CloseListed();
+      Close(&entry);
       at = entries_.erase(at);
       continue;
     }

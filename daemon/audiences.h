@@ -64,6 +64,7 @@ class Audiences {
   };
   Result<Audience*> Make(const shm::AudienceId& id);
   Status Open(uint16_t number, Entry entry);
+  void Close(Entry* entry);
   store::Budget* BudgetOf(uint32_t uid);
   uint64_t NewInstance() const;
 

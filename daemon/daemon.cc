@@ -18,6 +18,7 @@
 #include "core/base/log.h"
 #include "core/shm/state_file.h"
 #include "core/store/store.h"
+#include "daemon/descriptor_store.h"
 #include "daemon/endpoint.h"
 #include "daemon/keeper.h"
 #include "daemon/metadata.h"
@@ -34,6 +35,7 @@ constexpr auto kExecPause = std::chrono::seconds(1);
 constexpr int64_t kFirstJoinMs = 30'000;
 constexpr auto kFirstJoinTick = std::chrono::milliseconds(20);
 constexpr auto kWatchdogTick = std::chrono::milliseconds(200);
+constexpr auto kBehindTick = std::chrono::milliseconds(5);  // while the service manager is
 
 // The daemon's parts beside the server: its state, its signals, its keeper.
 class Daemon {
@@ -41,6 +43,7 @@ class Daemon {
   explicit Daemon(const Inheritance& inheritance)
       : inheritance_(inheritance),
         manager_(*inheritance.options),
+        descriptor_store_(*inheritance.options),
         loop_(1),
         signals_(loop_),
         keeper_(loop_),
@@ -65,6 +68,7 @@ class Daemon {
 
   const Inheritance inheritance_;
   const Notifier manager_;
+  DescriptorStore descriptor_store_;
   bool fresh_ = false;  // no daemon before this one has kept anything
   asio::io_context loop_;
   asio::posix::stream_descriptor signals_;
@@ -88,6 +92,7 @@ Status Daemon::Open() {
   // A descriptor of its own: when this fails the keeper must still have the listed one.
   ASSIGN_OR_RETURN(state_,
                    shm::StateFile::Adopt(Fd(fcntl(inheritance_.state, F_DUPFD_CLOEXEC, 3))));
+  descriptor_store_.Follow(state_.get());
   fresh_ = !state_->Lookup(shm::Role::kIndex).has_value();
   // Objects have the number of their instance in their ids: at first it is the cluster's to give.
   if (fresh_) {
@@ -143,7 +148,8 @@ Status Daemon::AwaitService() {
 void Daemon::LookAfterService() {
   if (stopping_) return;
   watchdog_.Tick(MonotonicNs(), service_->health().stale_since_ms == 0);
-  watchdog_timer_.expires_after(kWatchdogTick);
+  descriptor_store_.Flush();
+  watchdog_timer_.expires_after(descriptor_store_.is_behind() ? kBehindTick : kWatchdogTick);
   watchdog_timer_.async_wait([this](const ErrorCode& error) {
     if (!error) LookAfterService();
   });
@@ -175,7 +181,7 @@ int Daemon::Run() {
     return fresh_ ? kCanNotStart : EXIT_FAILURE;
   }
   server_ = std::make_unique<Server>(&loop_, store_.get(), service_.get(), state_.get(), &budget_,
-                                     inheritance_.options);
+                                     &descriptor_store_, inheritance_.options);
   server_->on_upgrade = [this] {
     is_upgraded_ = true;
     loop_.stop();
@@ -191,6 +197,7 @@ int Daemon::Run() {
   if (is_upgraded_) return kUpgraded;
   server_->EndStores();
   AwaitMetadataEnd();
+  descriptor_store_.FlushAll();
   Log(LogLevel::kInfo, "stopped");
   return kStopped;
 }

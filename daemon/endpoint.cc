@@ -156,9 +156,30 @@ Status RemoveStale(const std::string& path, const sockaddr_un& address) {
   return SocketError(path, "remove the stale one", path, errno);
 }
 
-}  // namespace
+// Whoever called listen(). Also for the listening socket itself.
+pid_t ListenerOf(int fd) {
+  ucred who{};
+  socklen_t size = sizeof who;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? who.pid : 0;
+}
 
-Result<Endpoint> OpenEndpoint(const std::string& path, uint32_t mode) {
+// Only who has the lock may ask: nobody else replaces the socket then.
+bool LeadsTo(const sockaddr_un& address, int listener) {
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (getsockopt(listener, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) {
+    return false;
+  }
+  Fd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe.valid()) return false;
+  if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return errno == EAGAIN;  // full of those who wait
+  }
+  return ListenerOf(probe.get()) == ListenerOf(listener);
+}
+
+// `listener`: of before; -1: there is none.
+Result<Endpoint> Open(const std::string& path, uint32_t mode, int listener) {
   std::string folder_path = std::filesystem::path(path).parent_path().string();
   int made_folders = 0;
   RETURN_IF_ERROR(MakeFolder(path, folder_path, &made_folders));
@@ -170,6 +191,10 @@ Result<Endpoint> OpenEndpoint(const std::string& path, uint32_t mode) {
   endpoint.made_folders = made_folders;
   ASSIGN_OR_RETURN(endpoint.lock, TakeLock(path));
   SignEndpoint(endpoint.lock.get());
+  if (listener >= 0) {
+    if (LeadsTo(address, listener)) return endpoint;
+    shutdown(listener, SHUT_RDWR);
+  }
   Status free = RemoveStale(path, address);
   endpoint.socket = Fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (free.ok() && !endpoint.socket.valid()) free = SocketError(path, "socket", path, errno);
@@ -192,6 +217,15 @@ Result<Endpoint> OpenEndpoint(const std::string& path, uint32_t mode) {
     return free;
   }
   return endpoint;
+}
+
+}  // namespace
+
+Result<Endpoint> OpenEndpoint(const std::string& path, uint32_t mode) {
+  return Open(path, mode, -1);
+}
+Result<Endpoint> ReopenEndpoint(const std::string& path, uint32_t mode, int listener) {
+  return Open(path, mode, listener);
 }
 
 Status CheckEndpoint(const std::string& path) {

@@ -23,6 +23,10 @@ struct Endpoint {
 // REQUIRES: one thread (it changes the umask for a moment).
 Result<Endpoint> OpenEndpoint(const std::string& path, uint32_t mode = 0600);
 
+// The same where `listener` has come back from the service manager: it is kept where the path still leads to
+// it, and endpoint.socket is invalid then; else nobody can connect to it any more.
+Result<Endpoint> ReopenEndpoint(const std::string& path, uint32_t mode, int listener);
+
 // What OpenEndpoint() would say, as well as that can be told without making anything that stays.
 Status CheckEndpoint(const std::string& path);
 

@@ -20,6 +20,7 @@
 #include "core/base/log.h"
 #include "daemon/auto_zookeeper.h"
 #include "daemon/daemon.h"
+#include "daemon/descriptor_store.h"
 #include "daemon/endpoint.h"
 #include "daemon/host.h"
 #include "daemon/notify.h"
@@ -28,13 +29,6 @@ namespace vineyard::daemon {
 namespace {
 
 using shm::Role;
-
-// Numbers of Role::kKeeper.
-constexpr uint64_t kLock = 1;  // of the socket
-constexpr uint64_t kLifeline = 2;
-constexpr uint64_t kZookeeperUsers = 3;  // `users` of daemon/auto_zookeeper.h
-constexpr uint64_t kSecret = 4;          // a memfd: the digest secret of the cluster
-// 5: kNextProgram, in daemon/daemon.h
 
 // So many daemons in a row that lived less than kQuickNs: then the keeper waits before the next
 // one.
@@ -48,12 +42,15 @@ constexpr int64_t kLeaveMs = 10'000;
 
 class Keeper {
  public:
-  explicit Keeper(Options options) : options_(std::move(options)), manager_(options_) {}
+  explicit Keeper(Options options)
+      : options_(std::move(options)), manager_(options_), descriptor_store_(options_) {}
   int Run();
 
  private:
+  Status Open();
   Status Create();
-  Status Adopt();
+  Status Adopt(bool is_restored);
+  Status TakeEndpoint(const shm::StateFile::Listed& listener);
   Status OpenOwnDescriptors();
   // Finds or starts the ZooKeeper of this machine, if it is wanted, and keeps the secret.
   Status JoinCluster();
@@ -74,6 +71,7 @@ class Keeper {
 
   Options options_;
   const Notifier manager_;
+  DescriptorStore descriptor_store_;
   std::unique_ptr<shm::StateFile> state_;
   int lock_ = -1;
   Fd executable_, signals_;
@@ -87,13 +85,24 @@ class Keeper {
 
 // ---- start -------------------------------------------------------------------------------------
 
+Status Keeper::Open() {
+  bool is_restored = false;
+  if (options_.keeper_state < 0) {
+    RETURN_IF_ERROR(PrepareHost());
+    options_.keeper_state = descriptor_store_.Restore();
+    is_restored = options_.keeper_state >= 0;
+  }
+  RETURN_IF_ERROR(OpenOwnDescriptors());
+  return options_.keeper_state >= 0 ? Adopt(is_restored) : Create();
+}
+
 Status Keeper::Create() {
-  RETURN_IF_ERROR(PrepareHost());
   ASSIGN_OR_RETURN(Endpoint endpoint, OpenEndpoint(options_.socket, options_.socket_mode));
   lock_ = endpoint.lock.Release();
   options_.made_folders = endpoint.made_folders;
   Status listed = [&]() -> Status {
     ASSIGN_OR_RETURN(state_, shm::StateFile::Create());
+    descriptor_store_.Follow(state_.get());
     RETURN_IF_ERROR(state_->List(Role::kListener, endpoint.socket.Release()));
     RETURN_IF_ERROR(state_->List(Role::kKeeper, lock_, kLock));
     if (options_.lifeline >= 0) {
@@ -105,18 +114,30 @@ Status Keeper::Create() {
   return listed;
 }
 
-Status Keeper::Adopt() {
+Status Keeper::Adopt(bool is_restored) {
   ASSIGN_OR_RETURN(state_, shm::StateFile::Adopt(Fd(options_.keeper_state)));
   for (const shm::StateFile::Listed& listed : state_->AllDescriptors()) {
     fcntl(listed.fd, F_SETFD, FD_CLOEXEC);
   }
-  auto lock = state_->Lookup(Role::kKeeper, kLock);
-  if (!lock || !state_->Lookup(Role::kListener)) {
-    return Corrupt("state: no listening socket is listed");
-  }
+  auto lock = state_->Lookup(Role::kKeeper, kLock), listener = state_->Lookup(Role::kListener);
+  if (!lock || !listener) return Corrupt("state: no listening socket is listed");
   lock_ = lock->fd;
+  descriptor_store_.Follow(state_.get());
+  if (is_restored) RETURN_IF_ERROR(TakeEndpoint(*listener));
   SignEndpoint(lock_);
   return AdoptCluster();
+}
+
+// Since keeper and daemon died, nobody has had the lock, and the socket may have been removed.
+Status Keeper::TakeEndpoint(const shm::StateFile::Listed& listener) {
+  ASSIGN_OR_RETURN(Endpoint endpoint,
+                   ReopenEndpoint(options_.socket, options_.socket_mode, listener.fd));
+  options_.made_folders = endpoint.made_folders;
+  if (dup3(endpoint.lock.get(), lock_, O_CLOEXEC) < 0) return ErrnoStatus("dup3", errno);
+  if (!endpoint.socket.valid()) return OkStatus();
+  if (dup3(endpoint.socket.get(), listener.fd, O_CLOEXEC) < 0) return ErrnoStatus("dup3", errno);
+  descriptor_store_.Replace(listener);
+  return OkStatus();
 }
 
 // ---- cluster -----------------------------------------------------------------------------------
@@ -215,8 +236,7 @@ void Keeper::RunClone(pid_t keeper) {
 // ---- life --------------------------------------------------------------------------------------
 
 int Keeper::Run() {
-  Status opened = OpenOwnDescriptors();
-  if (opened.ok()) opened = options_.keeper_state >= 0 ? Adopt() : Create();
+  Status opened = Open();
   if (!opened.ok() && stopping_) return EXIT_SUCCESS;  // before there was anything
   if (!opened.ok()) {
     Log(LogLevel::kError, "%s", opened.ToString().c_str());
@@ -334,6 +354,7 @@ void Keeper::StopDaemon() {
 }
 
 int Keeper::End(int code) {
+  if (state_ != nullptr) descriptor_store_.End(state_.get());
   LeaveCluster();  // first: its folder may be one of those that go with the socket
   RemoveEndpoint(options_.socket, lock_, options_.made_folders);
   return code;

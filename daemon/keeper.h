@@ -20,6 +20,13 @@
 
 namespace vineyard::daemon {
 
+// Numbers of Role::kKeeper.
+inline constexpr uint64_t kLock = 1;  // of the socket
+inline constexpr uint64_t kLifeline = 2;
+inline constexpr uint64_t kZookeeperUsers = 3;  // `users` of daemon/auto_zookeeper.h
+inline constexpr uint64_t kSecret = 4;          // a memfd: the digest secret of the cluster
+// 5: kNextProgram, in daemon/daemon.h
+
 // Returns the exit code of the program.
 int RunKeeper(Options options);
 

@@ -5,6 +5,7 @@
 //   the daemon   READY=1 and MAINPID= once it serves; STOPPING=1 when it stops; MAINPID= of itself when
 //                its keeper has died
 //   the keeper   STATUS= when a daemon has died or none can start
+//   both         FDSTORE= and FDSTOREREMOVE=, see daemon/descriptor_store.h
 #pragma once
 
 #include <sys/types.h>
@@ -26,9 +27,12 @@ class Notifier {
   void Status(const std::string& status) const;
   void Stopping() const;
 
- private:
-  void Send(const std::string& text) const;
+  bool is_silent() const { return socket_.empty(); }
+  // Lines, and a descriptor that goes with them (-1: none). Returns 0 or an errno: EAGAIN when the service
+  // manager does not take it at once.
+  int Send(const std::string& text, int fd = -1) const;
 
+ private:
   std::string socket_;  // empty: nobody asked
 };
 

@@ -57,9 +57,11 @@ void TurnAway(const Fd& socket, const Peer& peer, const Status& error) {
 }  // namespace
 
 Server::Server(asio::io_context* loop, store::Store* store, meta::Service* service,
-               shm::StateFile* state, store::Budget* budget, const Options* options)
+               shm::StateFile* state, store::Budget* budget, DescriptorStore* descriptor_store,
+               const Options* options)
     : service_(service),
       state_(state),
+      descriptor_store_(descriptor_store),
       options_(options),
       loop_(loop),
       listener_(*loop),
@@ -91,6 +93,8 @@ Audience::Hooks Server::HooksOfAudience() {
   hooks.on_event = [this](Audience& audience, const meta::Event& event) {
     OnEvent(audience, event);
   };
+  hooks.on_state = [this](shm::StateFile* state) { descriptor_store_->Follow(state); };
+  hooks.on_state_end = [this](shm::StateFile* state) { descriptor_store_->Unfollow(state); };
   return hooks;
 }
 

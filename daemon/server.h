@@ -16,6 +16,7 @@
 #include "core/wire/messages.h"
 #include "daemon/asio.h"
 #include "daemon/audiences.h"
+#include "daemon/descriptor_store.h"
 #include "daemon/options.h"
 #include "daemon/session.h"
 #include "daemon/waiters.h"
@@ -26,7 +27,7 @@ class Server : public Session::Owner {
  public:
   // `store`: of the daemon's own audience; `budget`: of all.
   Server(asio::io_context* loop, store::Store* store, meta::Service* service, shm::StateFile* state,
-         store::Budget* budget, const Options* options);
+         store::Budget* budget, DescriptorStore* descriptor_store, const Options* options);
   ~Server() override;
 
   // Called when another program is to take over: between two turns, and its descriptor is listed.
@@ -96,6 +97,7 @@ class Server : public Session::Owner {
 
   meta::Service* const service_;
   shm::StateFile* const state_;
+  DescriptorStore* const descriptor_store_;
   const Options* const options_;
   asio::io_context* const loop_;
   asio::posix::stream_descriptor listener_;

@@ -123,6 +123,7 @@ Result<DescriptorEntry*> StateFile::AllocateEntry() {
 
 Status StateFile::List(Role role, int fd, uint64_t number, uint64_t size, uint32_t flags) {
   ASSIGN_OR_RETURN(DescriptorEntry * entry, AllocateEntry());
+  if (on_list) on_list({role, fd, number, size, flags});
   entry->fd = fd;
   entry->number = number;
   entry->size = size;
@@ -144,6 +145,7 @@ int StateFile::Unlist(Role role, uint64_t number) {
       continue;
     }
     int fd = entry.fd;
+    if (on_unlist) on_unlist({role, fd, number, entry.size, entry.flags});
     entry.role.store(0, std::memory_order_release);
     CrashPoint();
     KeepOrder();  // a descriptor that is listed is open: unlisted first, then closed

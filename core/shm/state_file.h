@@ -162,18 +162,20 @@ class StateFile {
   }
 
   // ---- descriptors ----
-  // From here on the descriptor survives the daemon; the caller may not close it except by Forget.
-  Status List(Role role, int fd, uint64_t number = 0, uint64_t size = 0, uint32_t flags = 0);
-  // Takes the entry out and closes the descriptor.
-  void Forget(Role role, uint64_t number);
-  // Takes the entry out. Returns the descriptor, -1: there is no such entry.
-  int Unlist(Role role, uint64_t number);
   struct Listed {
     Role role;
     int fd;
     uint64_t number, size;
     uint32_t flags;
   };
+  // Called before an entry is there, and before it goes (daemon/descriptor_store.h).
+  std::function<void(const Listed&)> on_list, on_unlist;
+  // From here on the descriptor survives the daemon; the caller may not close it except by Forget.
+  Status List(Role role, int fd, uint64_t number = 0, uint64_t size = 0, uint32_t flags = 0);
+  // Takes the entry out and closes the descriptor.
+  void Forget(Role role, uint64_t number);
+  // Takes the entry out. Returns the descriptor, -1: there is no such entry.
+  int Unlist(Role role, uint64_t number);
   std::vector<Listed> Descriptors() const;
   // And of the stores that it lists: all that survives the daemon.
   std::vector<Listed> AllDescriptors() const;

@@ -6,8 +6,11 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <filesystem>
+#include <memory>
 
 #include "tests/crash/world.h"
+#include "tests/support/service_manager.h"
 #include "tests/support/tracer.h"
 
 namespace vineyard::testing {
@@ -143,6 +146,61 @@ TEST(KeeperPoints, Start) {
   Vineyardd last(socket);
   EXPECT_TRUE(last.WaitUntilReady()) << "a dead one's socket is in nobody's way";
   EXPECT_EQ(last.Terminate(), 0);
+}
+
+// Both died, and the next start, which the service manager hands everything to, dies half way: the one after
+// it has everything.
+TEST(KeeperPoints, StartFromTheServiceManager) {
+  int64_t points = 0;
+  TempFolder folder, manager_folder;
+  std::string socket = folder / "v.sock";
+  ServiceManager manager(manager_folder / "notify");
+  auto daemon = std::make_unique<Vineyardd>(manager.Start(Vineyardd::Defaults(socket)));
+  ASSERT_TRUE(daemon->WaitUntilReady());
+  vineyard_client* client = ConnectTo(socket);
+  std::string bytes(300'000, 'k');
+  vineyard_blob* held = nullptr;
+  vineyard_id kept = Put(client, bytes), deleted = Put(client, bytes);
+  ASSERT_OK(vineyard_blob_get(client, deleted, &held));
+  ASSERT_OK(Delete(client, deleted));
+  for (int64_t point = FirstPoint();; point = NextPoint(point)) {
+    daemon->KillAll();
+    daemon->WaitForEnd();
+    Vineyardd::Bare bare = manager.Start(Vineyardd::Defaults(socket));
+    bare.in_child = [passes = bare.in_child] { return passes() && raise(SIGSTOP) == 0; };
+    Vineyardd starter(bare);
+    int status = 0;
+    ASSERT_EQ(waitpid(starter.first(), &status, WUNTRACED), starter.first());
+    ASSERT_TRUE(WIFSTOPPED(status));
+    Trace trace;
+    trace.process = starter.first();
+    trace.kill_at = point;
+    trace.on_traced = [&] { kill(starter.first(), SIGCONT); };
+    Traced traced = RunTraced(trace, [&] { starter.WaitUntilReadyOrEnded(); });
+    SCOPED_TRACE("killed at point " + std::to_string(point) + ", system call " + traced.where);
+    starter.KillAll();
+    starter.WaitForEnd();
+    daemon = std::make_unique<Vineyardd>(manager.Start(Vineyardd::Defaults(socket)));
+    ASSERT_TRUE(daemon->WaitUntilReady());
+    vineyard_id next = Put(client, bytes);
+    EXPECT_TRUE(Get(client, next) == bytes);
+    EXPECT_OK(Delete(client, next));
+    EXPECT_TRUE(Get(client, kept) == bytes);
+    EXPECT_TRUE(BytesOf(held) == bytes);
+    EXPECT_EQ(Exists(client, deleted), 0);
+    EXPECT_GE(Number(client, "deferred"), 1u);
+    if (::testing::Test::HasFailure()) return;
+    points = std::max(points, traced.steps);
+    if (!traced.killed) break;
+  }
+  EXPECT_GT(points, 50);
+  ::testing::Test::RecordProperty("points", static_cast<int>(points));
+  vineyard_blob_release(held);
+  vineyard_client_release(client);
+  EXPECT_EQ(daemon->Terminate(), 0);
+  manager.Settle();
+  EXPECT_THAT(manager.names(), ::testing::IsEmpty());
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 }  // namespace
