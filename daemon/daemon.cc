@@ -183,6 +183,9 @@ int Daemon::Run() {
   server_ = std::make_unique<Server>(&loop_, store_.get(), service_.get(), state_.get(), &budget_,
                                      &descriptor_store_, inheritance_.options);
   server_->on_upgrade = [this] {
+    // Who is to start the program may have died since it was asked: then this process becomes the keeper,
+    // and no upgrade comes about (tests/models/upgrade.pml).
+    if (getppid() != inheritance_.keeper) return;
     is_upgraded_ = true;
     loop_.stop();
   };

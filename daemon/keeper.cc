@@ -244,6 +244,7 @@ int Keeper::Run() {
     return EXIT_FAILURE;
   }
   while (!stopping_) {
+    state_->Forget(Role::kKeeper, kNextProgram);  // of an upgrade that did not come about
     CloseUnlisted();
     daemon_ = Clone();
     if (daemon_ < 0) {

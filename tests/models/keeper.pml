@@ -13,8 +13,8 @@
  *
  * In the code: clone_daemon() and keep are Keeper::Run(), close_unlisted() is CloseUnlisted(),
  * succeed_keeper() is Daemon::BecomeKeeper() and ExecKeeper() (daemon/keeper.cc, daemon/daemon.cc);
- * listed is StateFile::List(). A table is the set of the memfds in it, one bit each. An upgrade, that
- * is, a keeper that execs another binary, is not modelled.
+ * listed is StateFile::List(). A table is the set of the memfds in it, one bit each. A keeper that
+ * execs another binary is in upgrade.pml.
  *
  * Invariants
  *   1  At most one process writes.
