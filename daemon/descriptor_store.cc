@@ -113,7 +113,11 @@ void DescriptorStore::End(StateFile* state) {
   // First: were this process killed now, what is left of it must not come back.
   state->Forget(Role::kListener, 0);
   state->on_list = state->on_unlist = nullptr;
-  for (const StateFile::Listed& listed : state->AllDescriptors()) TakeBack(listed);
+  for (StateFile::Listed listed : state->AllDescriptors()) {
+    // Kept as what it lists itself as.
+    if (listed.role == Role::kStore) listed = {Role::kState, listed.fd, 0, 0, 0};
+    TakeBack(listed);
+  }
   FlushAll();
 }
 

@@ -2,11 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -442,6 +444,63 @@ TEST(DescriptorStoreUnset, WithoutFdstoreNothingIsHandedOver) {
   manager.Settle();
   EXPECT_THAT(manager.names(), IsEmpty());
   EXPECT_EQ(daemon.Terminate(), 0);
+}
+
+// Each audience has a state of its own.
+TEST_F(DescriptorStore, KeepsTheStoresOfAllAudiencesAndLosesOnlyThatOfWhichPartsAreMissing) {
+  Start();
+  auto put = [&](vineyard_client* client, int32_t share) {
+    std::string bytes(kLarge, static_cast<char>('a' + share));
+    vineyard_meta* meta = nullptr;
+    EXPECT_OK(vineyard_meta_create_blob(bytes.data(), bytes.size(), VINEYARD_BLOB_BUFFER, &meta));
+    vineyard_put_options options = VINEYARD_PUT_OPTIONS_INIT;
+    options.share = share;
+    vineyard_id id = 0;
+    EXPECT_OK(vineyard_object_put(client, meta, &options, &id));
+    vineyard_meta_release(meta);
+    return id;
+  };
+  auto reads = [&](vineyard_client* client, vineyard_id id, int32_t share) {
+    vineyard_blob* blob = nullptr;
+    if (vineyard_blob_get(client, id, &blob) != VINEYARD_OK) return false;
+    std::string bytes(static_cast<const char*>(vineyard_blob_data(blob)),
+                      vineyard_blob_length(blob));
+    vineyard_blob_release(blob);
+    return bytes == std::string(kLarge, static_cast<char>('a' + share));
+  };
+  vineyard_client* client = ConnectTo(socket_);
+  std::map<int32_t, vineyard_id> ids;
+  for (int32_t share : {VINEYARD_SHARE_UID, VINEYARD_SHARE_GID, VINEYARD_SHARE_ALL}) {
+    ids[share] = put(client, share);
+  }
+  CheckAllIsKept();
+  EXPECT_THAT(manager_.NamesOf("state-0-"), SizeIs(3));
+  vineyard_client_release(client);
+  KillBothAndStart();
+  client = ConnectTo(socket_);
+  for (const auto& [share, id] : ids) EXPECT_TRUE(reads(client, id, share)) << share;
+  CheckAllIsKept();
+  CheckAudit();
+  vineyard_client_release(client);
+
+  // The newest, by the number of its descriptor, is the one for all.
+  std::vector<std::string> states = manager_.NamesOf("state-0-");
+  std::sort(states.begin(), states.end(), [](const std::string& a, const std::string& b) {
+    return std::stoi(a.substr(a.rfind('-') + 1)) < std::stoi(b.substr(b.rfind('-') + 1));
+  });
+  KillBoth();
+  manager_.Lose(states.back());
+  Start();
+  EXPECT_THAT(daemon_->log(), HasSubstr("was not kept by the service manager: it is lost"));
+  client = ConnectTo(socket_);
+  EXPECT_TRUE(reads(client, ids[VINEYARD_SHARE_UID], VINEYARD_SHARE_UID));
+  EXPECT_TRUE(reads(client, ids[VINEYARD_SHARE_GID], VINEYARD_SHARE_GID));
+  EXPECT_FALSE(reads(client, ids[VINEYARD_SHARE_ALL], VINEYARD_SHARE_ALL));
+  EXPECT_NE(put(client, VINEYARD_SHARE_ALL), 0u);
+  CheckAllIsKept();
+  CheckAudit();
+  vineyard_client_release(client);
+  CheckEnd();
 }
 
 }  // namespace

@@ -56,8 +56,8 @@ TEST_F(SharedStore, WhatIsSealedNobodyHasMappedForWritingNorCanWrite) {
   bool is_sole = false;
   Fd fd = Open(lease, /*writable=*/true, &is_sole);
   EXPECT_TRUE(is_sole);
-  auto* bytes = static_cast<char*>(
-      mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0));
+  auto* bytes =
+      static_cast<char*>(mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0));
   ASSERT_NE(bytes, MAP_FAILED);
   std::memset(bytes, 'a', kSize);
   Result<Mutation> refused = Seal(lease);
