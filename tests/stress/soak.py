@@ -143,7 +143,7 @@ def run_round(options: Any, seed: int, kills: int, totals: Totals) -> bool:
         world = World(options, folder)
     except Exception as error:
         totals.add_failure(again, f"{type(error).__name__}: {error}")
-        print(f"soak: FAILED to start: {error}", flush=True)
+        print(f"soak: FAILED to start: {error}\nsoak: see {folder}", flush=True)
         return False
     try:
         round_.run(world)

@@ -11,6 +11,7 @@
 //   hold          has an object of its own and connections that work, all for "probe"
 //   probe         get STATUS of that object by each of the clients, anew; info STATUS of the hasty one
 //   let go        deletes that object
+#include <chrono>
 #include <iostream>
 #include <sstream>
 #include <utility>
@@ -65,9 +66,12 @@ class Observer {
     options.timeout_ms = deadline_ms;
     options.name = "observer";
     int32_t status;
-    do {  // a socket that is not listened at yet; a busy machine, for one so hasty
+    auto began = std::chrono::steady_clock::now();
+    bool is_new = true;
+    do {  // a busy machine, for one so hasty; a socket that is not listened at yet
       status = vineyard_client_connect(socket, &options, &client);
-    } while (status == VINEYARD_E_TIMEOUT || status == VINEYARD_E_UNAVAILABLE);
+      is_new = std::chrono::steady_clock::now() - began < std::chrono::milliseconds(deadline_ms);
+    } while (status == VINEYARD_E_TIMEOUT || (status == VINEYARD_E_UNAVAILABLE && is_new));
     if (status != VINEYARD_OK) {
       std::cerr << vineyard_error_text() << "\n";
       std::exit(1);

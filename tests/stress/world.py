@@ -50,6 +50,7 @@ class World:
         self.board.deadline_ms = options.deadline_ms
         self.board.evicts = int(options.evict == "drop")
         self.board.persists = int(options.meta == "zookeeper")
+        self._lifeline = -1
         self.frost = Frost(self)
         self.resolved = 0  # requests whose answers were lost
         self.loads = 0  # of spilled payloads, as far as daemons told before they died
@@ -59,8 +60,7 @@ class World:
         try:
             self._start_daemon()
         except BaseException:
-            if self.zookeeper is not None:
-                self.zookeeper.__exit__()
+            self.abandon()
             raise
 
     def _start_daemon(self) -> None:
@@ -245,8 +245,9 @@ class World:
             if client.process is not None:
                 client.process.kill()
                 client.process.wait()
-        self.observer.process.kill()
-        self.observer.process.wait()
+        if hasattr(self, "observer"):
+            self.observer.process.kill()
+            self.observer.process.wait()
         if self._lifeline >= 0:
             os.close(self._lifeline)  # ends the daemon
         if self.zookeeper is not None:
