@@ -102,6 +102,9 @@ def measure_growth(options: Any, seed: int, totals: Totals) -> bool:
         calls = world.board.total("calls") - calls
         after |= _end(world)
         world.end()
+    except (KeyboardInterrupt, SystemExit):
+        world.abandon()
+        raise
     except Exception as error:
         world.abandon()
         totals.add_failure(how, f"{type(error).__name__}: {error}")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -148,6 +149,9 @@ def run_round(options: Any, seed: int, kills: int, totals: Totals) -> bool:
     try:
         round_.run(world)
         world.end()
+    except (KeyboardInterrupt, SystemExit):
+        world.abandon()
+        raise
     except Exception as error:  # whatever it is, nothing may stay behind
         failure = f"{type(error).__name__}: {error}"
         world.abandon()
@@ -235,6 +239,7 @@ def soak(options: Any, seed: int) -> bool:
 
 def main() -> int:
     options = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without ending what was started
     if options.report:
         print(Totals(options.state).report())
         return 0
