@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/bytes.h"
 #include "core/base/log.h"
 #include "core/meta/local.h"
 
@@ -15,6 +16,9 @@ namespace {
 constexpr uint64_t kFirstId = (uint64_t{1} << 39) + 1;
 // Each takes some descriptors and megabytes.
 constexpr size_t kMaxAudiences = 4096, kMaxOfOneUser = 16;
+constexpr uint64_t kTables = 8 * kMiB;  // and room for the first objects
+
+unsigned long long InMiB(uint64_t bytes) { return bytes / kMiB; }
 
 shm::AudienceKind KindOf(wire::Share share) {
   switch (share) {
@@ -140,6 +144,15 @@ Result<Audience*> Audiences::Of(const Peer& peer, wire::Share share, uint32_t gi
         Format("share: there are %zu audiences, %zu of them of uid %u; at most %zu and "
                "%zu are possible: delete what is shared with one of them",
                entries_.size(), of_user, id.uid, kMaxAudiences, kMaxOfOneUser));
+  }
+  // Whoever has many uids takes no more of them than there is.
+  store::Budget* budget = BudgetOf(id.uid);
+  if (!budget->is_whole() && budget->free() < kTables) {
+    return Status(Code::kOutOfMemory,
+                  Format("no memory for what is put for %s: of %llu MiB %llu are taken, of the "
+                         "whole daemon %llu of %llu",
+                         PrintAudience(id).c_str(), InMiB(budget->limit()), InMiB(budget->taken()),
+                         InMiB(budget_->taken()), InMiB(budget_->limit())));
   }
   return Make(id);
 }

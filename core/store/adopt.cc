@@ -140,6 +140,7 @@ Status Store::Impl::Open() {
   RETURN_IF_ERROR(AdoptSlots());
   AdoptSpilled();
   types_ready_ = statistics_.adopted == 0;
+  (void)TakeTables(0);  // they are there
   if (small_.total() == 0) PlanGrowth(shm::SegmentUse::kDaemon, 0);
   return OkStatus();
 }

@@ -22,7 +22,7 @@ std::string InMiB(uint64_t bytes) { return Format("%.1f MiB", static_cast<double
 
 Store::Impl::~Impl() {
   DropPlan();
-  Give(small_.total() + large_.total());
+  Give(small_.total() + large_.total() + tables_);
   // The descriptors belong to whoever is listed in `state`.
   for (Pool* pool : {&small_, &large_}) {
     for (auto& [number, entry] : pool->segments()) (void)entry.segment.ReleaseFd();
@@ -78,6 +78,14 @@ void Store::Impl::DropPlan() {
   growth_.reset();
   Give(planned_);
   planned_ = 0;
+}
+
+Status Store::Impl::TakeTables(uint64_t growth) {
+  if (options_.budget == nullptr || options_.budget->is_whole()) return OkStatus();
+  uint64_t now = slots_->file_size() + directory_->cells() * sizeof(shm::Cell);
+  Take(now - tables_);
+  tables_ = now;
+  return growth <= options_.budget->free() ? OkStatus() : OutOfMemory("tables", growth);
 }
 
 bool Store::Impl::PlanGrowth(SegmentUse use, uint64_t size) {

@@ -23,6 +23,7 @@ uint64_t Store::Impl::HashOfSlot(uint32_t slot) const { return HashOf(slots_->Re
 Status Store::Impl::ReserveSlots(uint64_t count) {
   while (free_slots_.size() < count) {
     uint64_t first = slots_->capacity();
+    RETURN_IF_ERROR(TakeTables(shm::kSlotStep * sizeof(shm::Slot)));
     RETURN_IF_ERROR(slots_->Grow());
     free_slots_.reserve(free_slots_.size() + shm::kSlotStep);
     for (uint64_t slot = slots_->capacity(); slot > first; --slot) {
@@ -30,7 +31,10 @@ Status Store::Impl::ReserveSlots(uint64_t count) {
     }
     sealed_at_.resize(slots_->capacity());
   }
-  if (directory_->NeedsGrowth(count)) RETURN_IF_ERROR(GrowDirectory(directory_->entries() + count));
+  if (directory_->NeedsGrowth(count)) {
+    RETURN_IF_ERROR(TakeTables(2 * directory_->cells() * sizeof(shm::Cell)));
+    RETURN_IF_ERROR(GrowDirectory(directory_->entries() + count));
+  }
   return OkStatus();
 }
 

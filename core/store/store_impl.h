@@ -120,6 +120,8 @@ class Store::Impl {
   void Free(const shm::SlotFields& fields);
   bool PlanGrowth(shm::SegmentUse use, uint64_t size);
   void DropPlan();  // of growth
+  // Of a user with a quota: its tables are charged to it. kOutOfMemory: they may not grow by so much.
+  Status TakeTables(uint64_t growth);
   // Of what sessions write.
   shm::SegmentUse LeaseUse() const {
     return options_.is_shared ? shm::SegmentUse::kSole : shm::SegmentUse::kLeases;
@@ -292,6 +294,7 @@ class Store::Impl {
   std::unique_ptr<shm::Directory> directory_;
   Pool small_, large_;    // only the daemon writes; sessions lease
   uint64_t planned_ = 0;  // bytes of growth_, which are taken already
+  uint64_t tables_ = 0;   // bytes of index and directory that are taken, of a user's quota
 
   std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
   std::vector<uint32_t> free_slots_;
