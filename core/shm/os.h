@@ -93,6 +93,10 @@ inline void CrashPoint() {
     crash_hook();
 }
 
+// Asked in front of every call here that takes memory, addresses or descriptors of the host: true, and it fails
+// as on a host that has none left. Tests set it; else it is a load and a branch never taken.
+extern bool (*shortage_hook)();
+
 uint64_t RandomNumber();  // 64 bits of getrandom(2)
 
 // crc32c (Castagnoli), in hardware where there is.

@@ -33,13 +33,21 @@ Status MapError(uint64_t size) {
   return ErrnoStatus(Format("map %llu bytes", static_cast<unsigned long long>(size)), errno);
 }
 
+Status CheckShortage() {
+  if (shortage_hook == nullptr || !shortage_hook()) [[likely]]
+    return OkStatus();
+  return {Code::kHostMemory, "the host has none left (a test says so)"};
+}
+
 std::string SelfFdPath(int fd) { return Format("/proc/self/fd/%d", fd); }
 
 }  // namespace
 
 void (*crash_hook)() = nullptr;
+bool (*shortage_hook)() = nullptr;
 
 Result<Fd> CreateMemory(const std::string& name, uint64_t size) {
+  RETURN_IF_ERROR(CheckShortage());
   Fd fd(memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid()) return ErrnoStatus("memfd_create " + name, errno);
   // The mode of a new memfd is 0777: another user could reopen a read-only descriptor for writing.
@@ -64,6 +72,7 @@ Status SealWrites(const Fd& fd) {
 }
 
 Status AllocateRange(const Fd& fd, uint64_t offset, uint64_t size) {
+  RETURN_IF_ERROR(CheckShortage());
   while (fallocate(fd.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size)) != 0) {
     if (errno == EINTR) continue;
     return ErrnoStatus(Format("allocate %llu bytes", static_cast<unsigned long long>(size)), errno);
@@ -72,6 +81,7 @@ Status AllocateRange(const Fd& fd, uint64_t offset, uint64_t size) {
 }
 
 Status Resize(const Fd& fd, uint64_t size) {
+  RETURN_IF_ERROR(CheckShortage());
   if (ftruncate(fd.get(), static_cast<off_t>(size)) == 0) return OkStatus();
   int error_number = errno;
   std::string what = Format("resize a memfd to %llu bytes", static_cast<unsigned long long>(size));
@@ -99,6 +109,7 @@ void PunchRange(const Fd& fd, uint64_t offset, uint64_t size) {
 }
 
 Result<Fd> Reopen(const Fd& fd, bool writable) {
+  RETURN_IF_ERROR(CheckShortage());
   Fd again(open(SelfFdPath(fd.get()).c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC));
   if (!again.valid()) return ErrnoStatus("reopen " + SelfFdPath(fd.get()), errno);
   return again;
@@ -129,6 +140,7 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
 }
 
 Result<Mapping> Mapping::Map(const Fd& fd, uint64_t size, bool writable) {
+  RETURN_IF_ERROR(CheckShortage());
   // Aligned, so that huge pages of the file can be huge pages of the map: a larger range is reserved, the
   // file is put over its aligned part, the rest is given back.
   uint64_t alignment = size >= kHuge ? kHuge : 0;
@@ -197,6 +209,7 @@ Status AllocateMapped(const Fd& fd, char* data, uint64_t offset, uint64_t size) 
 }
 
 Status Populate(char* data, uint64_t size) {
+  RETURN_IF_ERROR(CheckShortage());
   constexpr uint64_t kStep = 64 * kMiB;  // so that a signal or a shutdown is never far away
   for (uint64_t done = 0; done < size;) {
     uint64_t step = std::min(kStep, size - done);

@@ -58,6 +58,9 @@ Result<SessionFiles> Store::Impl::OpenSession(const SessionInfo& info) {
   ASSIGN_OR_RETURN(files.pins, shm::Reopen(pins, /*writable=*/true));
   RETURN_IF_ERROR(shm::TryLock(files.pins));
   session->cell = state_->AllocateSession();
+  if (session->cell == nullptr && sessions_.size() < shm::kMaxSessions) {
+    return Status(Code::kHostMemory, "session: the host has no memory for another");
+  }
   if (session->cell == nullptr) {
     return Limit(Format("%zu sessions are open: no more can be", sessions_.size()));
   }
