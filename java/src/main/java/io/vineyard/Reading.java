@@ -171,4 +171,47 @@ abstract class Reading extends Catalog {
   public long verify(ObjectId id) {
     return answer(client -> Native.vineyard_object_verify(client, numberOf(id)));
   }
+
+  /**
+   * Moves the payloads of an object and of all below it from memory to files now, but for those that another object in
+   * memory links to; a get brings them back.
+   *
+   * @param id of any object
+   * @throws VineyardException.InUse somebody has pinned it, or an object in memory links to it; the text says who
+   * @throws VineyardException with {@link Status#UNSUPPORTED}: the daemon spills nothing
+   */
+  public void evict(ObjectId id) {
+    run(client -> Native.vineyard_object_evict(client, numberOf(id)));
+  }
+
+  /**
+   * Brings what lies in a file back into memory, with all below it, as a get would.
+   *
+   * @param id of any object
+   * @throws VineyardException with {@link Status#OUT_OF_MEMORY}: there is no room, and nothing that could go
+   */
+  public void load(ObjectId id) {
+    run(client -> Native.vineyard_object_load(client, numberOf(id)));
+  }
+
+  /**
+   * Keeps an object and all below it in memory, loading it first: it is neither evicted nor spilled, and who deletes it
+   * does not take its bytes away. Until {@link #unpin}, the end of the client or of its process. Counted: as many
+   * unpins as pins.
+   *
+   * @param id of any object
+   */
+  public void pin(ObjectId id) {
+    run(client -> Native.vineyard_object_pin(client, numberOf(id)));
+  }
+
+  /**
+   * Takes one {@link #pin} back.
+   *
+   * @param id of an object that this client has pinned
+   * @throws VineyardException.NotFound it has not, or not as often
+   */
+  public void unpin(ObjectId id) {
+    run(client -> Native.vineyard_object_unpin(client, numberOf(id)));
+  }
 }
