@@ -2,6 +2,8 @@
 
 #include <sys/prctl.h>
 
+#include <system_error>
+
 namespace vineyard::daemon {
 
 void Worker::Do(std::function<void()> task) {
@@ -11,7 +13,17 @@ void Worker::Do(std::function<void()> task) {
     tasks_.push_back(std::move(task));
   }
   changed_.notify_one();
-  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+  if (thread_.joinable()) return;
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (const std::system_error&) {  // the limit of threads or of addresses: late is better than never
+    std::deque<std::function<void()>> tasks;
+    {
+      std::lock_guard lock(mutex_);
+      tasks.swap(tasks_);
+    }
+    for (const auto& each : tasks) each();
+  }
 }
 
 void Worker::Run() {
