@@ -16,7 +16,8 @@ void Worker::Do(std::function<void()> task) {
   if (thread_.joinable()) return;
   try {
     thread_ = std::thread([this] { Run(); });
-  } catch (const std::system_error&) {  // the limit of threads or of addresses: late is better than never
+  } catch (const std::
+               system_error&) {  // the limit of threads or of addresses: late is better than never
     std::deque<std::function<void()>> tasks;
     {
       std::lock_guard lock(mutex_);
