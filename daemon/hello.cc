@@ -84,6 +84,7 @@ Status Server::Greet(Session& session, const wire::Hello& hello, wire::Welcome* 
   welcome->instance = audience->store->instance();
   welcome->epoch = own_->store->epoch();
   welcome->audience = audience->number;
+  welcome->uid = audience->id.uid;
   welcome->is_shared = audience->id.kind != shm::AudienceKind::kUid;
   welcome->version = VINEYARD_BUILD_VERSION;
   welcome->checksum_limit = options_->checksum_limit;

@@ -168,7 +168,8 @@ void Client::AfterForkInChild() {
 
 Status Client::OnSession(const wire::Welcome& welcome, const std::vector<Fd>& files) {
   if (files.size() != 3) return Protocol("welcome: expected three descriptors");
-  AudienceFacts own{welcome.instance, welcome.audience, geteuid(), welcome.is_shared};
+  uint32_t owner = welcome.uid == UINT32_MAX ? geteuid() : welcome.uid;
+  AudienceFacts own{welcome.instance, welcome.audience, owner, welcome.is_shared};
   ASSIGN_OR_RETURN(Session * session, Session::Open(files[0], files[1], files[2], own));
   {
     std::lock_guard lock(ProcessMutex());

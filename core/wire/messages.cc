@@ -94,9 +94,9 @@ Result<Hello> Hello::Decode(const Value& body) {
 }
 
 void Welcome::Encode(std::string* out) const {
-  Packer packer = Succeeded(out, 7);
+  Packer packer = Succeeded(out, 8);
   packer.Bool(resumed).Uint(instance).Uint(epoch).String(version).Uint(checksum_limit);
-  packer.Uint(audience).Bool(is_shared);
+  packer.Uint(audience).Bool(is_shared).Uint(uid);
 }
 
 Result<Welcome> Welcome::Decode(const Answer& answer) {
@@ -105,9 +105,11 @@ Result<Welcome> Welcome::Decode(const Answer& answer) {
   fields.Bool("resumed", &welcome.resumed).Uint("instance", &welcome.instance, kMaxInstance);
   fields.Uint("epoch", &welcome.epoch).Text("version", &welcome.version);
   if (fields.HasMore()) fields.Uint("checksum limit", &welcome.checksum_limit);
-  uint64_t audience = 0;
+  uint64_t audience = 0, uid = UINT32_MAX;
   if (fields.HasMore()) fields.Uint("audience", &audience, UINT16_MAX);
   if (fields.HasMore()) fields.Bool("is shared", &welcome.is_shared);
+  if (fields.HasMore()) fields.Uint("uid", &uid, UINT32_MAX);
+  welcome.uid = static_cast<uint32_t>(uid);
   welcome.audience = static_cast<uint16_t>(audience);
   return Finish(fields, std::move(welcome));
 }

@@ -98,6 +98,7 @@ struct Welcome {
   uint64_t checksum_limit = 0;  // bytes of a value up to which a put of a lease brings its checksum
   uint16_t audience = 0;        // of the session: what it puts is for, where it says nothing else
   bool is_shared = false;       // others than this user read there
+  uint32_t uid = UINT32_MAX;    // the owner: root is served as the daemon's user
   void Encode(std::string* out) const;
   static Result<Welcome> Decode(const Answer& answer);
 };

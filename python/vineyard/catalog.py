@@ -91,7 +91,7 @@ class Catalog(Names):
                 f"metadata of a {metadata.typename}: it contains itself, or is nested more than {MAX_DEPTH} deep"
             ) from None
         if isinstance(node, _native.Builder):
-            return make_id(node.put(self._handle, None, False, False))
+            return make_id(node.put(self._handle, None, False, False, 0, 0))
         return make_id(node)
 
     def shallow_copy(self, object_id: Id, extra_metadata: dict[str, Any] | None = None) -> ObjectID:

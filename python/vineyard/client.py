@@ -22,12 +22,14 @@ from vineyard.errors import (
 )
 from vineyard.ids import ObjectID, make_id
 from vineyard.objects import Object, object_of
+from vineyard.share import share_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable
 
     from vineyard.catalog import Id
+    from vineyard.share import Share
 
 _MISSING: Any = object()
 _REMOTE = ("none", "error", "fetch")
@@ -63,18 +65,32 @@ class Client(Catalog, Cluster):
         *,
         timeout: float | None = None,
         name: str | None = None,
-        allow_pickle: bool = True,
+        allow_pickle: bool | None = None,
         remote: str = "none",
+        share: Share = None,
+        daemon_uid: int | None = None,
     ) -> None:
         self._handle: Any = None
         if remote not in _REMOTE:
             raise InvalidArgument(f"remote={remote!r}: one of {', '.join(_REMOTE)} was expected")
         if timeout == 0 and not isinstance(timeout, bool):
             raise InvalidArgument("timeout=0: a connect waits for the daemon; give more seconds, or None for 30")
-        self._options = {"timeout": timeout, "name": name, "allow_pickle": allow_pickle, "remote": remote}
-        self.allow_pickle = bool(allow_pickle)
+        if daemon_uid is not None and (isinstance(daemon_uid, bool) or not isinstance(daemon_uid, int)):
+            raise TypeMismatch(f"daemon_uid: the number of a user was expected, not {type(daemon_uid).__name__}")
+        if daemon_uid is not None and not 0 <= daemon_uid < 1 << 32:
+            raise InvalidArgument(f"daemon_uid={daemon_uid}: no user has this number")
+        self._options = {
+            "timeout": timeout,
+            "name": name,
+            "allow_pickle": allow_pickle,
+            "remote": remote,
+            "share": share,
+            "daemon_uid": daemon_uid,
+        }
+        self.allow_pickle = None if allow_pickle is None else bool(allow_pickle)
         self._remote = remote
-        self._handle = _native.vineyard_client_connect(socket, (_milliseconds(timeout, 0), name))
+        options = (_milliseconds(timeout, 0), name, *share_of(share), daemon_uid or 0)
+        self._handle = _native.vineyard_client_connect(socket, options)
         self._socket = _native.vineyard_client_socket(self._handle)
 
     # ---- put
@@ -87,6 +103,7 @@ class Client(Catalog, Cluster):
         name: str | None = None,
         *,
         replace: bool = False,
+        share: Share = None,
         **keywords: Any,
     ) -> ObjectID:
         """Stores a value; its id.
@@ -94,6 +111,8 @@ class Client(Catalog, Cluster):
         :param builder: the builders to use instead of the current context's, or one for this value
         :param persist: publish it to the cluster as well
         :param name: give it a name in the same step; with ``replace``, also one that is taken
+        :param share: who may read it: ``"uid"`` (this user), ``"gid"`` or ``("gid", number)`` (a group, too), ``"all"``
+            (who may connect); None: as the client was told, else as the daemon was
         :param keywords: for builders that declare them; one that none declares is a ``TypeError``
         :raises OutOfMemory: the store is full; nothing was stored
         :raises AlreadyExists: the name is taken
@@ -102,7 +121,7 @@ class Client(Catalog, Cluster):
         """
         if keywords:
             check_keywords(Client.put, keywords, builder, get_current_builders())
-        if builder is None and name is None and not persist:
+        if builder is None and name is None and not persist and share is None:
             context = get_current_builders()
             if context.plain:
                 try:
@@ -120,22 +139,24 @@ class Client(Catalog, Cluster):
             raise TypeMismatch(f"put: builder is a function or a BuilderContext, not {kind}")
         if name is not None and not isinstance(name, str):
             raise TypeMismatch(f"put: a name is a str, not {type(name).__name__}")
-        building = Building(self, context, keywords, share=True)
+        # What is for others than the memory that an array lies in is a copy.
+        building = Building(self, context, keywords, share=share is None)
+        whose = share_of(share)
         try:
-            return self._put_tree(building, value, name, replace, persist)
+            return self._put_tree(building, value, name, replace, persist, whose)
         except ObjectNotFound:
             if not building.shared:
                 raise
         # A blob that an array came from was deleted meanwhile: copy.
         building = Building(self, context, keywords, share=False)
-        return self._put_tree(building, value, name, replace, persist)
+        return self._put_tree(building, value, name, replace, persist, whose)
 
     def _put_tree(
-        self, building: Building, value: Any, name: str | None, replace: bool, persist: bool
+        self, building: Building, value: Any, name: str | None, replace: bool, persist: bool, whose: tuple[int, int]
     ) -> ObjectID:
         node = building.root(value)
         if isinstance(node, _native.Builder):
-            return make_id(node.put(self._handle, name, replace, persist))
+            return make_id(node.put(self._handle, name, replace, persist, *whose))
         # A link, or a builder that has stored by itself.
         number = make_id(node)
         if persist:
@@ -175,7 +196,8 @@ class Client(Catalog, Cluster):
         :raises ObjectNotFound: no such object or name
         :raises Remote: a payload lies on another instance, and the policy is ``error``
         :raises Lost: a payload lies on an instance that is gone, whatever the policy
-        :raises PickleNotAllowed: it is a pickle, and the client was opened with ``allow_pickle=False``
+        :raises PickleNotAllowed: it, or something in it, is a pickle, and the client was opened with
+            ``allow_pickle=False``; or of another user, and the client was not opened with ``allow_pickle=True``
         :raises Corrupt: with ``verify``: a byte is not what was put
         :raises Unsupported: with ``verify``: a payload was put without a checksum (the daemon's ``--checksum``);
             :meth:`verify` says how many bytes that are, and is no error then
@@ -270,14 +292,15 @@ class Client(Catalog, Cluster):
 
     # ---- blobs
 
-    def create_blob(self, size: int | Iterable[int]) -> Any:
+    def create_blob(self, size: int | Iterable[int], *, share: Share = None) -> Any:
         """A :class:`BlobBuilder` of ``size`` bytes, or a list of them for a list of sizes.
 
+        :param share: who may read it, as of :meth:`put`; of a member, as of the object that it is put in
         :raises OutOfMemory: the store is full
         :raises InvalidArgument: a negative size
         """
         if not isinstance(size, (int, str)) and hasattr(size, "__iter__"):
-            return [self.create_blob(each) for each in size]
+            return [self.create_blob(each, share=share) for each in size]
         if isinstance(size, bool) or not hasattr(size, "__index__"):
             raise TypeMismatch(f"create_blob: a number of bytes was expected, not {type(size).__name__}")
         size = size.__index__()
@@ -285,7 +308,7 @@ class Client(Catalog, Cluster):
             raise InvalidArgument(f"create_blob: {size} bytes; a size is not negative")
         if size >= 1 << 63:
             raise LimitExceeded(f"create_blob: {size} bytes; no store is that large")
-        return BlobBuilder(self, _native.create_writer(self._handle, size, 1))
+        return BlobBuilder(self, _native.create_writer(self._handle, size, 1, *share_of(share)))
 
     def get_blob(self, object_id: Id) -> Blob:
         """A blob, in place. Raises :class:`TypeMismatch` when the id is not a blob's."""

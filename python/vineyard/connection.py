@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from vineyard.share import Share
+
 # Of the module-level put and get, by process; of unpickled objects, by process, socket and options.
 _default: dict[int, Client] = {}
 _shared: dict[tuple[Any, ...], Client] = {}
@@ -25,8 +27,10 @@ def connect(
     config: Any = None,
     timeout: float | None = None,
     name: str | None = None,
-    allow_pickle: bool = True,
+    allow_pickle: bool | None = None,
     remote: str | None = None,
+    share: Share = None,
+    daemon_uid: int | None = None,
 ) -> Client:
     """Connects to a daemon.
 
@@ -38,10 +42,14 @@ def connect(
 
     :param timeout: seconds above 0, of the connect and default of all waits (30)
     :param name: for people who look at the daemon
-    :param allow_pickle: False: never read a pickle
+    :param allow_pickle: False: never read a pickle. None: only those of this user, for who writes a pickle says what
+        runs where it is read. True: any
     :param remote: of payloads on other instances: ``none``, ``error``, ``fetch`` (``VINEYARD_REMOTE``)
+    :param share: who may read what is put, where the put says nothing: ``"uid"``, ``"gid"``, ``("gid", number)``,
+        ``"all"``; None: as the daemon was told
+    :param daemon_uid: whose daemon is believed beside one's own and root's (``VINEYARD_DAEMON_UID``)
     :raises Unavailable: nobody listens there
-    :raises PermissionDenied: the socket or the daemon refuses this user
+    :raises PermissionDenied: the socket or the daemon refuses this user, or it is the daemon of another user
     :raises Unsupported: ``(host, port)``, ``endpoint=``, ``tcp://``: not offered yet
     """
     if len(arguments) == 2 and socket is None and host is None:
@@ -52,7 +60,14 @@ def connect(
         raise TypeMismatch("connect: a socket, or host and port, were expected; name everything else")
     if remote is None:
         remote = os.environ.get("VINEYARD_REMOTE", "none")
-    options: dict[str, Any] = {"timeout": timeout, "name": name, "allow_pickle": allow_pickle, "remote": remote}
+    options: dict[str, Any] = {
+        "timeout": timeout,
+        "name": name,
+        "allow_pickle": allow_pickle,
+        "remote": remote,
+        "share": share,
+        "daemon_uid": daemon_uid,
+    }
 
     if isinstance(socket, tuple):
         socket, endpoint = None, socket

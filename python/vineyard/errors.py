@@ -71,7 +71,7 @@ class PermissionDenied(VineyardError, PermissionError):
 
 
 class PickleNotAllowed(PermissionDenied):
-    """The value is a pickle and the client was opened with ``allow_pickle=False``."""
+    """The value is a pickle, and the client was opened with ``allow_pickle=False``, or another user wrote it."""
 
 
 class VersionMismatch(VineyardError):

@@ -69,6 +69,11 @@ class Object:
         return self._open.is_global()
 
     @property
+    def owner_uid(self) -> int:
+        """The user who put it, and who alone can delete, name and label it."""
+        return self._open.owner_uid
+
+    @property
     def ispersist(self) -> bool:
         """Whether it was persisted when it was got."""
         return self._open.persisted

@@ -269,15 +269,10 @@ static PyObject* vy_native_array(PyObject* module, PyObject* const* args, Py_ssi
 
 // ---- put -----------------------------------------------------------------------------------------------
 
-static PyObject* vy_put(vy_builder* builder, vineyard_client* client, const char* name, int replace,
-                        int persist) {
-  vineyard_put_options options = VINEYARD_PUT_OPTIONS_INIT;
+static PyObject* vy_put(vy_builder* builder, vineyard_client* client, vineyard_put_options options) {
   vineyard_id id = VINEYARD_ID_INVALID;
   int32_t status;
   if (builder->busy) return vy_raise_text(VINEYARD_E_INVALID, "builder: another thread is putting it");
-  options.name = name;
-  options.replace = replace;
-  options.persist = persist;
   builder->busy = 1;
   Py_BEGIN_ALLOW_THREADS
   status = vineyard_object_put(client, builder->meta, &options, &id);
@@ -286,23 +281,26 @@ static PyObject* vy_put(vy_builder* builder, vineyard_client* client, const char
   return status == VINEYARD_OK ? PyLong_FromUnsignedLongLong(id) : vy_raise(status);
 }
 
-// put(handle, name or None, replace, persist) -> id
+// put(handle, name or None, replace, persist, share, gid) -> id
 static PyObject* vy_builder_put(PyObject* self, PyObject* args) {
-  const char* name;
-  PyObject *handle, *name_object;
-  int replace, persist;
+  vineyard_put_options options = VINEYARD_PUT_OPTIONS_INIT;
+  PyObject *handle, *name;
   vineyard_client* client;
-  if (!PyArg_ParseTuple(args, "OOpp", &handle, &name_object, &replace, &persist)) return NULL;
-  name = name_object == Py_None ? NULL : vy_text(name_object, "a name");
-  if ((name == NULL && name_object != Py_None) || (client = vy_client(handle)) == NULL) return NULL;
-  return vy_put((vy_builder*)self, client, name, replace, persist);
+  if (!PyArg_ParseTuple(args, "OOppiI", &handle, &name, &options.replace, &options.persist,
+                        &options.share, &options.gid)) {
+    return NULL;
+  }
+  options.name = name == Py_None ? NULL : vy_text(name, "a name");
+  if ((options.name == NULL && name != Py_None) || (client = vy_client(handle)) == NULL) return NULL;
+  return vy_put((vy_builder*)self, client, options);
 }
 
 // put_array(the same) -> id, or None when it is not contiguous
 static PyObject* vy_native_put_array(PyObject* module, PyObject* const* args, Py_ssize_t count) {
+  vineyard_put_options options = VINEYARD_PUT_OPTIONS_INIT;
   PyObject *made, *builder = vy_native_array(module, args, count);
   if (builder == NULL || builder == Py_None) return builder;
-  made = vy_put((vy_builder*)builder, vy_client(args[0]), NULL, 0, 0);
+  made = vy_put((vy_builder*)builder, vy_client(args[0]), options);
   Py_DECREF(builder);
   return made;
 }

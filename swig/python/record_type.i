@@ -12,6 +12,10 @@ static PyObject* vy_record_nbytes(PyObject* self, void* unused) {
 static PyObject* vy_record_instance(PyObject* self, void* unused) {
   return PyLong_FromUnsignedLongLong(vineyard_object_instance(((vy_record*)self)->object));
 }
+static PyObject* vy_record_owner_uid(PyObject* self, void* unused) {
+  return PyLong_FromUnsignedLong(vineyard_object_owner_uid(((vy_record*)self)->object));
+}
+
 static PyObject* vy_record_persisted(PyObject* self, void* unused) {
   return PyBool_FromLong(vineyard_object_is_persisted(((vy_record*)self)->object));
 }
@@ -44,6 +48,7 @@ static PyGetSetDef vy_record_getters[] = {
     {"typename", vy_record_type_name, NULL, "Its type name.", NULL},
     {"nbytes", vy_record_nbytes, NULL, "Payload bytes of the whole tree.", NULL},
     {"instance", vy_record_instance, NULL, "Number of the instance that owns it.", NULL},
+    {"owner_uid", vy_record_owner_uid, NULL, "The user who put it.", NULL},
     {"persisted", vy_record_persisted, NULL, "Whether it was persisted when it was opened.", NULL},
     {"remote", vy_record_remote, NULL, "Whether another instance has it.", NULL},
     {"lost", vy_record_lost, NULL, "Whether the instance that owns it was gone when it was opened.", NULL},

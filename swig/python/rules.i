@@ -300,7 +300,10 @@ VY_HANDLE(vineyard_name_list, vineyard_name_list_release)
   vineyard_connect_options zero = VINEYARD_CONNECT_OPTIONS_INIT;
   long long timeout_ms;
   made = zero;
-  if (!PyArg_ParseTuple($input, "Lz", &timeout_ms, &made.name)) SWIG_fail;
+  if (!PyArg_ParseTuple($input, "LziII", &timeout_ms, &made.name, &made.share, &made.gid,
+                        &made.daemon_uid)) {
+    SWIG_fail;
+  }
   made.timeout_ms = timeout_ms;
   made.keep_waiting = vy_keep_waiting;
   $1 = &made;

@@ -15,20 +15,23 @@ typedef struct vy_writer {
 
 static PyTypeObject* vy_writer_type;
 
-// create_writer(handle, size, kind) -> Writer
+// create_writer(handle, size, kind, share, gid) -> Writer
 static PyObject* vy_native_create_writer(PyObject* module, PyObject* const* args, Py_ssize_t count) {
   vineyard_client* client;
   vineyard_blob_writer* made = NULL;
   vy_writer* writer;
+  vineyard_blob_options options = VINEYARD_BLOB_OPTIONS_INIT;
   unsigned long long size;
   int32_t kind, status;
-  if (!vy_count("create_writer", count, 3)) return NULL;
+  if (!vy_count("create_writer", count, 5)) return NULL;
   client = vy_client(args[0]);
   if (client == NULL) return NULL;
   size = PyLong_AsUnsignedLongLong(args[1]);
   kind = (int32_t)PyLong_AsLong(args[2]);
+  options.share = (int32_t)PyLong_AsLong(args[3]);
+  options.gid = (uint32_t)PyLong_AsUnsignedLong(args[4]);
   if (PyErr_Occurred()) return NULL;
-  VY_CALL(status, vineyard_blob_writer_create(client, size, kind, &made));
+  VY_CALL(status, vineyard_blob_writer_create_with(client, size, kind, &options, &made));
   if (status != VINEYARD_OK) return vy_raise(status);
   writer = (vy_writer*)vy_writer_type->tp_alloc(vy_writer_type, 0);
   if (writer == NULL) {

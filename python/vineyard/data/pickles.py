@@ -6,6 +6,8 @@ their own, ``__buffers_-0`` …, and are not copied on get: what is made of them
 
 from __future__ import annotations
 
+import os
+
 from vineyard import _native
 from vineyard.core.builders import Building, BuilderContext
 from vineyard.core.resolvers import ResolverContext, Resolving
@@ -55,8 +57,14 @@ def build_pickle(building: Building, value: Any) -> Node:
 
 
 def resolve_pickle(resolving: Resolving, record: _native.Record) -> Any:
-    """What the pickle says, unless the client was told not to read any."""
-    if not resolving.client.allow_pickle:
+    """What the pickle says, unless the client was told not to read any, or another user wrote it."""
+    allowed = resolving.client.allow_pickle
+    if allowed is None and record.owner_uid != os.geteuid():
+        raise PickleNotAllowed(
+            f"object {make_id(record.id)} is a pickle of uid {record.owner_uid}, another user; read it with get_object, "
+            "or connect with allow_pickle=True if you trust that user with your account"
+        )
+    if allowed is False:
         raise PickleNotAllowed(
             f"object {make_id(record.id)} is a pickle and this client was opened with allow_pickle=False; "
             "read it with get_object, or connect with allow_pickle=True if you trust who wrote it"
