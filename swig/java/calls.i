@@ -3,6 +3,7 @@
 // `vy_name` calls vineyard_name where there is one. Like there, a failing status is an exception.
 
 VY_ANSWERS_LONG(vy_client_connect)
+VY_ANSWERS_LONG(vy_blob_writer_create)
 VY_CHECKED(vy_client_close)
 VY_CHECKED(vy_client_wait_revision)
 VY_ANSWERS_LONG(vy_bytes_put)
@@ -30,9 +31,12 @@ static jlongArray vy_position(JNIEnv* env, int32_t status, const vineyard_positi
 %inline %{
 // ---- client
 
-static int32_t vy_client_connect(const char* path, int64_t timeout_ms, const char* name,
-                                 vineyard_client** client) {
+static int32_t vy_client_connect(const char* path, int64_t timeout_ms, const char* name, int32_t share,
+                                 int32_t gid, int32_t daemon_uid, vineyard_client** client) {
   vineyard_connect_options options = VINEYARD_CONNECT_OPTIONS_INIT;
+  options.share = share;
+  options.gid = (uint32_t)gid;
+  options.daemon_uid = (uint32_t)daemon_uid;
   options.timeout_ms = timeout_ms;
   options.name = name;
   options.keep_waiting = vy_keep_waiting;
@@ -151,9 +155,17 @@ static void vy_meta_set(JNIEnv* env, vineyard_meta* meta, const char* name, jbyt
   (*env)->ReleaseByteArrayElements(env, encoded, bytes, JNI_ABORT);
 }
 
+static int32_t vy_blob_writer_create(vineyard_client* client, uint64_t size, int32_t kind, int32_t share,
+                                     int32_t gid, vineyard_blob_writer** writer) {
+  vineyard_blob_options options = VINEYARD_BLOB_OPTIONS_INIT;
+  options.share = share;
+  options.gid = (uint32_t)gid;
+  return vineyard_blob_writer_create_with(client, size, kind, &options, writer);
+}
+
 // The id goes into `id[0]`, also of a failure after which the object exists.
 static int32_t vy_object_put(JNIEnv* env, vineyard_client* client, vineyard_meta* meta, const char* name,
-                             int32_t replace, int32_t persist, jlongArray id) {
+                             int32_t replace, int32_t persist, int32_t share, int32_t gid, jlongArray id) {
   vineyard_put_options options = VINEYARD_PUT_OPTIONS_INIT;
   vineyard_id made = VINEYARD_ID_INVALID;
   jlong number;
@@ -161,6 +173,8 @@ static int32_t vy_object_put(JNIEnv* env, vineyard_client* client, vineyard_meta
   options.name = name;
   options.replace = replace;
   options.persist = persist;
+  options.share = share;
+  options.gid = (uint32_t)gid;
   status = vineyard_object_put(client, meta, &options, &made);
   number = (jlong)made;
   (*env)->SetLongArrayRegion(env, id, 0, 1, &number);
@@ -170,14 +184,14 @@ static int32_t vy_object_put(JNIEnv* env, vineyard_client* client, vineyard_meta
 // ---- reading
 
 // All metadata of an object, a list: {type name, id, bytes, instance, persisted, remote, state and since and host
-// of its owner, stale since, fields (map), members (map of ids)}.
+// of its owner, stale since, fields (map), members (map of ids), uid of its owner}.
 static jbyteArray vy_object_record(JNIEnv* env, vineyard_object* object) {
   vy_writer out = {0};
   const vineyard_value* value;
   const char *name, *host = vineyard_object_owner_host(object);
   uint64_t size, i;
   vineyard_id id;
-  vy_put_list(&out, 12);
+  vy_put_list(&out, 13);
   vy_put_string(&out, vineyard_object_type_name(object));
   vy_put_int64(&out, (int64_t)vineyard_object_id(object));
   vy_put_uint64(&out, vineyard_object_nbytes(object));
@@ -200,6 +214,7 @@ static jbyteArray vy_object_record(JNIEnv* env, vineyard_object* object) {
     vy_put_text(&out, VINEYARD_VALUE_STRING, name, size);
     vy_put_int64(&out, (int64_t)id);
   }
+  vy_put_int64(&out, vineyard_object_owner_uid(object));
   return vy_take(env, &out);
 }
 

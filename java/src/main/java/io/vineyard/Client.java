@@ -37,7 +37,7 @@ public final class Client extends Reading {
     byte[] socket = textOrNull("socket", options.socket(), "without one it is the default socket");
     byte[] name = Utf8.nameOrNull("name", options.name());
     Handle client = newHandle();
-    return Holder.own(client, null, none -> Native.vy_client_connect(socket, timeout, name), () -> new Client(client, options.remote()));
+    return Holder.own(client, null, none -> Native.vy_client_connect(socket, timeout, name, options.share().number(), options.share().gid(), options.daemonUid()), () -> new Client(client, options.remote()));
   }
 
   // ---- putting
@@ -111,7 +111,8 @@ public final class Client extends Reading {
    */
   public ObjectId put(ByteBuffer bytes, BlobKind kind, PutOptions options) {
     ObjectMeta.Payload payload = ObjectMeta.Payload.of(bytes, Objects.requireNonNull(kind, "kind"));
-    if (Objects.requireNonNull(options, "options").name() != null) {
+    boolean isPlain = Objects.requireNonNull(options, "options").share().equals(Share.DEFAULT);
+    if (options.name() != null || !isPlain) {
       return put(options, put -> put.build(payload));
     }
     ObjectId id = put(bytes, kind);
@@ -155,7 +156,7 @@ public final class Client extends Reading {
 
   private ObjectId put(PutOptions options, ToLongFunction<TreePut> build) {
     byte[] name = textOrNull("name", Objects.requireNonNull(options, "options").name(), "leave it out for an object without a name");
-    try (TreePut put = new TreePut(this)) {
+    try (TreePut put = new TreePut(this, options.share())) {
       long meta = build.applyAsLong(put);
       return allocate(() -> put(put, meta, name, options));
     }
@@ -164,7 +165,8 @@ public final class Client extends Reading {
   private ObjectId put(TreePut put, long meta, byte[] name, PutOptions options) {
     long[] id = new long[1];
     try {
-      run(client -> Native.vy_object_put(client, meta, name, options.replace() ? 1 : 0, options.persist() ? 1 : 0, id));
+      run(client -> Native.vy_object_put(client, meta, name, options.replace() ? 1 : 0, options.persist() ? 1 : 0,
+          options.share().number(), options.share().gid(), id));
       return new ObjectId(id[0]);
     } catch (VineyardException error) {
       throw error.withStored(id[0]);
@@ -333,13 +335,28 @@ public final class Client extends Reading {
    * @throws VineyardException.StoreFull there is no room
    */
   public BlobWriter createBlob(long size, BlobKind kind) {
+    return createBlob(size, kind, Share.DEFAULT);
+  }
+
+  /**
+   * The same for others to read.
+   *
+   * @param size bytes of value
+   * @param kind how it is stored
+   * @param share as of the object that it will be a member of
+   * @return to be sealed and closed; once it is put nothing of it is in the writer's memory any more
+   * @throws VineyardException.StoreFull there is no room
+   * @throws VineyardException.PermissionDenied a group that this user is not in
+   */
+  public BlobWriter createBlob(long size, BlobKind kind, Share share) {
     Objects.requireNonNull(kind, "kind");
+    Objects.requireNonNull(share, "share");
     if (size < 0) {
       throw new IllegalArgumentException("blob: " + size + " bytes; a size is not negative");
     }
     return allocate(() -> {
       Handle writer = BlobWriter.newHandle();
-      return own(writer, client -> Native.vineyard_blob_writer_create(client, size, kind.number()), () -> new BlobWriter(writer, this));
+      return own(writer, client -> Native.vy_blob_writer_create(client, size, kind.number(), share.number(), share.gid()), () -> new BlobWriter(writer, this));
     });
   }
 

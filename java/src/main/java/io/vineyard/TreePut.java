@@ -20,6 +20,7 @@ final class TreePut implements AutoCloseable {
   static final int MAX_DEPTH = 64;  // levels that the store takes
 
   private final Client client;
+  private final Share share;
   private final Map<ObjectMeta, Long> builders = new IdentityHashMap<>();
   // A payload that is a member in several places is one blob.
   private final Map<ObjectMeta.Payload, Long> blobs = new IdentityHashMap<>();
@@ -28,8 +29,9 @@ final class TreePut implements AutoCloseable {
   private final List<ByteBuffer> borrowed = new ArrayList<>();
   private final List<Use> uses = new ArrayList<>();
 
-  TreePut(Client client) {
+  TreePut(Client client, Share share) {
     this.client = client;
+    this.share = share;
   }
 
   /** The native builder of this metadata and all below it. */
@@ -112,7 +114,7 @@ final class TreePut implements AutoCloseable {
   }
 
   private BlobWriter write(ObjectMeta.Payload payload) {
-    BlobWriter writer = client.createBlob(payload.size, payload.kind);
+    BlobWriter writer = client.createBlob(payload.size, payload.kind, share);
     try {
       writer.fill(payload.fill);
       client.addCopied(payload.size);

@@ -87,6 +87,15 @@ public final class VineyardObject implements AutoCloseable {
   }
 
   /**
+   * The user who put it, and who alone can delete, name and label it.
+   *
+   * @return its number, unsigned
+   */
+  public int ownerUid() {
+    return record().ownerUid;
+  }
+
+  /**
    * Whether it was persisted when it was got.
    *
    * @return true: the whole cluster knows it
@@ -382,6 +391,7 @@ public final class VineyardObject implements AutoCloseable {
     final String typeName, ownerHost;
     final long nbytes, instance, ownerSinceMs, staleSinceMs;
     final boolean persisted, remote, lost;
+    final int ownerUid;
     final Map<String, Object> fields;
     final Map<String, ObjectId> members;
 
@@ -400,6 +410,7 @@ public final class VineyardObject implements AutoCloseable {
       Map<String, ObjectId> ids = new LinkedHashMap<>();
       ((Map<String, Object>) parts.get(11)).forEach((name, number) -> ids.put(name, new ObjectId((Long) number)));
       members = Collections.unmodifiableMap(ids);
+      ownerUid = (int) (long) (Long) parts.get(12);
     }
   }
 }

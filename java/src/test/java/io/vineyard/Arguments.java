@@ -24,7 +24,7 @@ final class Arguments {
         Map.entry(ByteBuffer.class, ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN)), Map.entry(BlobKind.class, BlobKind.BUFFER), Map.entry(Object.class, new long[1]),
         Map.entry(long[].class, new long[] {1}), Map.entry(ElementType.class, ElementType.INT64), Map.entry(ObjectMeta.class, new ObjectMeta("t")),
         Map.entry(Duration.class, Duration.ZERO), Map.entry(ListOptions.class, ListOptions.types("*")), Map.entry(Position.class, Position.NONE),
-        Map.entry(PutOptions.class, PutOptions.DEFAULT), Map.entry(DeleteOptions.class, DeleteOptions.DEFAULT),
+        Map.entry(PutOptions.class, PutOptions.DEFAULT), Map.entry(Share.class, Share.DEFAULT), Map.entry(int.class, 1), Map.entry(DeleteOptions.class, DeleteOptions.DEFAULT),
         Map.entry(boolean.class, false), Map.entry(long.class, 0L), Map.entry(Class.class, ByteBuffer.class), Map.entry(Map.class, Map.of()),
         Map.entry(List.class, List.of()), Map.entry(Object[].class, new Object[] {1}), Map.entry(RemotePolicy.class, RemotePolicy.NONE),
         Map.entry(ClientOptions.class, ClientOptions.DEFAULT), Map.entry(VineyardObject.class, client.get(ObjectId.EMPTY_BLOB)),
