@@ -1,6 +1,9 @@
 // vineyard::Client: its life, objects, names, labels and lists.
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <iterator>
 #include <map>
 #include <ranges>
@@ -263,6 +266,28 @@ TEST_F(HppClient, ReadsAreCountedWithoutACopy) {
   for (double x : object.tensor<double>()) sum += x;
   EXPECT_EQ(sum, 50'000);
   EXPECT_EQ(client_.statistics().copied_payload_bytes, before);
+}
+
+TEST_F(HppClient, WhatIsSharedLiesInAStoreOfItsOwn) {
+  vineyard::PutOptions for_all;
+  for_all.share = vineyard::Share::all();
+  vineyard::ObjectId id = client_.put_string("hello", for_all);
+  EXPECT_EQ(client_.get(id).as_string(), "hello");
+  EXPECT_NE(client_.get(id).instance(), client_.instance());
+  EXPECT_EQ(client_.get(id).owner_uid(), geteuid());
+  vineyard::BlobWriter writer =
+      client_.create_blob(100'000, vineyard::PayloadKind::kBuffer, vineyard::Share::all());
+  std::memset(writer.data(), 'x', writer.size());
+  vineyard::ObjectId blob = writer.seal();
+  EXPECT_EQ(client_.get_blob(blob).bytes().size(), 100'000u);
+  vineyard::PutOptions for_a_group;
+  for_a_group.share = vineyard::Share::group(0x7ffffff1);
+  EXPECT_ERROR(client_.put_string("x", for_a_group), PermissionError);
+
+  vineyard::ConnectOptions options;
+  options.share = vineyard::Share::all();
+  vineyard::Client sharing = vineyard::Client::connect(client_.socket(), options);
+  EXPECT_EQ(client_.get(sharing.put_string("x")).instance(), client_.get(id).instance());
 }
 
 }  // namespace

@@ -24,6 +24,15 @@
 namespace vineyard {
 inline namespace v0 {
 
+// Who may read what is put: see share.h.
+struct Share {
+  std::int32_t with = VINEYARD_SHARE_DEFAULT;  // VINEYARD_SHARE_*
+  std::uint32_t gid = 0;
+  static constexpr Share user() noexcept { return {VINEYARD_SHARE_UID, 0}; }
+  static constexpr Share group(std::uint32_t gid) noexcept { return {VINEYARD_SHARE_GID, gid}; }
+  static constexpr Share all() noexcept { return {VINEYARD_SHARE_ALL, 0}; }
+};
+
 struct ConnectOptions {
   // Of the connect and default of all waits; 0: 30 seconds.
   std::chrono::milliseconds timeout{0};
@@ -31,6 +40,10 @@ struct ConnectOptions {
   std::string name;
   // Asked by a thread that waits: see vineyard_connect_options.
   std::int32_t (*keep_waiting)() = nullptr;
+  // Of what is put, where the put says nothing.
+  Share share = {};
+  // Whose daemon is believed beside this user's and root's; 0: see vineyard_connect_options.
+  std::uint32_t daemon_uid = 0;
 };
 
 struct PutOptions {
@@ -38,6 +51,7 @@ struct PutOptions {
   std::string name;
   bool replace = false;  // the name may be taken; it moves to this object
   bool persist = false;  // publish to the cluster as well; see Error::stored()
+  Share share = {};      // members that exist already must be shared alike
 };
 
 struct DeleteOptions {
@@ -90,6 +104,9 @@ class Client {
     raw.timeout_ms = options.timeout.count();
     raw.name = options.name.empty() ? nullptr : name.c_str();
     raw.keep_waiting = options.keep_waiting;
+    raw.share = options.share.with;
+    raw.gid = options.share.gid;
+    raw.daemon_uid = options.daemon_uid;
     vineyard_client* client = nullptr;
     detail::check(vineyard_client_connect(path, &raw, &client));
     return Client(client);
@@ -137,11 +154,15 @@ class Client {
   ObjectId put_bytes(std::string_view bytes, PayloadKind kind = PayloadKind::kBuffer) const {
     return put_bytes(bytes.data(), bytes.size(), kind);
   }
-  // Memory to write a blob into.
-  BlobWriter create_blob(std::size_t size, PayloadKind kind = PayloadKind::kBuffer) const {
+  // Memory to write a blob into; shared as the object that it will be a member of.
+  BlobWriter create_blob(std::size_t size, PayloadKind kind = PayloadKind::kBuffer,
+                         Share share = {}) const {
+    vineyard_blob_options raw = VINEYARD_BLOB_OPTIONS_INIT;
+    raw.share = share.with;
+    raw.gid = share.gid;
     vineyard_blob_writer* writer = nullptr;
-    detail::check(
-        vineyard_blob_writer_create(handle(), size, static_cast<std::int32_t>(kind), &writer));
+    detail::check(vineyard_blob_writer_create_with(handle(), size, static_cast<std::int32_t>(kind),
+                                                   &raw, &writer));
     return BlobWriter(writer);
   }
 
@@ -165,6 +186,8 @@ class Client {
     raw.name = options.name.empty() ? nullptr : name.c_str();
     raw.replace = options.replace ? 1 : 0;
     raw.persist = options.persist ? 1 : 0;
+    raw.share = options.share.with;
+    raw.gid = options.share.gid;
     ObjectId id = kNoObject;
     const std::int32_t status = vineyard_object_put(handle(), meta.handle(), &raw, &id);
     if (status != VINEYARD_OK) detail::raise(status, id);

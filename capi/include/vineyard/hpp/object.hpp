@@ -79,6 +79,8 @@ class Object {
   std::uint64_t nbytes() const noexcept { return vineyard_object_nbytes(handle()); }
   // Number of the instance that owns it.
   std::uint64_t instance() const noexcept { return vineyard_object_instance(handle()); }
+  // The user who put it, and who alone changes it.
+  std::uint32_t owner_uid() const noexcept { return vineyard_object_owner_uid(handle()); }
   // When it was got.
   bool is_persisted() const noexcept { return vineyard_object_is_persisted(handle()) != 0; }
 
