@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <sstream>
 
 #include "core/base/log.h"
 #include "daemon/auto_zookeeper.h"
@@ -119,7 +120,9 @@ std::vector<pid_t> Machine::Servers() const {
     std::string name = entry.path().filename().string();
     if (std::isdigit(static_cast<unsigned char>(name[0])) == 0) continue;
     std::ifstream file(entry.path() / "cmdline");
-    std::string text((std::istreambuf_iterator<char>(file)), {});
+    std::ostringstream read;
+    read << file.rdbuf();  // of a process that ended meanwhile, nothing, and no exception
+    std::string text = read.str();
     std::string last = options.folder + "/zoo.cfg" + std::string(1, '\0');
     if (text.size() > last.size() &&
         text.compare(text.size() - last.size(), last.size(), last) == 0) {
