@@ -18,6 +18,9 @@ namespace vineyard::daemon {
 namespace {
 
 constexpr uint64_t kMaxHelloValues = 1024;  // of who is not known yet
+// Sessions of one user, but the daemon's own, in all audiences together. Each takes a descriptor and a map, and
+// outlives its connection for as long as its pin table is kept.
+constexpr size_t kMaxSessionsOfStranger = 4000;
 
 }  // namespace
 
@@ -100,6 +103,13 @@ Status Server::OpenSession(Audience& audience, const store::SessionInfo& info,
   // What was sent before and never came holds nothing.
   if (audience.store->HasSession(info.id) && !audience.store->SessionAlive(info.id)) {
     audience.store->EndSession(info.id);
+  }
+  if (info.uid != 0 && info.uid != geteuid()) {
+    size_t of_user = 0;
+    audiences_.ForEach([&](Audience& each) { of_user += each.store->SessionsOf(info.uid); });
+    if (of_user >= kMaxSessionsOfStranger) {
+      return Limit(Format("uid %u has %zu sessions; end some", info.uid, of_user));
+    }
   }
   ASSIGN_OR_RETURN(store::SessionFiles files, audience.store->OpenSession(info));
   descriptors->push_back(std::move(files.index));

@@ -22,6 +22,7 @@ Result<Fd> CreateMemory(const std::string& name, uint64_t size);
 Status AddSeals(const Fd& fd, Seals seals);
 // From now on nobody writes the file. kInUse: somebody has it mapped for writing. Twice is once.
 Status SealWrites(const Fd& fd);
+bool IsSealedAgainstWrites(const Fd& fd);
 // Allocates pages, so that touching them can not fail. kHostMemory when there are none.
 Status AllocateRange(const Fd& fd, uint64_t offset, uint64_t size);
 // The same for a file that is mapped for writing, from its start, at `data`: in huge pages, where the

@@ -63,9 +63,13 @@ Status AddSeals(const Fd& fd, Seals seals) {
   return OkStatus();
 }
 
-Status SealWrites(const Fd& fd) {
+bool IsSealedAgainstWrites(const Fd& fd) {
   int seals = fcntl(fd.get(), F_GET_SEALS);
-  if (seals >= 0 && (seals & F_SEAL_WRITE) != 0) return OkStatus();
+  return seals >= 0 && (seals & F_SEAL_WRITE) != 0;
+}
+
+Status SealWrites(const Fd& fd) {
+  if (IsSealedAgainstWrites(fd)) return OkStatus();
   if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0) return OkStatus();
   if (errno == EBUSY) return {Code::kInUse, "somebody has it mapped for writing"};
   return ErrnoStatus("seal a memfd", errno);

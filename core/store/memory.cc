@@ -245,19 +245,30 @@ Result<uint64_t> Store::Impl::Allocate(SegmentUse use, uint64_t size, uint64_t h
 void Store::Impl::AddDeletedBytes(uint32_t owner, std::map<uint32_t, uint64_t>* bytes) const {
   constexpr size_t kMostLooks = 1'000'000;  // each takes some nanoseconds
   size_t looks = 0;
-  for (const auto& [id, session] : sessions_) {
-    if (session->cell->uid == owner) continue;
-    uint64_t& of_user = (*bytes)[session->cell->uid];
-    for (uint32_t slot : held_) {
-      if (++looks > kMostLooks) return;
-      if (!session->Pins(slot)) continue;
-      shm::SlotFields fields = slots_->Read(slot).fields;
-      of_user += ExtentSize(fields);
-      if (fields.kind != shm::SlotKind::kObject) continue;
-      Result<uint64_t> below = ReadNbytes(StoredBytes(fields));
-      if (below.ok()) of_user += std::min(*below, UINT64_MAX / 2 - of_user);
+  uint64_t all = small_.extents().allocated() + large_.extents().allocated();
+  std::map<uint32_t, uint64_t> kept;
+  std::vector<uint32_t>
+      users;  // that keep the slot: each is charged once, with however many sessions
+  for (uint32_t slot : held_) {
+    if (looks > kMostLooks) break;
+    users.clear();
+    for (const auto& [id, session] : sessions_) {
+      uint32_t uid = session->cell->uid;
+      if (uid == owner || std::find(users.begin(), users.end(), uid) != users.end()) continue;
+      ++looks;
+      if (session->Pins(slot)) users.push_back(uid);
     }
+    if (users.empty()) continue;
+    shm::SlotFields fields = slots_->Read(slot).fields;
+    uint64_t size = ExtentSize(fields);
+    if (fields.kind == shm::SlotKind::kObject) {
+      Result<uint64_t> below = ReadNbytes(StoredBytes(fields));
+      // What a tree names several times was counted as often: its owner could make that up.
+      if (below.ok()) size += std::min(*below, all);
+    }
+    for (uint32_t uid : users) kept[uid] = std::min(kept[uid] + size, all);
   }
+  for (const auto& [uid, size] : kept) (*bytes)[uid] += size;
 }
 
 Store::Impl::Held Store::Impl::HeldBytes() const {

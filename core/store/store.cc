@@ -37,6 +37,11 @@ std::vector<uint64_t> Store::Sessions() const {
   for (const auto& [id, session] : impl_->sessions_) ids.push_back(id);
   return ids;
 }
+size_t Store::SessionsOf(uint32_t uid) const {
+  return static_cast<size_t>(
+      std::count_if(impl_->sessions_.begin(), impl_->sessions_.end(),
+                    [uid](const auto& entry) { return entry.second->cell->uid == uid; }));
+}
 bool Store::HasSession(uint64_t session) const { return impl_->sessions_.count(session) != 0; }
 
 Status Store::Grant(uint64_t session, uint64_t piece) { return impl_->Grant(session, piece); }
@@ -46,6 +51,12 @@ Result<Fd> Store::OpenSegment(uint64_t session, uint32_t number, bool writable,
   const Pool::Entry* entry = impl_->large_.Find(number);
   if (entry == nullptr) entry = impl_->small_.Find(number);
   if (entry == nullptr) return NotFound(Format("segment %u: there is no such segment", number));
+  bool is_sole_segment = entry->segment.use() == SegmentUse::kSole;
+  // Pages that a reader keeps, in a pipe say, would keep its writer from having it sealed.
+  if (is_sole_segment && !shm::IsSealedAgainstWrites(entry->segment.fd()) &&
+      !impl_->HasLease(session, number)) {
+    return NotFound(Format("segment %u: another session writes it", number));
+  }
   if (writable && !impl_->HasLease(session, number)) {
     return Status(
         Code::kPermission,
@@ -54,7 +65,7 @@ Result<Fd> Store::OpenSegment(uint64_t session, uint32_t number, bool writable,
                number));
   }
   *size_bytes = entry->segment.size();
-  if (is_sole != nullptr) *is_sole = entry->segment.use() == SegmentUse::kSole;
+  if (is_sole != nullptr) *is_sole = is_sole_segment;
   return shm::Reopen(entry->segment.fd(), writable);
 }
 

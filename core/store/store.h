@@ -167,6 +167,7 @@ class Store {
   void EndSession(uint64_t session);
   std::vector<uint64_t> Sessions() const;
   bool HasSession(uint64_t session) const;
+  size_t SessionsOf(uint32_t uid) const;
 
   // ---- memory of sessions ----
   Status Grant(uint64_t session, uint64_t piece);

@@ -58,6 +58,8 @@ bool RawClient::Send(std::string_view bytes) {
 bool RawClient::SendFrame(wire::MessageType type, std::string_view body, uint64_t number) {
   wire::FrameHeader header =
       wire::MakeHeader(static_cast<uint16_t>(type), static_cast<uint32_t>(body.size()), 1, number);
+  header.audience = audience;
+  header.flags = flags;
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
   return Send(bytes.append(body));
 }
@@ -110,18 +112,26 @@ Received RawClient::CallRaw(wire::MessageType type, std::string_view body, uint6
   return Receive();
 }
 
-Result<wire::Welcome> RawClient::Hello(uint64_t session) {
+Result<wire::Welcome> RawClient::Hello(uint64_t session) { return Hello(session, session * 3); }
+
+Result<wire::Welcome> RawClient::Hello(uint64_t session, uint64_t token) {
   wire::Hello hello;
   hello.layout = shm::kLayoutVersion;
   hello.incompatible = shm::kKnownIncompatible;
   hello.session = session;
-  hello.token[0] = session * 3;
+  hello.token[0] = token;
   hello.token[1] = session * 5;
   hello.pid = static_cast<uint64_t>(getpid());
   hello.client = "raw";
   last = Call(wire::MessageType::kHello, hello);
   for (Fd& fd : last.descriptors) files.push_back(std::move(fd));
   return last.As<wire::Welcome>();
+}
+
+Result<wire::AttachAnswer> RawClient::Attach(const wire::Attach& attach) {
+  last = Call(wire::MessageType::kAttach, attach);
+  for (Fd& fd : last.descriptors) files.push_back(std::move(fd));
+  return last.As<wire::AttachAnswer>();
 }
 
 std::string PutOfBytes(std::string_view bytes) {

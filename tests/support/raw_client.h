@@ -46,6 +46,7 @@ class RawClient {
   void Close() { socket_.Reset(); }
 
   bool Send(std::string_view bytes);
+  // With `audience` and `flags` in its header.
   bool SendFrame(wire::MessageType type, std::string_view body, uint64_t number = 0);
   Received Receive();
   // One request and its answer.
@@ -62,6 +63,10 @@ class RawClient {
   // ---- what most tests say ----
   // Begins or resumes the session. The descriptors of a new one are kept, so that it lives.
   Result<wire::Welcome> Hello(uint64_t session);
+  // The same with a token of another's choice.
+  Result<wire::Welcome> Hello(uint64_t session, uint64_t token);
+  // The descriptors are kept likewise, behind those that are there.
+  Result<wire::AttachAnswer> Attach(const wire::Attach& attach);
   // A blob of these bytes, by one message.
   Received PutBytes(std::string_view bytes, uint64_t number);
   Received Find(ObjectId id);
@@ -70,6 +75,8 @@ class RawClient {
   // By name; without time-out: now.
   Received FindName(std::string_view name);
 
+  uint16_t audience = 0;  // of the frames that are sent
+  uint8_t flags = 0;
   std::vector<Fd> files;  // of the session: index, directory, pins
   Received last;          // what Hello was answered
 
