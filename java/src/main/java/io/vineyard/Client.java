@@ -335,7 +335,18 @@ public final class Client extends Reading {
    * @throws VineyardException.StoreFull there is no room
    */
   public BlobWriter createBlob(long size, BlobKind kind) {
-    return createBlob(size, kind, Share.DEFAULT);
+    Objects.requireNonNull(kind, "kind");
+    checkSize(size);
+    return allocate(() -> {
+      Handle writer = BlobWriter.newHandle();
+      return own(writer, client -> Native.vineyard_blob_writer_create(client, size, kind.number()), () -> new BlobWriter(writer, this));
+    });
+  }
+
+  private static void checkSize(long size) {
+    if (size < 0) {
+      throw new IllegalArgumentException("blob: " + size + " bytes; a size is not negative");
+    }
   }
 
   /**
@@ -351,9 +362,7 @@ public final class Client extends Reading {
   public BlobWriter createBlob(long size, BlobKind kind, Share share) {
     Objects.requireNonNull(kind, "kind");
     Objects.requireNonNull(share, "share");
-    if (size < 0) {
-      throw new IllegalArgumentException("blob: " + size + " bytes; a size is not negative");
-    }
+    checkSize(size);
     return allocate(() -> {
       Handle writer = BlobWriter.newHandle();
       return own(writer, client -> Native.vy_blob_writer_create(client, size, kind.number(), share.number(), share.gid()), () -> new BlobWriter(writer, this));

@@ -114,7 +114,8 @@ final class TreePut implements AutoCloseable {
   }
 
   private BlobWriter write(ObjectMeta.Payload payload) {
-    BlobWriter writer = client.createBlob(payload.size, payload.kind, share);
+    boolean isPlain = share.equals(Share.DEFAULT);
+    BlobWriter writer = isPlain ? client.createBlob(payload.size, payload.kind) : client.createBlob(payload.size, payload.kind, share);
     try {
       writer.fill(payload.fill);
       client.addCopied(payload.size);
