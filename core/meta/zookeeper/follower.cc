@@ -32,12 +32,12 @@ bool HasNode(const Trace& trace) {
 
 }  // namespace
 
-Follower::Follower(Catalog* catalog, const Paths* paths, Owner owner)
-    : catalog_(catalog), paths_(paths), owner_(std::move(owner)) {}
+Follower::Follower(const Paths* paths, Owner owner) : paths_(paths), owner_(std::move(owner)) {}
 
-void Follower::Start(Connection* connection, Revision from) {
+void Follower::Start(Connection* connection, Revision from, Catalog* catalog) {
   Stop();
   connection_ = connection;
+  catalog_ = catalog;
   generation_ = from.generation;
   next_ = from.entries;
   following_ = true;

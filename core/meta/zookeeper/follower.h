@@ -1,4 +1,4 @@
-// This file is the only place that reads the change log: it applies every entry to the catalog once, in order,
+// This file is the only place that reads the change log: it applies every entry to a catalog once, in order,
 // and knows how far that is.
 //
 // Entries have consecutive names, so the next one is known before it is there: an exists-watch on it tells
@@ -41,10 +41,12 @@ class Follower {
     std::function<void()> on_lost;
   };
 
-  Follower(Catalog* catalog, const Paths* paths, Owner owner);
+  Follower(const Paths* paths, Owner owner);
 
   // Follows from here on, on this connection; what was under way on another one is forgotten.
-  void Start(Connection* connection, Revision from);
+  void Start(Connection* connection, Revision from, Catalog* catalog);
+  // What is applied from now on goes to this one, which has all in front of applied().
+  void MoveTo(Catalog* catalog) { catalog_ = catalog; }
   // Only what reads ahead of Start() need: nothing is known, of whichever cluster.
   void Reset(Connection* connection);
   void Stop();
@@ -97,9 +99,9 @@ class Follower {
   void CheckHead();
   void SkipTo(uint64_t head);
 
-  Catalog* const catalog_;
   const Paths* const paths_;
   const Owner owner_;
+  Catalog* catalog_ = nullptr;
   Connection* connection_ = nullptr;
   Guard guard_;
 

@@ -45,18 +45,17 @@ ZookeeperService::ZookeeperService(ServiceOptions options, Post post, Ready read
       paths_(options_.prefix),
       self_(options_.self),
       cluster_(options_.cluster),
-      follower_(&catalog_, &paths_,
-                {[this](const Entry& entry) { OnApplied(entry); },
-                 [this] {
-                   post_(epoch_guard_([this] {
-                     Log(LogLevel::kWarning,
-                         "metadata: the log was trimmed; everything is read again");
-                     seen_ = {};
-                     Load();
-                   }));
-                 },
-                 [this](vineyard::Status why) { OnReadOnly(std::move(why)); },
-                 [this] { housekeeper_.ReplaceLost(); }}),
+      follower_(&paths_, {[this](const Entry& entry) { OnApplied(entry); },
+                          [this] {
+                            post_(epoch_guard_([this] {
+                              Log(LogLevel::kWarning,
+                                  "metadata: the log was trimmed; everything is read again");
+                              seen_ = {};
+                              Load();
+                            }));
+                          },
+                          [this](vineyard::Status why) { OnReadOnly(std::move(why)); },
+                          [this] { housekeeper_.ReplaceLost(); }}),
       housekeeper_(options_.log, &follower_, &paths_),
       writer_(&catalog_, &follower_, &paths_,
               {[this](const Deadline& deadline, Synced done) { Sync(deadline, std::move(done)); },
@@ -72,12 +71,7 @@ ZookeeperService::ZookeeperService(ServiceOptions options, Post post, Ready read
       seen_(options_.seen) {
   stale_since_ms_ = UnixMs();  // nothing is known yet
   if (self_.boot.empty()) self_.boot = NewUuid();
-  catalog_.on_event = [this](const Event& event) {
-    if (event.kind == Event::Kind::kDropped) {
-      housekeeper_.OnDropped(follower_.applied().generation, event.name);
-    }
-    if (on_event && loaded_) on_event(event);
-  };
+  catalog_.on_event = [this](const Event& event) { OnChange(event); };
   Connect();
 }
 
@@ -207,13 +201,13 @@ void ZookeeperService::Load() {
   housekeeper_.Stop();
   // What is known is served until all is known anew.
   loader_.reset();  // it may still fill the catalog of before
-  loading_ = std::make_unique<Catalog>();
+  loading_ = std::make_unique<Loading>();
   TakeBackBarriers();
   follower_.Reset(connection_.get());
   follower_.ReadHead(Deadline::After(10000), epoch_guard_([this](Result<Revision> head) {
                        if (!head.ok()) return Restart(head.status());
                        loader_ = std::make_unique<Loader>(
-                           connection_.get(), &paths_, loading_.get(),
+                           connection_.get(), &paths_, &loading_->catalog,
                            [this](vineyard::Status why) { OnReadOnly(std::move(why)); },
                            epoch_guard_([this, head = *head](const vineyard::Status& status) {
                              // It is what calls this.
@@ -221,10 +215,9 @@ void ZookeeperService::Load() {
                              post_([ended] {});
                              if (!status.ok()) return Restart(status);
                              housekeeper_.OnLoaded(ended->TakeDropped());
-                             catalog_.TakeFrom(loading_.get());
-                             Revision from = seen_ != Revision{} && seen_ < head ? seen_ : head;
-                             writer_.OnLoaded(is_first_life_ ? Revision{} : from);
-                             Serve(from);
+                             loading_->catalog.on_event = catalog_.on_event;
+                             loading_->from = seen_ != Revision{} && seen_ < head ? seen_ : head;
+                             Serve(loading_->from);
                            }));
                      }));
 }
@@ -233,12 +226,12 @@ void ZookeeperService::Load() {
 void ZookeeperService::Serve(Revision from) {
   phase_ = Phase::kCatchingUp;
   TakeBackBarriers();
-  follower_.Start(connection_.get(), from);
-  LookAtFences();
+  follower_.Start(connection_.get(), from, loaded_ ? &catalog_ : &loading_->catalog);
   auto serve = epoch_guard_([this](const vineyard::Status& status) {
     if (!status.ok()) return Restart(status);
     phase_ = Phase::kServing;
-    bool is_anew = !std::exchange(loaded_, true) && !ready_;
+    bool is_anew = !loaded_ && !ready_;
+    if (!loaded_) ShowLoaded();
     is_first_life_ = false;
     seen_ = {};
     stale_since_ms_ = 0;
@@ -259,8 +252,19 @@ void ZookeeperService::Serve(Revision from) {
     }
     if (ready_) std::exchange(ready_, {})(OkStatus());
     WakeWaiting();
+    LookAtFences();
   });
   AddBarrier({Deadline::Never(), std::move(serve), /*is_own=*/true});
+}
+
+// Who is answered reads what the answer says.
+void ZookeeperService::ShowLoaded() {
+  loaded_ = true;
+  catalog_.TakeFrom(&loading_->catalog);
+  follower_.MoveTo(&catalog_);
+  writer_.OnLoaded(is_first_life_ ? Revision{} : loading_->from);
+  for (const auto& [revision, entry] : loading_->answers) writer_.OnApplied(revision, entry);
+  loading_.reset();
 }
 
 void ZookeeperService::Stop() {
@@ -442,8 +446,20 @@ bool ZookeeperService::IsReached(const Waiting& wait) const {
 }
 
 void ZookeeperService::OnApplied(const Entry& entry) {
-  writer_.OnApplied(entry);
+  if (loaded_) {
+    writer_.OnApplied(follower_.applied(), entry);
+  } else if (entry.writer == self_.number && !entry.answers.empty()) {
+    Entry answers{.traces = {}, .answers = entry.answers, .writer = entry.writer};
+    loading_->answers.emplace_back(follower_.applied(), std::move(answers));
+  }
   WakeWaiting();
+}
+
+void ZookeeperService::OnChange(const Event& event) {
+  if (event.kind == Event::Kind::kDropped) {
+    housekeeper_.OnDropped(follower_.applied().generation, event.name);
+  }
+  if (on_event && loaded_) on_event(event);
 }
 
 void ZookeeperService::WakeWaiting() {

@@ -86,6 +86,7 @@ class ZookeeperService : public Service {
   void OnJoined(Result<Joined> joined);
   void Load();
   void Serve(Revision from);
+  void ShowLoaded();
   void Restart(const vineyard::Status& why);
   void AddBarrier(Barrier barrier);
   void SendBarriers();
@@ -93,6 +94,7 @@ class ZookeeperService : public Service {
   void Await(Waiting wait);
   bool IsReached(const Waiting& wait) const;
   void OnApplied(const Entry& entry);
+  void OnChange(const Event& event);
   void WakeWaiting();
   void LookAtFences();
   void CheckOwnFence();
@@ -110,7 +112,14 @@ class ZookeeperService : public Service {
   Instance self_;
   std::string cluster_;
   Catalog catalog_;
-  std::unique_ptr<Catalog> loading_;
+  // What is loaded, apart until it is as of now: older entries are applied to it once more, and a name that was dropped
+  // since comes back on the way. Who read before would see it go back.
+  struct Loading {
+    Catalog catalog;
+    Revision from;                                    // where the log was taken up
+    std::vector<std::pair<Revision, Entry>> answers;  // that this instance gave, behind it
+  };
+  std::unique_ptr<Loading> loading_;
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<Join> join_;
   std::unique_ptr<Loader> loader_;

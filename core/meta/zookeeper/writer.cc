@@ -462,9 +462,8 @@ void Writer::Requeue(const PendingPtr& pending) {
 
 // ---- answers -------------------------------------------------------------------------------------
 
-void Writer::OnApplied(const Entry& entry) {
+void Writer::OnApplied(Revision revision, const Entry& entry) {
   if (entry.writer != owner_.self()) return;
-  Revision revision = follower_->applied();
   for (const Answer& answer : entry.answers) {
     auto found = by_request_.find(answer.request);
     PendingPtr pending = found == by_request_.end() ? nullptr : found->second;

@@ -56,7 +56,8 @@ class Writer {
   // Everything is answered: with this, or that it is unknown.
   void Fail(const vineyard::Status& status);
 
-  void OnApplied(const Entry& entry);
+  // The catalog shows this entry, of this place in the log.
+  void OnApplied(Revision revision, const Entry& entry);
   // The catalog was loaded anew: what the log says in front of this is not known here. {}: this instance had
   // written nothing before.
   void OnLoaded(Revision from);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
 
 #include "tests/core/meta/zookeeper/cluster_fixture.h"
 #include "tests/support/tcp_proxy.h"
@@ -157,7 +158,7 @@ TEST_F(TakeoverTest, WhatTheDeadDidIsFoundAlsoWhenTheFirstCatchUpWasCutOff) {
   std::optional<vineyard::Status> ready;
   Keep(8, cluster_.Begin(options, &loop_,
                          [&](vineyard::Status status) { ready = std::move(status); }));
-  loop_.RunUntil([&] { return on(8).catalog().objects() > 0; });  // loaded, and not caught up
+  loop_.RunUntil([&] { return on(8).applied() != Revision{}; });  // loaded, and not caught up
   EXPECT_FALSE(ready.has_value());
   uint64_t epoch = on(8).self().epoch;
   proxy.Refuse();
@@ -168,6 +169,49 @@ TEST_F(TakeoverTest, WhatTheDeadDidIsFoundAlsoWhenTheFirstCatchUpWasCutOff) {
   request.repeated = true;
   auto answer = Commit(8, PutName{"n", Id(8, 1)}, request);
   EXPECT_TRUE(answer.ok()) << answer.status().ToString();
+}
+
+// It reads the log from where the dead one had been: what was a name there may have been dropped or moved since.
+TEST_F(TakeoverTest, WhatIsReadDoesNotGoBackWhileTheLogIsReadOnceMore) {
+  Revision seen = on(8).applied();
+  dead_.push_back(std::move(services_[8]));
+  for (int i = 0; i < 20; ++i) {
+    std::string name = "n" + std::to_string(i);
+    ASSERT_TRUE(Commit(7, PutName{name, Id(8, 1)}).ok());
+    ASSERT_TRUE(Commit(7, DropName{name}).ok());
+  }
+  std::optional<vineyard::Status> ready;
+  Keep(8, cluster_.Begin(OptionsOfNext(seen), &loop_,
+                         [&](vineyard::Status status) { ready = std::move(status); }));
+  std::set<std::string> came_back;
+  bool caught_up = false;  // at least once it was looked at in between
+  loop_.RunUntil([&] {
+    caught_up = caught_up || (!ready && seen < on(8).applied());
+    for (const auto& [name, known] : on(8).catalog().ListNames("n*", "", 100).names) {
+      came_back.insert(name);
+    }
+    return ready.has_value();
+  });
+  ASSERT_TRUE(ready->ok()) << ready->ToString();
+  EXPECT_TRUE(caught_up);
+  EXPECT_THAT(came_back, ::testing::IsEmpty());
+}
+
+// Nobody hears that a change was done who could not read it yet.
+TEST_F(TakeoverTest, WhoAsksAgainIsAnsweredWhenTheCatalogShowsIt) {
+  Request request{{77, 1}, false, on(8).applied()};
+  ASSERT_TRUE(Commit(8, PutName{"n", Id(8, 1)}, request).ok());
+  for (uint64_t i = 0; i < 20; ++i) PersistArray(8, 101 + 2 * i);
+  dead_.push_back(std::move(services_[8]));
+  Keep(8, cluster_.Begin(OptionsOfNext(request.seen), &loop_, [](const vineyard::Status&) {}));
+  request.repeated = true;
+  std::optional<bool> was_there;
+  on(8).Commit(request, PutName{"n", Id(8, 1)}, Soon(), [&](const Result<Outcome>& done) {
+    EXPECT_TRUE(done.ok()) << done.status().ToString();
+    was_there = on(8).catalog().FindName("n").has_value();
+  });
+  loop_.RunUntil([&] { return was_there.has_value(); });
+  EXPECT_TRUE(*was_there);
 }
 
 TEST_F(TakeoverTest, AFirstDaemonKnowsThatNothingWasSentBefore) {
