@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "core/shm/layout.h"
 #include "tests/crash/world.h"
 #include "tests/support/tracer.h"
 
@@ -80,6 +81,38 @@ TEST(DaemonPoints, PutOfALargeBlob) {
   KillDaemonAtEveryPoint(scenario);
 }
 
+// Its segment, and with the first such put the store of those who read it, are of an audience of their own.
+TEST(DaemonPoints, PutsThatOthersMayRead) {
+  Scenario scenario;
+  scenario.operation = [](World& world) {
+    vineyard_put_options options = VINEYARD_PUT_OPTIONS_INIT;
+    options.share = VINEYARD_SHARE_ALL;
+    for (const auto& [name, size] : {std::pair("small", 10), {"large", 3 << 20}}) {
+      std::string bytes(size, 's');
+      vineyard_meta* object = nullptr;
+      ASSERT_OK(vineyard_meta_create("t", &object));
+      ASSERT_OK(
+          vineyard_meta_add_bytes(object, "m", bytes.data(), bytes.size(), VINEYARD_BLOB_BYTES));
+      ASSERT_OK(vineyard_object_put(world.client(), object, &options, &world.id(name)));
+      vineyard_meta_release(object);
+    }
+    EXPECT_OK(Delete(world.client(), world.id("small")));
+  };
+  scenario.verify = [](World& world) {
+    EXPECT_EQ(Exists(world.client(), world.id("large")), 1);
+    EXPECT_EQ(Exists(world.client(), world.id("small")), 0);
+    ExpectCounts(world, 0, 0, 0);  // of what only this user reads
+    vineyard_object* large = nullptr;
+    ASSERT_OK(vineyard_object_get(world.client(), world.id("large"), &large));
+    vineyard_blob* bytes = nullptr;
+    ASSERT_OK(vineyard_object_member_blob(large, "m", &bytes));
+    EXPECT_TRUE(BytesOf(bytes) == std::string(3 << 20, 's'));
+    vineyard_blob_release(bytes);
+    vineyard_object_release(large);
+  };
+  KillDaemonAtEveryPoint(scenario);
+}
+
 TEST(DaemonPoints, PutOfATreeThatTakesANameOver) {
   Scenario scenario;
   scenario.prepare = [](World& world) {
@@ -108,6 +141,32 @@ TEST(DaemonPoints, PutOfATreeThatTakesANameOver) {
     EXPECT_EQ(named, world.id("new"));
     ExpectCounts(world, 3, 2, 1);
     EXPECT_EQ(Number(world.client(), "leases"), 0u);
+  };
+  KillDaemonAtEveryPoint(scenario);
+}
+
+// The next slots and a directory of twice the size, with a mapping of each client's that is too short for them.
+TEST(DaemonPoints, GrowthOfIndexAndDirectory) {
+  Scenario scenario;
+  scenario.prepare = [](World& world) {
+    vineyard_meta* full = nullptr;
+    ASSERT_OK(vineyard_meta_create("full", &full));
+    for (uint64_t i = 0; i + 4 < shm::kSlotStep; ++i) {
+      ASSERT_OK(
+          vineyard_meta_add_bytes(full, std::to_string(i).c_str(), "x", 1, VINEYARD_BLOB_BYTES));
+    }
+    ASSERT_OK(vineyard_object_put(world.client(), full, nullptr, &world.id("full")));
+    vineyard_meta_release(full);
+    EXPECT_EQ(Number(world.client(), "slots"), shm::kSlotStep);
+  };
+  scenario.operation = [](World& world) {
+    for (int i = 0; i < 3; ++i) world.id("new") = Put(world.client(), "new");
+  };
+  scenario.verify = [](World& world) {
+    EXPECT_EQ(Get(world.client(), world.id("new")), "new");
+    EXPECT_EQ(Exists(world.client(), world.id("full")), 1);
+    EXPECT_EQ(Number(world.client(), "slots"), 2 * shm::kSlotStep);
+    ExpectCounts(world, 1, shm::kSlotStep - 4 + 3, 0);
   };
   KillDaemonAtEveryPoint(scenario);
 }

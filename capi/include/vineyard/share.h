@@ -35,9 +35,9 @@ VINEYARD_API int32_t vineyard_blob_writer_create_with(vineyard_client* client, u
                                                       const vineyard_blob_options* options,
                                                       vineyard_blob_writer** writer);
 
-/* The user who put it, and who alone changes it; of another instance's objects, this process's. Root is served as the
- * daemon's user is, and so may have put what is that user's. NULL: UINT32_MAX. Whoever reads what another user wrote takes it for what it is: a pickle that is
- * loaded is a program that runs. */
+/* The user who put it, and who alone changes it; of another instance's objects, this process's. Root is served as
+ * the daemon's user is, and so may have put what is that user's. NULL: UINT32_MAX. Whoever reads what another user
+ * wrote takes it for what it is: a pickle that is loaded is a program that runs. */
 VINEYARD_API uint32_t vineyard_object_owner_uid(const vineyard_object* object);
 
 #ifdef __cplusplus
