@@ -33,12 +33,13 @@ spdlog::level::level_enum LevelOf(LogLevel level) {
   return spdlog::level::err;
 }
 
-void WriteText(LogLevel level, std::string_view line) {
+void Write(LogLevel level, std::string_view line) {
   spdlog::default_logger_raw()->log(LevelOf(level),
                                     spdlog::string_view_t(line.data(), line.size()));
 }
 
-void WriteJson(LogLevel level, std::string_view line) { WriteText(level, EscapeJson(line)); }
+void WriteText(LogLevel level, std::string_view line) { Write(level, EscapeControls(line)); }
+void WriteJson(LogLevel level, std::string_view line) { Write(level, EscapeJson(line)); }
 
 // Standard error, which somebody may have stopped reading: a full pipe, or a terminal that is held. One line waits
 // for room, those behind it are counted until there is some.
@@ -98,6 +99,26 @@ std::optional<LogFormat> ParseLogFormat(std::string_view name) {
 
 std::string_view LogFormatName(LogFormat format) {
   return format == LogFormat::kJson ? "json" : "text";
+}
+
+std::string EscapeControls(std::string_view text) {
+  std::string escaped;
+  while (!text.empty()) {
+    size_t length = CharacterAt(text);
+    auto byte = static_cast<unsigned char>(text[0]);
+    // Of the second page, too: a terminal takes U+009B for an escape.
+    bool is_c1 = length == 2 && byte == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+    if (byte == '\n') {
+      escaped += "\\n";
+    } else if (length == 0 || byte < 0x20 || byte == 0x7f || is_c1) {
+      length = is_c1 ? 2 : 1;
+      for (unsigned char each : text.substr(0, length)) escaped += Format("\\x%02x", each);
+    } else {
+      escaped += text.substr(0, length);
+    }
+    text.remove_prefix(length);
+  }
+  return escaped;
 }
 
 std::string EscapeJson(std::string_view text) {

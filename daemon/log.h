@@ -22,6 +22,8 @@ std::string_view LogFormatName(LogFormat format);
 // Sends every Log() from `level` on to standard error, with time and process.
 void StartLog(LogLevel level, LogFormat format);
 
+// As it may be shown on a terminal, in one line: controls and what is no UTF-8 as \n, \x1b.
+std::string EscapeControls(std::string_view text);
 // What stands between the quotes of a JSON string; what is no UTF-8 becomes U+FFFD.
 std::string EscapeJson(std::string_view text);
 

@@ -44,7 +44,8 @@ int main(int argc, char** argv) {
   Result<daemon::Command> command =
       daemon::ParseCommand(std::vector<std::string>(argv + 1, argv + argc), Environment());
   if (!command.ok()) {
-    std::fprintf(stderr, "vineyardd: %s\n", command.status().text().c_str());
+    std::fprintf(stderr, "vineyardd: %s\n",
+                 daemon::EscapeControls(command.status().text()).c_str());
     return 2;
   }
   if (command->text) {

@@ -166,6 +166,9 @@ Status Interpret(const Said& said, const std::vector<std::string>& environment,
   options->made_folders = said.made_folders;
   options->socket = said.socket.empty() ? DefaultSocket(geteuid(), environment) : said.socket;
   options->socket = std::filesystem::absolute(options->socket).lexically_normal().string();
+  if (Status possible = wire::CheckSocketPath(options->socket); !possible.ok()) {
+    return Status(possible.code(), "--socket: " + options->socket + ": " + possible.text());
+  }
   if (said.size.empty()) {
     options->size_bytes = RoundDown(memory_limit / 2, 2 * kMiB);
   } else {

@@ -20,18 +20,38 @@ std::string DefaultSocketPath(uint32_t uid, const char* runtime_folder) {
   return Format("/tmp/vineyard-%u/vineyard.sock", uid);
 }
 
+namespace {
+
+// Of a file in a folder of which there is a descriptor: "/proc/self/fd/2147483647/", and a NUL.
+constexpr size_t kMaxName = sizeof sockaddr_un{}.sun_path - 25 - 1;
+
+std::string NameIn(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+Status CheckSocketPath(const std::string& path) {
+  if (path.empty() || path.find('\0') != std::string::npos) {
+    return Invalid("the path is empty or holds a NUL character");
+  }
+  bool is_long = path.size() >= sizeof sockaddr_un{}.sun_path;
+  if (is_long && NameIn(path).size() > kMaxName) {
+    return Limit(Format(
+        "its file name is too long: at most %zu bytes are allowed in a path of more than %zu",
+        kMaxName, sizeof sockaddr_un{}.sun_path - 1));
+  }
+  return OkStatus();
+}
+
 Status MakeAddress(const std::string& action, const std::string& path, sockaddr_un* address,
                    Fd* folder) {
-  if (path.empty() || path.find('\0') != std::string::npos) {
-    return Invalid(action + ": the path is empty or holds a NUL character");
-  }
+  Status possible = CheckSocketPath(path);
+  if (!possible.ok()) return {possible.code(), action + ": " + possible.text()};
   std::memset(address, 0, sizeof *address);
   address->sun_family = AF_UNIX;
   std::string text = path;
   if (text.size() >= sizeof address->sun_path) {
-    size_t slash = path.rfind('/');
-    std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-    std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    std::string name = NameIn(path);
+    std::string parent = name == path ? "." : path.substr(0, path.size() - name.size());
     *folder = Fd(open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!folder->valid()) {
       Status reason = ErrnoStatus(action + ": open its folder", errno);
@@ -39,12 +59,7 @@ Status MakeAddress(const std::string& action, const std::string& path, sockaddr_
       return {reason.code(),
               reason.text() + (closed.empty() ? "" : "; " + closed + ": choose another path")};
     }
-    std::string before = Format("/proc/self/fd/%d/", folder->get());
-    text = before + name;
-    if (text.size() >= sizeof address->sun_path) {
-      return Limit(action + Format(": its file name is too long, at most %zu bytes are allowed",
-                                   sizeof address->sun_path - 1 - before.size()));
-    }
+    text = Format("/proc/self/fd/%d/", folder->get()) + name;
   }
   std::memcpy(address->sun_path, text.c_str(), text.size() + 1);
   return OkStatus();

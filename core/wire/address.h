@@ -19,6 +19,10 @@ inline constexpr uint32_t kOverflowUid = 65534;
 // empty when it is not set. Makes no folder.
 std::string DefaultSocketPath(uint32_t uid, const char* runtime_folder);
 
+// Whether a socket can be there, whatever descriptors a process has: kInvalid; kLimit: a file name of more than 82
+// bytes, in a path of more than 107.
+Status CheckSocketPath(const std::string& path);
+
 // The address of a path. One that is too long goes through the descriptor of its folder, which must
 // stay open while the address is used. `action` begins the text of an error: "connect /run/x.sock".
 Status MakeAddress(const std::string& action, const std::string& path, sockaddr_un* address,

@@ -12,6 +12,15 @@ TEST(LogFormat, IsTextOrJson) {
   EXPECT_EQ(ParseLogFormat("JSON"), std::nullopt);
 }
 
+TEST(EscapeControls, OfWhatAClientOrAPathSaysATerminalShowsOneLine) {
+  EXPECT_EQ(EscapeControls("größer \"€\" \\ 😀"), "größer \"€\" \\ 😀");
+  EXPECT_EQ(EscapeControls("a\nb\x1b[31m\x7f"), "a\\nb\\x1b[31m\\x7f");
+  EXPECT_EQ(EscapeControls("\xc2\x9b"
+                           "31m \xc2\xa0"),
+            "\\xc2\\x9b31m \xc2\xa0");
+  EXPECT_EQ(EscapeControls("\xff\xe2\x82"), "\\xff\\xe2\\x82");
+}
+
 TEST(EscapeJson, LeavesWhatMayStandInAString) {
   EXPECT_EQ(EscapeJson(""), "");
   EXPECT_EQ(EscapeJson("socket /tmp/x: it's 5 % {full}"), "socket /tmp/x: it's 5 % {full}");

@@ -73,6 +73,16 @@ TEST(Options, ValuesKeepTheirUnderscores) {
   EXPECT_EQ(Parsed({"--socket", "/tmp/a_b"}).socket, "/tmp/a_b");
 }
 
+TEST(Options, SocketThatNoClientReachesIsRefused) {
+  std::string folder = "/" + std::string(120, 'f') + "/";
+  EXPECT_TRUE(Parse({"--socket", folder + std::string(82, 's')}).ok());
+  auto refused = Parse({"--check-config", "--socket", folder + std::string(83, 's')});
+  EXPECT_NE(refused.status().text().find("its file name is too long: at most 82 bytes"),
+            std::string::npos)
+      << refused.status().text();
+  EXPECT_TRUE(Parse({"--socket", "/" + std::string(106, 's')}).ok());
+}
+
 TEST(Options, RelativeSocketBecomesAbsolute) {
   EXPECT_EQ(Parsed({"--socket=x/../v.sock"}).socket[0], '/');
 }

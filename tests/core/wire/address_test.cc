@@ -44,7 +44,7 @@ TEST(Address, ErrorsBeginWithWhatWasDone) {
   EXPECT_EQ(empty.text().rfind("connect x: ", 0), 0u) << empty.text();
   EXPECT_EQ(MakeAddress("a", std::string("a\0b", 3), &address, &fd).code(), Code::kInvalid);
   EXPECT_EQ(MakeAddress("a", "/tmp/" + std::string(150, 'x'), &address, &fd).code(), Code::kLimit);
-  std::string nowhere = "/nowhere/" + std::string(150, 'x');
+  std::string nowhere = "/nowhere/" + std::string(100, 'x') + "/v.sock";
   EXPECT_EQ(MakeAddress("a", nowhere, &address, &fd).code(), Code::kUnavailable);
 }
 
