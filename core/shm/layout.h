@@ -136,7 +136,11 @@ static_assert(sizeof(Slot) == 64 && std::atomic<uint64_t>::is_always_lock_free);
 
 // Greatest number of slots an index can have: readers map this much and touch what is published.
 inline constexpr uint64_t kMaxSlots = uint64_t{1} << 26;
-inline constexpr uint64_t kSlotStep = 65536;  // slots by which the index grows
+// Slots by which the index grows. (Targets of the fuzzer have few: most of their time they look at all of them.)
+#ifndef VINEYARD_SLOT_STEP
+#define VINEYARD_SLOT_STEP 65536
+#endif
+inline constexpr uint64_t kSlotStep = VINEYARD_SLOT_STEP;
 
 struct alignas(64) Superblock {
   FileHeader header;

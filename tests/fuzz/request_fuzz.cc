@@ -101,21 +101,20 @@ struct Target {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static auto* target = new Target;
+  Target target;  // of its own, so that an input alone tells what happened
   std::string_view rest(reinterpret_cast<const char*>(data), size);
   while (rest.size() >= 3) {
-    auto type = static_cast<uint16_t>(static_cast<uint8_t>(rest[0]) % 28);
+    auto type = static_cast<uint16_t>(static_cast<uint8_t>(rest[0]) % 29);
     size_t length =
         static_cast<uint8_t>(rest[1]) | static_cast<size_t>(static_cast<uint8_t>(rest[2])) << 8;
     rest.remove_prefix(3);
     std::string_view body = rest.substr(0, length);
     rest.remove_prefix(body.size());
-    target->Say(type, body);
+    target.Say(type, body);
   }
-  target->store->Tick(1);
-  target->store->CheckInvariants();
-  // A run starts from nothing, so that an input alone tells what happened.
-  target->Say(static_cast<uint16_t>(wire::MessageType::kClear), "\x90");
-  CHECK(target->store->Stats().objects + target->store->Stats().blobs == 0);
+  target.store->Tick(1);
+  target.store->CheckInvariants();
+  target.Say(static_cast<uint16_t>(wire::MessageType::kClear), "\x90");
+  target.store->CheckInvariants();
   return 0;
 }
