@@ -147,8 +147,9 @@ int32_t vineyard_blob_writer_create_with(vineyard_client* client, uint64_t size,
     client::Sharing sharing;
     RETURN_IF_ERROR(ReadShare(known.share, known.gid, &sharing));
     auto made = std::make_unique<vineyard_blob_writer>();
-    ASSIGN_OR_RETURN(made->writer, client::BlobWriter::Create(Of(client)->shared_from_this(), size,
-                                                              blob_kind, sharing));
+    ASSIGN_OR_RETURN(made->writer,
+                     client::BlobWriter::Create(Of(client)->shared_from_this(), size, blob_kind,
+                                                sharing, Of(client)->PatienceOf()));
     *writer = made.release();
     return OkStatus();
   });

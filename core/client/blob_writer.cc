@@ -9,13 +9,14 @@ namespace {
 // What a writer of no bytes points to; nothing is ever written there.
 alignas(kPayloadAlignment) char nothing[kPayloadAlignment];
 
-Result<ObjectId> PutNode(Client* client, TreeNode node, uint16_t audience) {
+Result<ObjectId> PutNode(Client* client, TreeNode node, uint16_t audience,
+                         const Patience& patience) {
   Tree tree;
   tree.nodes.push_back(std::move(node));
   Request request(wire::MessageType::kPut);
   request.audience = audience;
   wire::EncodeTree(tree, &request.frame);
-  ASSIGN_OR_RETURN(wire::MutationAnswer answer, client->Change(&request));
+  ASSIGN_OR_RETURN(wire::MutationAnswer answer, client->Change(&request, patience));
   return answer.id;
 }
 
@@ -23,31 +24,39 @@ Result<ObjectId> PutNode(Client* client, TreeNode node, uint16_t audience) {
 
 Result<std::shared_ptr<BlobWriter>> BlobWriter::Create(std::shared_ptr<Client> client,
                                                        uint64_t size, BlobKind kind,
-                                                       const Sharing& sharing) {
-  uint64_t extent_size = EnvelopeOf(kind, size).extent_size(size);
-  if (extent_size < size) return Limit("blob: a size that can not be");
-  Patience patience = client->PatienceOf();
-  std::shared_ptr<BlobWriter> writer(new BlobWriter(client, kind, size));
+                                                       const Sharing& sharing,
+                                                       const Patience& patience) {
+  if (EnvelopeOf(kind, size).extent_size(size) < size) {
+    return Limit("blob: a size that can not be");
+  }
+  std::shared_ptr<BlobWriter> writer(new BlobWriter(std::move(client), kind, size));
+  Status begun = writer->Begin(sharing, patience);
+  if (begun.ok()) return writer;
+  writer->Abandon(patience);
+  return begun;
+}
+
+Status BlobWriter::Begin(const Sharing& sharing, const Patience& patience) {
   uint64_t location = 0;
-  RETURN_IF_ERROR(writer->TakeLease(patience, sharing, &location));
+  RETURN_IF_ERROR(TakeLease(patience, sharing, &location));
+  Envelope envelope = EnvelopeOf(kind_, size_);
+  uint64_t extent_size = envelope.extent_size(size_);
   if (extent_size == 0) {
-    writer->value_ = nothing;
-    return writer;
+    value_ = nothing;
+    return OkStatus();
   }
-  Session* session = writer->session_;
-  Session::Memory& memory = writer->memory_;
-  RETURN_IF_ERROR(client->MapForWriting(session, shm::SegmentOf(location), patience, &memory));
-  if (memory == nullptr) {
-    writer->extent_ = session->WritableAt(location, extent_size, &memory);
-  } else if (memory->size() >= extent_size && shm::OffsetOf(location) == 0) {
-    writer->extent_ = memory->data();
+  uint32_t segment = shm::SegmentOf(location);
+  RETURN_IF_ERROR(client_->MapForWriting(session_, segment, patience, &memory_));
+  if (memory_ == nullptr) {
+    extent_ = session_->WritableAt(location, extent_size, &memory_);
+  } else if (memory_->size() >= extent_size && shm::OffsetOf(location) == 0) {
+    extent_ = memory_->data();
   }
-  if (writer->extent_ == nullptr) {
+  if (extent_ == nullptr) {
     return Protocol("lease: the daemon named memory that its segment has not");
   }
-  Envelope envelope = EnvelopeOf(kind, size);
-  writer->value_ = writer->extent_ + envelope.skip() + envelope.before;
-  return writer;
+  value_ = extent_ + envelope.skip() + envelope.before;
+  return OkStatus();
 }
 
 // A request may find the daemon replaced and start another session, and then a lease is that one's: what
@@ -73,14 +82,14 @@ Status BlobWriter::TakeLease(const Patience& patience, const Sharing& sharing, u
       return OkStatus();
     }
     session->RemoveWriter(answer.id);
-    (void)client_->DropLease(answer.id, session->audience().number);
+    (void)client_->DropLease(answer.id, session->audience().number, patience);
   } while (!patience.deadline.passed());
   return {Code::kTimeout, "create of a blob: the daemon is being replaced again and again"};
 }
 
 BlobWriter::~BlobWriter() {
   bool is_mine = MayRead() && !IsInherited(stamp_) && !client_->is_closed();
-  if (state_ == State::kOpen && is_mine) (void)Drop();
+  if (is_mine) Abandon(client_->PatienceOf());
   if (session_ != nullptr) session_->RemoveWriter(id_);
   // In a child other maps may lie there.
   if (IsInherited(stamp_)) new Session::Memory(std::move(memory_));
@@ -133,9 +142,10 @@ Result<TreeNode> BlobWriter::Prepare() {
   return node;
 }
 
-Status BlobWriter::Seal() {
+Status BlobWriter::Seal(const Patience& patience) {
   ASSIGN_OR_RETURN(TreeNode node, Prepare());
-  RETURN_IF_ERROR(PutNode(client_.get(), std::move(node), session_->audience().number).status());
+  uint16_t audience = session_->audience().number;
+  RETURN_IF_ERROR(PutNode(client_.get(), std::move(node), audience, patience).status());
   MarkSealed();
   return OkStatus();
 }
@@ -143,7 +153,7 @@ Status BlobWriter::Seal() {
 Status BlobWriter::Abort() {
   if (state_ == State::kAborted && !IsInherited(stamp_)) return OkStatus();
   if (!is_given_ || state_ == State::kSealed) RETURN_IF_ERROR(CheckOpen());
-  return Drop();
+  return Drop(client_->PatienceOf());
 }
 
 void BlobWriter::MarkSealed() {
@@ -151,28 +161,37 @@ void BlobWriter::MarkSealed() {
   session_->RemoveWriter(id_);
 }
 
-Status BlobWriter::Drop() {
+void BlobWriter::Abandon(const Patience& patience) {
+  if (state_ == State::kOpen) (void)Drop(patience);
+}
+
+Status BlobWriter::Drop(const Patience& patience) {
   state_ = State::kAborted;
   session_->RemoveWriter(id_);
-  return client_->DropLease(id_, session_->audience().number);
+  return client_->DropLease(id_, session_->audience().number, patience);
 }
 
 Result<ObjectId> PutBlob(const std::shared_ptr<Client>& client, std::string_view bytes,
                          BlobKind kind) {
   client->AddCopied(bytes.size());
+  Patience patience = client->PatienceOf();
   if (bytes.size() <= kMaxInlinePayload) {
     TreeNode node;
     node.type = TreeNode::Type::kInlineBlob;
     node.kind = kind;
     node.bytes = bytes;
-    ASSIGN_OR_RETURN(Session * session, client->SessionFor({}, client->PatienceOf()));
-    return PutNode(client.get(), std::move(node), session->audience().number);
+    ASSIGN_OR_RETURN(Session * session, client->SessionFor({}, patience));
+    return PutNode(client.get(), std::move(node), session->audience().number, patience);
   }
   ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer,
-                   BlobWriter::Create(client, bytes.size(), kind));
+                   BlobWriter::Create(client, bytes.size(), kind, {}, patience));
+  int64_t began_ns = MonotonicNs();
   shm::CopyPayload(writer->memory(), bytes.data(), bytes.size());
-  RETURN_IF_ERROR(writer->Seal());
-  return writer->id();
+  patience.DiscountSince(began_ns);
+  Status sealed = writer->Seal(patience);
+  if (sealed.ok()) return writer->id();
+  writer->Abandon(patience);
+  return sealed;
 }
 
 void CopyBytes(void* destination, const void* source, uint64_t size) {

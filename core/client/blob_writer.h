@@ -22,7 +22,8 @@ namespace vineyard::client {
 class BlobWriter {
  public:
   static Result<std::shared_ptr<BlobWriter>> Create(std::shared_ptr<Client> client, uint64_t size,
-                                                    BlobKind kind, const Sharing& sharing = {});
+                                                    BlobKind kind, const Sharing& sharing,
+                                                    const Patience& patience);
   ~BlobWriter();
   BlobWriter(const BlobWriter&) = delete;
   BlobWriter& operator=(const BlobWriter&) = delete;
@@ -36,7 +37,8 @@ class BlobWriter {
   ObjectId id() const { return id_; }
   BlobKind kind() const { return kind_; }
   Status Shrink(uint64_t size);
-  Status Seal();
+  Status Seal() { return Seal(client_->PatienceOf()); }
+  Status Seal(const Patience& patience);
   Status Abort();
 
   // For a put that seals it, alone or together with others: writes the envelope, and says what the put
@@ -45,14 +47,17 @@ class BlobWriter {
   // Null: it has no lease.
   const Session* session() const { return session_; }
   void MarkSealed();
+  // Of a put that failed: what is open still is dropped, in what is left of the put's time or later.
+  void Abandon(const Patience& patience);
 
  private:
   enum class State { kOpen, kSealed, kAborted };
   BlobWriter(std::shared_ptr<Client> client, BlobKind kind, uint64_t size)
       : client_(std::move(client)), kind_(kind), size_(size) {}
+  Status Begin(const Sharing& sharing, const Patience& patience);
   Status TakeLease(const Patience& patience, const Sharing& sharing, uint64_t* location);
   Status CheckOpen() const;
-  Status Drop();
+  Status Drop(const Patience& patience);
 
   std::shared_ptr<Client> client_;
   const BlobKind kind_;

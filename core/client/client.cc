@@ -220,9 +220,9 @@ Status Client::Call(Request* request, const Patience& patience, Reply* reply) {
   return connection_->Call(request, patience, reply);
 }
 
-Result<wire::MutationAnswer> Client::Change(Request* request) {
+Result<wire::MutationAnswer> Client::Change(Request* request, const Patience& patience) {
   Reply reply;
-  Status called = Call(request, PatienceOf(), &reply);
+  Status called = Call(request, patience, &reply);
   // Whoever closes the client drops the leases of its writers, also that which a put just seals.
   bool is_put = request->type == wire::MessageType::kPut;
   if (is_put && called.code() == Code::kNotFound && is_closed()) return CheckUsable();
@@ -262,8 +262,8 @@ void Client::DetachWriters() {
   }
 }
 
-Status Client::DropLease(ObjectId id, uint16_t audience) {
-  if (!ThreadMayWait()) {
+Status Client::DropLease(ObjectId id, uint16_t audience, const Patience& patience) {
+  if (!ThreadMayWait() || patience.deadline.passed()) {
     DropLeaseLater(id, audience);
     return OkStatus();
   }
@@ -271,7 +271,7 @@ Status Client::DropLease(ObjectId id, uint16_t audience) {
   drop.id = id;
   Request request(wire::MessageType::kDropLease, drop);
   request.audience = audience;
-  Status dropped = Change(&request).status();
+  Status dropped = Change(&request, patience).status();
   if (MayBeUnheard(dropped)) DropLeaseLater(id, audience);
   return dropped;
 }
@@ -374,13 +374,14 @@ Status Client::MapForWriting(Session* session, uint32_t number, const Patience& 
 
 // ---- views -----------------------------------------------------------------------------------------
 
-Result<const char*> Client::StoredBytes(Session* session, const SlotContents& slot) {
+Result<const char*> Client::StoredBytes(Session* session, const SlotContents& slot,
+                                        const Patience& patience) {
   if (slot.size == 0) return kNothing;
   const char* stored = session->At(slot.location, slot.skip(), slot.size);
   if (stored != nullptr) return stored;
   uint32_t segment = shm::SegmentOf(slot.location);
   SlotWord of{slot.slot, slot.word};
-  RETURN_IF_ERROR(EnsureSegment(session, segment, /*writable=*/false, PatienceOf(), &of));
+  RETURN_IF_ERROR(EnsureSegment(session, segment, /*writable=*/false, patience, &of));
   stored = session->At(slot.location, slot.skip(), slot.size);
   if (stored == nullptr) {
     return Corrupt(Text(slot.id) + Format(": its bytes lie outside of segment %u", segment));
@@ -405,9 +406,10 @@ Result<View*> Client::Get(ObjectId id, RemoteTreePtr* remote) {
   uint32_t epoch = ForkEpoch();
   SlotContents slot;
   auto other = [&](const wire::FindAnswer& answer) { return ReadRemote(id, answer, remote); };
-  ASSIGN_OR_RETURN(Session * session, FindObjectSlow(id, &slot, other));
+  Patience patience = PatienceOf();
+  ASSIGN_OR_RETURN(Session * session, FindObjectSlow(id, &slot, other, patience));
   if (session == nullptr) return static_cast<View*>(nullptr);
-  Result<const char*> stored = StoredBytes(session, slot);
+  Result<const char*> stored = StoredBytes(session, slot, patience);
   if (stored.ok()) return MakeView(session, slot, *stored, epoch);
   session->Unpin(slot.slot);
   return stored.status();
@@ -416,8 +418,7 @@ Result<View*> Client::Get(ObjectId id, RemoteTreePtr* remote) {
 // A member of another instance is not in memory. Of this one, a directory that is being shifted may hide
 // it for a moment; then the daemon knows where it is.
 Result<bool> Client::FindHeldSlow(const Session& session, ObjectId id, SlotContents* slot,
-                                  RemoteTreePtr* remote) {
-  Patience patience = PatienceOf();
+                                  RemoteTreePtr* remote, const Patience& patience) {
   do {
     wire::Find question;
     question.id = id;
@@ -449,11 +450,12 @@ Result<View*> Client::GetMember(const View& root, ObjectId id, RemoteTreePtr* re
   if (id == kEmptyBlobId) return EmptyBlobView();
   Session* session = root.session;
   SlotContents slot;
+  Patience patience = PatienceOf();
   if (FindHeld(*session, id, &slot) != Found::kYes) {
-    ASSIGN_OR_RETURN(bool is_here, FindHeldSlow(*session, id, &slot, remote));
+    ASSIGN_OR_RETURN(bool is_here, FindHeldSlow(*session, id, &slot, remote, patience));
     if (!is_here) return static_cast<View*>(nullptr);
   }
-  ASSIGN_OR_RETURN(const char* stored, StoredBytes(session, slot));
+  ASSIGN_OR_RETURN(const char* stored, StoredBytes(session, slot, patience));
   View* held = ShareView(&root);
   if (held == nullptr) return Status(Code::kForked, Text(id) + ": forked unseen");
   View* made = MakeView(session, slot, stored, held->stamp);

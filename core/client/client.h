@@ -83,7 +83,8 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
     return size <= checksum_limit_.load(std::memory_order_relaxed);
   }
   void AddCopied(uint64_t bytes) { copied_.fetch_add(bytes, std::memory_order_relaxed); }
-  // The client's own default, or this many milliseconds from now.
+  // The client's own default, or this many milliseconds from now. Whatever is called takes one, and all that it has to
+  // ask is asked within it.
   Patience PatienceOf(int64_t timeout_ms = -1) const;
 
   // ---- views ----
@@ -111,10 +112,10 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   Result<View*> GetMember(const View& root, ObjectId id, RemoteTreePtr* remote);
 
   // ---- objects ----
-  Result<bool> Exists(ObjectId id);
+  Result<bool> Exists(ObjectId id) { return Exists(id, PatienceOf()); }
   Status Wait(ObjectId id, int64_t timeout_ms);
   Status Delete(const std::vector<ObjectId>& ids, bool force, bool deep);
-  Status Persist(const std::vector<ObjectId>& ids);
+  Status Persist(const std::vector<ObjectId>& ids) { return Persist(ids, PatienceOf()); }
 
   // ---- in memory or in files, by hand (hand.cc) ----
   Status Evict(ObjectId id);
@@ -171,7 +172,8 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
 
   // ---- for the other files of this folder ----
   Status Call(Request* request, const Patience& patience, Reply* reply);
-  Result<wire::MutationAnswer> Change(Request* request);
+  Result<wire::MutationAnswer> Change(Request* request, const Patience& patience);
+  Status Persist(const std::vector<ObjectId>& ids, const Patience& patience);
   // The session in the store of this audience (audience.cc).
   Result<Session*> SessionFor(const Sharing& sharing, const Patience& patience);
   // Why a member that `session` does not have can not be one there; ok: nothing is known.
@@ -186,8 +188,8 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
                        Session::Memory* sole);
   // Whether gets look into it.
   bool IsCurrent(const Session* session) const;
-  // Drops it now, or with the next request when this thread may not wait.
-  Status DropLease(ObjectId id, uint16_t audience);
+  // Drops it now, or with the next request when this thread may not wait, or no time is left.
+  Status DropLease(ObjectId id, uint16_t audience, const Patience& patience);
   void AfterForkInChild() override;
 
  private:
@@ -259,16 +261,19 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   // instance's memory, and `other` has taken it.
   template <typename FindIt, typename Accept, typename Other>
   Result<Session*> FindSlow(const wire::Find& question, FindIt find, Accept accept,
-                            SlotContents* slot, Other other);
+                            SlotContents* slot, Other other, const Patience& patience);
   template <typename Other>
-  Result<Session*> FindObjectSlow(ObjectId id, SlotContents* slot, Other other);
+  Result<Session*> FindObjectSlow(ObjectId id, SlotContents* slot, Other other,
+                                  const Patience& patience);
+  Result<bool> Exists(ObjectId id, const Patience& patience);
   // False: it is another instance's.
   Result<bool> FindHeldSlow(const Session& session, ObjectId id, SlotContents* slot,
-                            RemoteTreePtr* remote);
+                            RemoteTreePtr* remote, const Patience& patience);
   // The stored bytes of a pinned or held slot, mapping their segment if need be.
-  Result<const char*> StoredBytes(Session* session, const SlotContents& slot);
+  Result<const char*> StoredBytes(Session* session, const SlotContents& slot,
+                                  const Patience& patience);
   Status Grant(Session* session, uint64_t slot, const Patience& patience);
-  Result<NamedObject> ReadName(std::string_view name, bool latest);
+  Result<NamedObject> ReadName(std::string_view name, bool latest, const Patience& patience);
 
   const std::string path_;
   const std::string client_name_;

@@ -8,8 +8,7 @@ namespace vineyard::client {
 
 template <typename FindIt, typename Accept, typename Other>
 Result<Session*> Client::FindSlow(const wire::Find& question, FindIt find, Accept accept,
-                                  SlotContents* slot, Other other) {
-  Patience patience = PatienceOf();
+                                  SlotContents* slot, Other other, const Patience& patience) {
   while (true) {
     ASSIGN_OR_RETURN(Session * session, EnsureSession(patience));
     Session* own = session;
@@ -79,7 +78,8 @@ Result<Session*> Client::FindSlow(const wire::Find& question, FindIt find, Accep
 
 // The same for an object: it is pinned then.
 template <typename Other>
-Result<Session*> Client::FindObjectSlow(ObjectId id, SlotContents* slot, Other other) {
+Result<Session*> Client::FindObjectSlow(ObjectId id, SlotContents* slot, Other other,
+                                        const Patience& patience) {
   wire::Find question;
   question.id = id;
   auto find = [id](Session* in, SlotContents* out) { return FindObject(in, id, out); };
@@ -88,7 +88,7 @@ Result<Session*> Client::FindObjectSlow(ObjectId id, SlotContents* slot, Other o
       return found.id == id && IsObjectKind(found.kind()) ? Found::kYes : Found::kMiss;
     };
   };
-  return FindSlow(question, find, accept, slot, other);
+  return FindSlow(question, find, accept, slot, other, patience);
 }
 
 }  // namespace vineyard::client

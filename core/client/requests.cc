@@ -15,9 +15,8 @@ constexpr const char* kForkedText = "this process was forked unseen";
 
 // ---- objects ---------------------------------------------------------------------------------------
 
-Result<bool> Client::Exists(ObjectId id) {
+Result<bool> Client::Exists(ObjectId id, const Patience& patience) {
   if (id == kEmptyBlobId) return true;
-  Patience patience = PatienceOf();
   ASSIGN_OR_RETURN(Session * session, EnsureSession(patience));
   if (HasObject(*session, id)) return true;
   if (FindSession([id](const Session* other) { return HasObject(*other, id); })) return true;
@@ -63,31 +62,31 @@ Status Client::Delete(const std::vector<ObjectId>& ids, bool force, bool deep) {
     message.deep = deep;
     Request request(wire::MessageType::kDelete, message);
     request.audience = audience;
-    RETURN_IF_ERROR(Change(&request).status());
+    RETURN_IF_ERROR(Change(&request, patience).status());
   }
   return OkStatus();
 }
 
-Status Client::Persist(const std::vector<ObjectId>& ids) {
+Status Client::Persist(const std::vector<ObjectId>& ids, const Patience& patience) {
   wire::Persist message;
   message.ids = ids;
   Request request(wire::MessageType::kPersist, message);
   if (!ids.empty()) {
-    ASSIGN_OR_RETURN(Session * session, Locate(ids.front(), PatienceOf()));
+    ASSIGN_OR_RETURN(Session * session, Locate(ids.front(), patience));
     request.audience = session->audience().number;
   }
-  return Change(&request).status();
+  return Change(&request, patience).status();
 }
 
 Result<uint64_t> Client::Clear() {
   Request request = Request::WithoutBody(wire::MessageType::kClear);
-  ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request));
+  ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request, PatienceOf()));
   return answer.value;
 }
 
 Result<uint64_t> Client::Trim() {
   Request request = Request::WithoutBody(wire::MessageType::kTrim);
-  ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request));
+  ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request, PatienceOf()));
   if (Session* session = session_.load(std::memory_order_acquire)) session->DropOldSegments();
   return answer.value;
 }
@@ -102,10 +101,11 @@ Result<uint64_t> Client::PutName(std::string_view name, ObjectId id, bool replac
   message.id = id;
   message.replace = replace;
   message.expect = expect;
-  ASSIGN_OR_RETURN(Session * session, Locate(id, PatienceOf()));
+  Patience patience = PatienceOf();
+  ASSIGN_OR_RETURN(Session * session, Locate(id, patience));
   Request request(wire::MessageType::kPutName, message);
   request.audience = session->audience().number;
-  ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request));
+  ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request, patience));
   return answer.revision;
 }
 
@@ -116,13 +116,14 @@ Status Client::DropName(std::string_view name, uint64_t expect) {
   message.expect = expect;
   wire::Find question;
   question.name = name;
-  ASSIGN_OR_RETURN(Session * session, Locate(question, PatienceOf()));
+  Patience patience = PatienceOf();
+  ASSIGN_OR_RETURN(Session * session, Locate(question, patience));
   Request request(wire::MessageType::kDropName, message);
   request.audience = session->audience().number;
-  return Change(&request).status();
+  return Change(&request, patience).status();
 }
 
-Result<NamedObject> Client::ReadName(std::string_view name, bool latest) {
+Result<NamedObject> Client::ReadName(std::string_view name, bool latest, const Patience& patience) {
   wire::Find question;
   question.name = name;
   question.latest = latest;
@@ -141,7 +142,7 @@ Result<NamedObject> Client::ReadName(std::string_view name, bool latest) {
     return OkStatus();
   };
   SlotContents slot;
-  ASSIGN_OR_RETURN(Session * session, FindSlow(question, find, accept, &slot, other));
+  ASSIGN_OR_RETURN(Session * session, FindSlow(question, find, accept, &slot, other, patience));
   if (session == nullptr) return named;
   const char* record = session->At(slot.location, slot.skip(), slot.size);  // AcceptName read it
   Result<NameRecord> decoded = DecodeName({record, slot.size});
@@ -153,8 +154,9 @@ Result<NamedObject> Client::ReadName(std::string_view name, bool latest) {
 Result<NamedObject> Client::GetName(std::string_view name, int64_t timeout_ms, bool latest) {
   RETURN_IF_ERROR(CheckText("name", name, kMaxName));
   if (!MayRead()) return Status(Code::kForked, kForkedText);
-  Patience patience = PatienceOf(timeout_ms);
-  Result<NamedObject> found = ReadName(name, latest);
+  Patience patience =
+      PatienceOf(timeout_ms == 0 ? -1 : timeout_ms);  // who does not wait still asks
+  Result<NamedObject> found = ReadName(name, latest, patience);
   // A name may be given and taken away again between the daemon's answer and our look.
   while (!found.ok() && found.status().code() == Code::kNotFound && timeout_ms != 0) {
     patience.signal_ends = true;
@@ -170,7 +172,7 @@ Result<NamedObject> Client::GetName(std::string_view name, int64_t timeout_ms, b
     if (answer.kind == wire::FindAnswer::Kind::kName) {
       return NamedObject{std::string(name), answer.name.id, answer.name.revision};
     }
-    found = ReadName(name, latest);
+    found = ReadName(name, latest, patience);
   }
   return found;
 }
@@ -182,10 +184,11 @@ Status Client::SetLabel(ObjectId id, std::string_view key, std::string_view valu
   wire::SetLabels message;
   message.id = id;
   message.labels.emplace_back(key, value);
-  ASSIGN_OR_RETURN(Session * session, Locate(id, PatienceOf()));
+  Patience patience = PatienceOf();
+  ASSIGN_OR_RETURN(Session * session, Locate(id, patience));
   Request request(wire::MessageType::kSetLabels, message);
   request.audience = session->audience().number;
-  return Change(&request).status();
+  return Change(&request, patience).status();
 }
 
 Result<Labels> Client::GetLabels(ObjectId id) {
@@ -204,14 +207,15 @@ Result<Labels> Client::GetLabels(ObjectId id) {
     return OkStatus();
   };
   SlotContents slot;
-  Result<Session*> session = FindSlow(question, find, accept, &slot, other);
+  Patience patience = PatienceOf();
+  Result<Session*> session = FindSlow(question, find, accept, &slot, other, patience);
   if (session.status().code() == Code::kNotFound) {
-    ASSIGN_OR_RETURN(bool exists, Exists(id));
+    ASSIGN_OR_RETURN(bool exists, Exists(id, patience));
     if (exists) return Labels{};
   }
   if (!session.ok()) return session.status();
   if (*session == nullptr) return labels_there;
-  Result<const char*> record = StoredBytes(*session, slot);
+  Result<const char*> record = StoredBytes(*session, slot, patience);
   Result<Labels> labels = record.ok() ? DecodeLabels({*record, slot.size}) : record.status();
   (*session)->Unpin(slot.slot);
   return labels;
@@ -255,12 +259,13 @@ Result<Client::NamePage> Client::ListNames(std::string_view glob, std::string_vi
 Result<std::vector<std::pair<std::string, uint64_t>>> Client::ListTypes() {
   std::map<std::string, uint64_t> types;  // each of several stores may have some
   std::string cursor;
+  Patience patience = PatienceOf();
   do {
     wire::ListTypes message;
     message.after = cursor;
     Request request(wire::MessageType::kListTypes, message);
     Reply reply;
-    RETURN_IF_ERROR(Call(&request, PatienceOf(), &reply));
+    RETURN_IF_ERROR(Call(&request, patience, &reply));
     ASSIGN_OR_RETURN(wire::ListTypesAnswer answer, wire::ListTypesAnswer::Decode(reply.answer));
     for (const auto& [type, count] : answer.types) types[type] += count;
     cursor = std::move(answer.cursor);
@@ -302,7 +307,7 @@ Result<std::vector<wire::InstancesAnswer::Item>> Client::ListInstances() {
 
 Status Client::ForgetInstance(uint64_t number) {
   Request request(wire::MessageType::kForgetInstance, wire::ForgetInstance{number});
-  return Change(&request).status();
+  return Change(&request, PatienceOf()).status();
 }
 
 Result<wire::LogPosition> Client::Sync(const wire::Sync& question, int64_t timeout_ms) {

@@ -26,7 +26,12 @@ constexpr uint64_t kLeasedNode = 41;
 class TreePut {
  public:
   TreePut(const std::shared_ptr<Client>& client, const Sharing& sharing)
-      : client_(client), sharing_(sharing) {}
+      : client_(client), sharing_(sharing), patience_(client->PatienceOf()) {}
+  ~TreePut() {
+    for (const auto& writer : own_) writer->Abandon(patience_);
+  }
+  TreePut(const TreePut&) = delete;
+  TreePut& operator=(const TreePut&) = delete;
 
   Status Run(const std::shared_ptr<MetaBuilder>& root, const PutOptions& options, ObjectId* id);
 
@@ -38,6 +43,7 @@ class TreePut {
 
   Result<Place> AddBuilder(MetaBuilder* builder, uint32_t level);
   Result<uint64_t> AddBytes(const MetaBuilder::Bytes& bytes);
+  Result<std::shared_ptr<BlobWriter>> Copy(const void* data, uint64_t size, BlobKind kind);
   Result<uint64_t> AddWriter(const std::shared_ptr<BlobWriter>& writer);
   uint64_t AddNode(TreeNode node);
   Status MoveOut(uint64_t excess);
@@ -45,11 +51,13 @@ class TreePut {
 
   const std::shared_ptr<Client>& client_;
   const Sharing sharing_;
+  Patience patience_;
   Session* session_ = nullptr;  // in whose store it is put
   Tree tree_;
   std::unordered_map<const void*, Place> places_;  // of builders and writers
   std::vector<std::pair<MetaBuilder*, uint64_t>> builders_;
   std::vector<std::shared_ptr<BlobWriter>> writers_;  // the callers' and our own
+  std::vector<std::shared_ptr<BlobWriter>> own_;
   std::vector<std::unique_ptr<std::string>> fields_;  // what nodes point to
   uint64_t inline_bytes_ = 0, metadata_bytes_ = 0;
 };
@@ -60,8 +68,7 @@ Status TreePut::MoveOut(uint64_t excess) {
     if (excess == 0) return OkStatus();
     if (node.type != TreeNode::Type::kInlineBlob || node.bytes.size() <= 2 * kLeasedNode) continue;
     ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer,
-                     BlobWriter::Create(client_, node.bytes.size(), node.kind, sharing_));
-    shm::CopyPayload(writer->memory(), node.bytes.data(), node.bytes.size());
+                     Copy(node.bytes.data(), node.bytes.size(), node.kind));
     excess -= std::min<uint64_t>(excess, node.bytes.size() - kLeasedNode);
     ASSIGN_OR_RETURN(node, writer->Prepare());
     writers_.push_back(writer);
@@ -86,10 +93,18 @@ Result<uint64_t> TreePut::AddBytes(const MetaBuilder::Bytes& bytes) {
     node.bytes = {static_cast<const char*>(bytes.data), bytes.size};
     return AddNode(std::move(node));
   }
-  ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer,
-                   BlobWriter::Create(client_, bytes.size, bytes.kind, sharing_));
-  shm::CopyPayload(writer->memory(), bytes.data, bytes.size);
+  ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer, Copy(bytes.data, bytes.size, bytes.kind));
   return AddWriter(writer);
+}
+
+Result<std::shared_ptr<BlobWriter>> TreePut::Copy(const void* data, uint64_t size, BlobKind kind) {
+  ASSIGN_OR_RETURN(std::shared_ptr<BlobWriter> writer,
+                   BlobWriter::Create(client_, size, kind, sharing_, patience_));
+  own_.push_back(writer);
+  int64_t began_ns = MonotonicNs();
+  shm::CopyPayload(writer->memory(), data, size);
+  patience_.DiscountSince(began_ns);
+  return writer;
 }
 
 Result<uint64_t> TreePut::AddWriter(const std::shared_ptr<BlobWriter>& writer) {
@@ -172,7 +187,7 @@ Status TreePut::Run(const std::shared_ptr<MetaBuilder>& root, const PutOptions& 
                     ObjectId* id) {
   if (root->id() != kInvalidId) return Invalid("put: the builder was put already");
   if (!options.name.empty()) RETURN_IF_ERROR(CheckText("name", options.name, kMaxName));
-  ASSIGN_OR_RETURN(session_, client_->SessionFor(sharing_, client_->PatienceOf()));
+  ASSIGN_OR_RETURN(session_, client_->SessionFor(sharing_, patience_));
   RETURN_IF_ERROR(AddBuilder(root.get(), 1).status());
   tree_.name = options.name;
   tree_.replace_name = options.replace;
@@ -188,10 +203,10 @@ Status TreePut::Run(const std::shared_ptr<MetaBuilder>& root, const PutOptions& 
     RETURN_IF_ERROR(MoveOut(body - wire::kMaxBody));
     request = pack();
   }
-  ASSIGN_OR_RETURN(wire::MutationAnswer answer, client_->Change(&request));
+  ASSIGN_OR_RETURN(wire::MutationAnswer answer, client_->Change(&request, patience_));
   Succeeded(answer);
   *id = answer.id;
-  return options.persist ? client_->Persist({answer.id}) : OkStatus();
+  return options.persist ? client_->Persist({answer.id}, patience_) : OkStatus();
 }
 
 }  // namespace

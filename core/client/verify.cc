@@ -59,7 +59,7 @@ Status VerifySlot(const Session& session, const SlotContents& slot, const char* 
 
 }  // namespace
 
-// A friend of Client's: it finds and maps as a get does.
+// A friend of Client's: it finds and maps as a get does. It may go on for long: each that it asks has a deadline.
 class Verifier {
  public:
   Verifier(Client* client, Verified* verified) : client_(client), verified_(verified) {}
@@ -82,7 +82,8 @@ Status Verifier::Below(Session* session, const SlotContents& root) {
   while (!waiting.empty()) {
     SlotContents slot = waiting.back();
     waiting.pop_back();
-    ASSIGN_OR_RETURN(const char* stored, client_->StoredBytes(session, slot));
+    ASSIGN_OR_RETURN(const char* stored,
+                     client_->StoredBytes(session, slot, client_->PatienceOf()));
     RETURN_IF_ERROR(VerifySlot(*session, slot, stored, verified_));
     if (slot.kind() != shm::SlotKind::kObject) continue;
     Result<Record> record = DecodeRecord({stored, slot.size});
@@ -92,7 +93,8 @@ Status Verifier::Below(Session* session, const SlotContents& root) {
       SlotContents below;
       RemoteTreePtr remote;
       if (FindHeld(*session, member.id, &below) != Found::kYes) {
-        Result<bool> here = client_->FindHeldSlow(*session, member.id, &below, &remote);
+        Result<bool> here =
+            client_->FindHeldSlow(*session, member.id, &below, &remote, client_->PatienceOf());
         if (here.status().code() == Code::kNotFound) {
           // Of another instance, deleted there by force. Of this one it is kept by its parent.
           if (InstanceOf(member.id) != session->instance()) continue;
@@ -112,7 +114,8 @@ Status Verifier::Tree(ObjectId id) {
   if (id == kEmptyBlobId) return OkStatus();
   SlotContents root;
   auto other = [](const wire::FindAnswer&) { return OkStatus(); };  // of another instance
-  ASSIGN_OR_RETURN(Session * session, client_->FindObjectSlow(id, &root, other));
+  ASSIGN_OR_RETURN(Session * session,
+                   client_->FindObjectSlow(id, &root, other, client_->PatienceOf()));
   if (session == nullptr) return OkStatus();
   Status verified = Below(session, root);
   session->Unpin(root.slot);
@@ -140,7 +143,7 @@ Status Verifier::All(const std::function<void(const Status&)>& on_problem,
     SlotContents slot;
     if (PinSlot(session, number, word, &slot, accept) != Found::kYes)
       continue;  // deleted meanwhile
-    Result<const char*> stored = client_->StoredBytes(session, slot);
+    Result<const char*> stored = client_->StoredBytes(session, slot, client_->PatienceOf());
     Status status = stored.ok() ? VerifySlot(*session, slot, *stored, verified_) : stored.status();
     session->Unpin(number);
     if (status.ok()) continue;

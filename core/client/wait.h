@@ -20,6 +20,10 @@ struct Patience {
   // Asked after a signal and at least every 100 ms: false ends the wait.
   int32_t (*keep_waiting)() = nullptr;
 
+  // Time that went into work of the caller's own, since `began_ns`, is no waiting.
+  void DiscountSince(int64_t began_ns) {
+    if (!deadline.never()) deadline = Deadline::At(deadline.at_ns() + MonotonicNs() - began_ns);
+  }
   // kInterrupted when the caller does not want to wait on. To be called without locks.
   Status Ask(bool signalled) const;
   int SliceMs() const;         // how long to sleep at a time
