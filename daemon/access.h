@@ -37,6 +37,10 @@ bool MayRead(const Peer& peer, const shm::AudienceId& audience);
 inline bool MayChange(const Peer& peer, const shm::AudienceId& audience) {
   return UserOf(peer) == audience.uid;
 }
+// The daemon's user does not find what is for others alone; it may verify it.
+inline bool MayAttach(const Peer& peer, const shm::AudienceId& audience) {
+  return MayRead(peer, audience) || IsDaemonsUser(peer);
+}
 // For people: "uid 1000", "group 100 of uid 1000", "everybody, by uid 1000".
 std::string PrintAudience(const shm::AudienceId& audience);
 

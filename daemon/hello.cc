@@ -175,7 +175,7 @@ Status Server::Attach(Connection& connection, const Peer& peer, std::string_view
   Audience* audience = attach.audience == 0 ? nullptr : audiences_.Find(attach.audience);
   if (attach.audience == 0) {
     ASSIGN_OR_RETURN(audience, audiences_.Of(peer, attach.share, attach.gid));
-  } else if (audience == nullptr || !MayRead(peer, audience->id)) {
+  } else if (audience == nullptr || !MayAttach(peer, audience->id)) {
     return NotFound(
         Format("attach: there is no audience %u for uid %u", attach.audience, peer.uid));
   }

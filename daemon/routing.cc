@@ -60,8 +60,8 @@ Result<Audience*> Server::Route(const Session& session, const wire::FrameHeader&
   Audience* audience = connection.audience;
   if (header.audience != 0 && header.audience != audience->number) {
     audience = audiences_.Find(header.audience);
-    // Who may not read it does not learn whether it is there.
-    if (audience == nullptr || !MayRead(session.peer(), audience->id)) {
+    // Who may not look at it does not learn whether it is there.
+    if (audience == nullptr || !MayAttach(session.peer(), audience->id)) {
       return NotFound(
           Format("there is no audience %u for uid %u", header.audience, session.peer().uid));
     }
@@ -90,7 +90,8 @@ Result<Audience*> Server::Route(const Session& session, const wire::FrameHeader&
 Reply Server::Handle(const std::shared_ptr<Session>& session, const Inquiry& inquiry,
                      Audience** audience) {
   auto type = static_cast<MessageType>(inquiry.header.type);
-  if (type == MessageType::kAudit && inquiry.is_owner) return Audit(inquiry);
+  if (type == MessageType::kAudit && inquiry.is_owner) return Audit();
+  if (type == MessageType::kAudiences) return ListAudiences(*session);
   if (IsList(type) && inquiry.header.audience == 0) return List(*session, inquiry, audience);
   auto later = [this, session, header = inquiry.header](Reply reply) {
     Answer(session, header, std::move(reply));
@@ -196,14 +197,23 @@ Reply Server::List(const Session& session, const Inquiry& inquiry, Audience** au
   }
 }
 
-Reply Server::Audit(const Inquiry&) {
+Reply Server::ListAudiences(const Session& session) const {
+  wire::AudiencesAnswer answer;
+  audiences_.ForEach([&](const Audience& audience) {
+    if (!IsDaemonsUser(session.peer()) && !MayChange(session.peer(), audience.id)) return;
+    answer.audiences.push_back({audience.number, audience.id.uid, PrintAudience(audience.id)});
+  });
+  return Encoded(answer);
+}
+
+Reply Server::Audit() {
   wire::AuditAnswer answer;
   audiences_.ForEach([&](Audience& audience) {
     store::Findings findings = audience.store->Audit();
     answer.count += findings.count;
     for (std::string& problem : findings.problems) {
       if (answer.problems.size() >= store::kMaxProblems) break;
-      if (&audience != own_) problem = "for " + PrintAudience(audience.id) + ": " + problem;
+      if (audiences_.size() > 1) problem = "for " + PrintAudience(audience.id) + ": " + problem;
       answer.problems.push_back(std::move(problem));
     }
     for (auto& [name, number] : findings.numbers) {

@@ -119,7 +119,8 @@ void Define(CLI::App* app, Said* said, std::string* config, std::vector<Unavaila
       "text, or json: an object a line with time, pid, level and text. Default: text");
   add("fsck", &said->fsck, "SOCKET",
       "Starts nothing: checks the daemon that listens there, its books and every byte that has a "
-      "checksum, and prints what it found. Exit status 0: all in order, 1: something is damaged, "
+      "checksum (as another user: the bytes that are its own), and prints what it found. Exit "
+      "status 0: all in order, 1: something is damaged, "
       "2: "
       "it could not be checked")
       ->configurable(false);

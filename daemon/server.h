@@ -88,7 +88,8 @@ class Server : public Session::Owner {
   Reply Handle(const std::shared_ptr<Session>& session, const Inquiry& inquiry,
                Audience** audience);
   Reply List(const Session& session, const Inquiry& inquiry, Audience** audience);
-  Reply Audit(const Inquiry& inquiry);
+  Reply ListAudiences(const Session& session) const;
+  Reply Audit();
   bool AnswerWait(const Wait& wait);
 
   void Tick();

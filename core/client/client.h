@@ -161,6 +161,8 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   Result<Info> GetInfo();
   // For the daemon's own user and root: what its books and its memory say of each other.
   Result<wire::AuditAnswer> Audit();
+  // That this user owns; for the daemon's user all. An older daemon says nothing: only the session's own.
+  Result<std::vector<wire::AudiencesAnswer::Item>> ListAudiences();
   // For them, too: as wire::Upgrade says.
   Result<wire::UpgradeAnswer> Upgrade(bool begin);
 

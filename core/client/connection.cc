@@ -69,6 +69,8 @@ const char* NameOf(wire::MessageType type) {
       return "watch";
     case MessageType::kAttach:
       return "attach";
+    case MessageType::kAudiences:
+      return "list of audiences";
   }
   return "request";
 }

@@ -288,6 +288,21 @@ Result<wire::AuditAnswer> Client::Audit() {
   return wire::AuditAnswer::Decode(reply.answer);
 }
 
+Result<std::vector<wire::AudiencesAnswer::Item>> Client::ListAudiences() {
+  Request request = Request::WithoutBody(wire::MessageType::kAudiences);
+  Reply reply;
+  Status asked = Call(&request, PatienceOf(), &reply);
+  if (asked.code() == Code::kUnsupported) {
+    ASSIGN_OR_RETURN(Session * own, EnsureSession(PatienceOf()));
+    const AudienceFacts& facts = own->audience();
+    return std::vector<wire::AudiencesAnswer::Item>{
+        {facts.number, facts.uid, Format("uid %u", facts.uid)}};
+  }
+  RETURN_IF_ERROR(asked);
+  ASSIGN_OR_RETURN(wire::AudiencesAnswer answer, wire::AudiencesAnswer::Decode(reply.answer));
+  return std::move(answer.audiences);
+}
+
 Result<wire::UpgradeAnswer> Client::Upgrade(bool begin) {
   Request request(wire::MessageType::kUpgrade, wire::Upgrade{begin});
   Reply reply;

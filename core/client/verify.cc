@@ -65,7 +65,7 @@ class Verifier {
   Verifier(Client* client, Verified* verified) : client_(client), verified_(verified) {}
 
   Status Tree(ObjectId id);
-  Status All(const std::function<void(const Status&)>& on_problem,
+  Status All(uint16_t audience, const std::function<void(const Status&)>& on_problem,
              const std::function<void(uint64_t, uint64_t)>& on_progress);
 
  private:
@@ -122,10 +122,15 @@ Status Verifier::Tree(ObjectId id) {
   return verified;
 }
 
-Status Verifier::All(const std::function<void(const Status&)>& on_problem,
+Status Verifier::All(uint16_t audience, const std::function<void(const Status&)>& on_problem,
                      const std::function<void(uint64_t, uint64_t)>& on_progress) {
   Patience patience = client_->PatienceOf();
   ASSIGN_OR_RETURN(Session * session, client_->EnsureSession(patience));
+  if (audience != session->audience().number) {
+    wire::Attach question;
+    question.audience = audience;
+    ASSIGN_OR_RETURN(session, client_->Attach(question, patience));
+  }
   auto accept = [](const SlotContents&) { return Found::kYes; };
   // acquire: slots below it have memory behind them.
   uint64_t capacity = session->superblock().capacity.load(std::memory_order_acquire);
@@ -158,10 +163,10 @@ Status VerifyTree(Client* client, ObjectId id, Verified* verified) {
   return Verifier(client, verified).Tree(id);
 }
 
-Status VerifyAll(Client* client, Verified* verified,
+Status VerifyAll(Client* client, uint16_t audience, Verified* verified,
                  const std::function<void(const Status&)>& on_problem,
                  const std::function<void(uint64_t, uint64_t)>& on_progress) {
-  return Verifier(client, verified).All(on_problem, on_progress);
+  return Verifier(client, verified).All(audience, on_problem, on_progress);
 }
 
 }  // namespace vineyard::client

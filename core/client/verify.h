@@ -19,9 +19,9 @@ struct Verified {
 // have its checksum.
 Status VerifyTree(Client* client, ObjectId id, Verified* verified);
 
-// Whatever is sealed in this instance's memory, names and labels too. A problem is reported and does not
-// end it. `on_progress` is called now and then, with slots looked at and slots there are.
-Status VerifyAll(Client* client, Verified* verified,
+// Whatever is sealed in the store of this audience, names and labels too. A problem is reported and does not
+// end it. kNotFound: there is no such audience. `on_progress` is called now and then, with slots looked at and slots there are.
+Status VerifyAll(Client* client, uint16_t audience, Verified* verified,
                  const std::function<void(const Status&)>& on_problem,
                  const std::function<void(uint64_t, uint64_t)>& on_progress);
 

@@ -146,6 +146,29 @@ Result<AttachAnswer> AttachAnswer::Decode(const Answer& answer) {
   return Finish(fields, std::move(attached));
 }
 
+void AudiencesAnswer::Encode(std::string* out) const {
+  Packer packer = Succeeded(out, 1);
+  packer.Array(audiences.size());
+  for (const Item& item : audiences)
+    packer.Array(3).Uint(item.number).Uint(item.uid).String(item.text);
+}
+
+Result<AudiencesAnswer> AudiencesAnswer::Decode(const Answer& answer) {
+  AudiencesAnswer decoded;
+  Fields fields("audiences", answer);
+  const Value* audiences = fields.List("audiences");
+  for (uint64_t i = 0; audiences != nullptr && i < audiences->size; ++i) {
+    uint64_t number = 0, uid = 0;
+    std::string_view text;
+    Fields item("audiences", audiences->as.items[i]);
+    item.Uint("number", &number, UINT16_MAX).Uint("uid", &uid, UINT32_MAX).Text("text", &text);
+    if (!item.status().ok()) return item.status();
+    decoded.audiences.push_back(
+        {static_cast<uint16_t>(number), static_cast<uint32_t>(uid), std::string(text)});
+  }
+  return Finish(fields, std::move(decoded));
+}
+
 void SegmentRequest::Encode(std::string* out) const {
   Packer(out).Array(2).Uint(number).Bool(writable);
 }

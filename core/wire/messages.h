@@ -50,9 +50,10 @@ enum class MessageType : uint16_t {
   kUpgrade = 26,
   kAttach = 27,
   kEvict = 28,
+  kAudiences = 29,
 };
 bool IsMutating(MessageType type);
-// Requests without a struct below (clear, status, trim, instances, audit, goodbye) have an empty list as
+// Requests without a struct below (clear, status, trim, instances, audit, audiences, goodbye) have an empty list as
 // body: "\x90".
 
 inline constexpr uint64_t kRequestWindow = 64;
@@ -122,6 +123,18 @@ struct AttachAnswer {
   bool is_shared = false;
   void Encode(std::string* out) const;
   static Result<AttachAnswer> Decode(const Answer& answer);
+};
+// Audiences: those that this user owns; all there are for the daemon's own user and root, who may attach to any of
+// them by its number, to verify what is there.
+struct AudiencesAnswer {
+  struct Item {
+    uint16_t number = 0;
+    uint32_t uid = 0;  // the owner
+    std::string text;  // for people: "group 100, by uid 1000"
+  };
+  std::vector<Item> audiences;  // in the order of their numbers
+  void Encode(std::string* out) const;
+  static Result<AudiencesAnswer> Decode(const Answer& answer);
 };
 
 // The descriptor of a segment: read-only, or writable where this session may hold leases.

@@ -1,5 +1,6 @@
-// This file is the only way into vineyardd --fsck: a client that asks a running daemon for an audit of
-// its books, and compares every byte that clients can see with its checksum.
+// This file is the only way into vineyardd --fsck: a client that asks a running daemon for an audit of its books, and
+// compares every byte of every audience with its checksum. Another user's than the daemon's sees and checks what it
+// owns itself, and no books.
 #pragma once
 
 #include <string>

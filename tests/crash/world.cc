@@ -53,8 +53,8 @@ void World::CheckAudit() {
   EXPECT_THAT(audit.problems, ::testing::IsEmpty());
   client::Verified verified;
   Status status = client::VerifyAll(
-      client, &verified, [](const Status& problem) { ADD_FAILURE() << problem.text(); },
-      [](uint64_t, uint64_t) {});
+      client, /*audience=*/1, &verified,
+      [](const Status& problem) { ADD_FAILURE() << problem.text(); }, [](uint64_t, uint64_t) {});
   EXPECT_TRUE(status.ok()) << status.ToString();
   client->Release();
 }

@@ -135,6 +135,10 @@ void ReadReply(MessageType type, std::string_view body) {
       return Reply<AuditAnswer>(body);
     case MessageType::kUpgrade:
       return Reply<UpgradeAnswer>(body);
+    case MessageType::kAttach:
+      return Reply<AttachAnswer>(body);
+    case MessageType::kAudiences:
+      return Reply<AudiencesAnswer>(body);
     default:
       return Reply<MutationAnswer>(body);
   }

@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Answers<wire::Welcome, wire::AuditAnswer, wire::SegmentAnswer, wire::FindAnswer,
             wire::ListAnswer, wire::ListTypesAnswer, wire::ListNamesAnswer, wire::StatusAnswer,
             wire::LeaseAnswer, wire::InstancesAnswer, wire::SyncAnswer, wire::WatchAnswer,
-            wire::MutationAnswer>(*answer);
+            wire::AttachAnswer, wire::AudiencesAnswer, wire::MutationAnswer>(*answer);
   }
   return 0;
 }

@@ -1,21 +1,15 @@
 // vineyardd --fsck: what it says of a daemon in order, and of one whose memory somebody wrote into; and
 // what a read with verification says.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <vineyard/vineyard.h>
 
 #include <csignal>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "core/base/bytes.h"
-#include "core/base/fd.h"
 #include "core/client/client.h"
+#include "tests/integration/damage.h"
 #include "tests/support/process.h"
 
 namespace vineyard::testing {
@@ -23,59 +17,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-struct Fscked {
-  int status;
-  std::string text;
-};
-
-Fscked Fsck(const std::string& socket) {
-  Vineyardd::Bare bare;
-  bare.arguments = {"--fsck", socket};
-  Vineyardd fsck(bare);
-  int status = fsck.WaitForEnd();
-  return {status, fsck.log()};
-}
-
-// The segment that this process has mapped at `data`: where in the file that is, and which file.
-struct Place {
-  uint64_t inode = 0, offset = 0;
-};
-Place PlaceOf(const void* data) {
-  auto address = reinterpret_cast<uintptr_t>(data);
-  std::ifstream maps("/proc/self/maps");
-  std::string line;
-  while (std::getline(maps, line)) {
-    unsigned long long begin = 0, end = 0, offset = 0, inode = 0;
-    if (std::sscanf(line.c_str(), "%llx-%llx %*s %llx %*s %llu", &begin, &end, &offset, &inode) <
-        4) {
-      continue;
-    }
-    if (begin <= address && address < end) return {inode, address - begin + offset};
-  }
-  return {};
-}
-
-// Flips bits of what lies at `data`, through the daemon's own descriptor, as no client could of another
-// user's memory.
-void FlipBit(pid_t daemon, const void* data, char bits = 1) {
-  Place place = PlaceOf(data);
-  ASSERT_NE(place.inode, 0u);
-  for (const auto& entry :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(daemon) + "/fd")) {
-    struct stat about {};
-    if (stat(entry.path().c_str(), &about) != 0 || about.st_ino != place.inode) continue;
-    Fd fd(open(entry.path().c_str(), O_RDWR | O_CLOEXEC));
-    ASSERT_TRUE(fd.valid());
-    auto at = static_cast<off_t>(place.offset);
-    char byte = 0;
-    ASSERT_EQ(pread(fd.get(), &byte, 1, at), 1);
-    byte = static_cast<char>(byte ^ bits);
-    ASSERT_EQ(pwrite(fd.get(), &byte, 1, at), 1);
-    return;
-  }
-  FAIL() << "the daemon has no such file";
-}
 
 class FsckTest : public ::testing::Test {
  protected:

@@ -93,6 +93,16 @@ TEST(Messages, AuditRoundTrip) {
   EXPECT_EQ(read->numbers[0].second, 65536u);
 }
 
+TEST(Messages, AudiencesRoundTrip) {
+  Wire wire;
+  auto read = wire.Reply(AudiencesAnswer{{{1, 0, "uid 0"}, {UINT16_MAX, 1000, "uid 1000"}}});
+  ASSERT_TRUE(read.ok()) << read.status().ToString();
+  ASSERT_EQ(read->audiences.size(), 2u);
+  EXPECT_EQ(read->audiences[1].number, UINT16_MAX);
+  EXPECT_EQ(read->audiences[1].uid, 1000u);
+  EXPECT_EQ(read->audiences[1].text, "uid 1000");
+}
+
 TEST(Messages, WelcomeRoundTrip) {
   Wire wire;
   auto read = wire.Reply(Welcome{true, kMaxInstance, 5, "0.1.0"});
