@@ -65,7 +65,8 @@ Result<Audience*> Server::Route(const Session& session, const wire::FrameHeader&
       return NotFound(
           Format("there is no audience %u for uid %u", header.audience, session.peer().uid));
     }
-    bool changes = wire::IsMutating(type) || type == MessageType::kEvict;
+    bool changes =
+        wire::IsMutating(type) || type == MessageType::kEvict || type == MessageType::kTrim;
     if (changes && !MayChange(session.peer(), audience->id)) {
       return Status(Code::kPermission,
                     Format("this belongs to uid %u, who shares it: uid %u may only read it",
@@ -92,6 +93,7 @@ Reply Server::Handle(const std::shared_ptr<Session>& session, const Inquiry& inq
   auto type = static_cast<MessageType>(inquiry.header.type);
   if (type == MessageType::kAudit && inquiry.is_owner) return Audit();
   if (type == MessageType::kAudiences) return ListAudiences(*session);
+  if (type == MessageType::kTrim && inquiry.header.audience == 0) return Trim(*session);
   if (IsList(type) && inquiry.header.audience == 0) return List(*session, inquiry, audience);
   auto later = [this, session, header = inquiry.header](Reply reply) {
     Answer(session, header, std::move(reply));
@@ -202,6 +204,16 @@ Reply Server::ListAudiences(const Session& session) const {
   audiences_.ForEach([&](const Audience& audience) {
     if (!IsDaemonsUser(session.peer()) && !MayChange(session.peer(), audience.id)) return;
     answer.audiences.push_back({audience.number, audience.id.uid, PrintAudience(audience.id)});
+  });
+  return Encoded(answer);
+}
+
+// Of what this user owns; of all for the daemon's user, whose memory it is.
+Reply Server::Trim(const Session& session) {
+  wire::MutationAnswer answer;
+  audiences_.ForEach([&](const Audience& audience) {
+    if (!IsDaemonsUser(session.peer()) && !MayChange(session.peer(), audience.id)) return;
+    answer.value += audience.store->Trim();
   });
   return Encoded(answer);
 }

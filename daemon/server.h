@@ -89,6 +89,7 @@ class Server : public Session::Owner {
                Audience** audience);
   Reply List(const Session& session, const Inquiry& inquiry, Audience** audience);
   Reply ListAudiences(const Session& session) const;
+  Reply Trim(const Session& session);
   Reply Audit();
   bool AnswerWait(const Wait& wait);
 

@@ -213,11 +213,15 @@ Status Client::Call(Request* request, const Patience& patience, Reply* reply) {
   ReleaseDeferred();
   DropLeasesNow(patience);
   // Whoever asks the daemon looks, too, whether memory that it maps is of no use any more.
+  DropOldSegments();
+  return connection_->Call(request, patience, reply);
+}
+
+void Client::DropOldSegments() {
   if (Session* session = session_.load(std::memory_order_acquire)) session->DropOldSegments();
   if (const Others* met = others()) {
     for (Session* session : met->sessions) session->DropOldSegments();
   }
-  return connection_->Call(request, patience, reply);
 }
 
 Result<wire::MutationAnswer> Client::Change(Request* request, const Patience& patience) {

@@ -162,7 +162,9 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   // For the daemon's own user and root: what its books and its memory say of each other.
   Result<wire::AuditAnswer> Audit();
   // That this user owns; for the daemon's user all. An older daemon says nothing: only the session's own.
-  Result<std::vector<wire::AudiencesAnswer::Item>> ListAudiences();
+  Result<std::vector<wire::AudiencesAnswer::Item>> ListAudiences() {
+    return ListAudiences(PatienceOf());
+  }
   // For them, too: as wire::Upgrade says.
   Result<wire::UpgradeAnswer> Upgrade(bool begin);
 
@@ -201,6 +203,7 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   Status OnSession(const wire::Welcome& welcome, const std::vector<Fd>& files);
   Status CheckUsable() const;
   void MapWhatViewsNeed();
+  void DropOldSegments();
   void DropLeaseLater(ObjectId id, uint16_t audience);
 
   // ---- audience.cc ----
@@ -268,6 +271,7 @@ class Client final : public std::enable_shared_from_this<Client>, public ForkLis
   Result<Session*> FindObjectSlow(ObjectId id, SlotContents* slot, Other other,
                                   const Patience& patience);
   Result<bool> Exists(ObjectId id, const Patience& patience);
+  Result<std::vector<wire::AudiencesAnswer::Item>> ListAudiences(const Patience& patience);
   // False: it is another instance's.
   Result<bool> FindHeldSlow(const Session& session, ObjectId id, SlotContents* slot,
                             RemoteTreePtr* remote, const Patience& patience);

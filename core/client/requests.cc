@@ -78,16 +78,37 @@ Status Client::Persist(const std::vector<ObjectId>& ids, const Patience& patienc
   return Change(&request, patience).status();
 }
 
+// In one step in each store, the session's own first.
 Result<uint64_t> Client::Clear() {
-  Request request = Request::WithoutBody(wire::MessageType::kClear);
-  ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request, PatienceOf()));
-  return answer.value;
+  Patience patience = PatienceOf();
+  auto clear = [&](uint16_t audience) -> Result<uint64_t> {
+    Request request = Request::WithoutBody(wire::MessageType::kClear);
+    request.audience = audience;
+    ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request, patience));
+    return answer.value;
+  };
+  ASSIGN_OR_RETURN(uint64_t count, clear(0));
+  ASSIGN_OR_RETURN(Session * own, EnsureSession(patience));
+  const AudienceFacts& facts = own->audience();
+  if (facts.number == 0) return count;  // the daemon knows of no others
+  ASSIGN_OR_RETURN(auto audiences, ListAudiences(patience));
+  for (const auto& audience : audiences) {
+    if (audience.number == facts.number || audience.uid != facts.uid) continue;
+    wire::Attach question;
+    question.audience = audience.number;
+    Result<Session*> attached = Attach(question, patience);
+    Result<uint64_t> more = attached.ok() ? clear(audience.number) : attached.status();
+    if (more.status().code() == Code::kNotFound) continue;  // it has ended: nothing was there
+    if (!more.ok()) return more;
+    count += *more;
+  }
+  return count;
 }
 
 Result<uint64_t> Client::Trim() {
   Request request = Request::WithoutBody(wire::MessageType::kTrim);
   ASSIGN_OR_RETURN(wire::MutationAnswer answer, Change(&request, PatienceOf()));
-  if (Session* session = session_.load(std::memory_order_acquire)) session->DropOldSegments();
+  DropOldSegments();
   return answer.value;
 }
 
@@ -288,10 +309,11 @@ Result<wire::AuditAnswer> Client::Audit() {
   return wire::AuditAnswer::Decode(reply.answer);
 }
 
-Result<std::vector<wire::AudiencesAnswer::Item>> Client::ListAudiences() {
+Result<std::vector<wire::AudiencesAnswer::Item>> Client::ListAudiences(
+    const Patience& patience) {
   Request request = Request::WithoutBody(wire::MessageType::kAudiences);
   Reply reply;
-  Status asked = Call(&request, PatienceOf(), &reply);
+  Status asked = Call(&request, patience, &reply);
   if (asked.code() == Code::kUnsupported) {
     ASSIGN_OR_RETURN(Session * own, EnsureSession(PatienceOf()));
     const AudienceFacts& facts = own->audience();

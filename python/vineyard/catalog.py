@@ -295,7 +295,10 @@ class Catalog(Names):
         _native.vineyard_object_unpin(self._handle, as_id(object_id))
 
     def clear(self) -> int:
-        """Deletes every object of this instance; how many there were."""
+        """Deletes every object that this user owns on this instance, also what it shares; how many there were.
+
+        Nothing of another user's.
+        """
         return _native.vineyard_client_clear(self._handle)
 
     def allocated_size(self, object_id: Id) -> int:
@@ -310,7 +313,10 @@ class Catalog(Names):
         return as_id(object_id)
 
     def memory_trim(self) -> int:
-        """Gives memory that is wholly free back to the host; how many bytes."""
+        """Gives memory that is wholly free back to the host; how many bytes.
+
+        Of what this user owns, or, for the daemon's user, of all.
+        """
         return _native.vineyard_client_trim(self._handle)
 
     # ---- the daemon

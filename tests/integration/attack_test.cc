@@ -16,8 +16,11 @@
 namespace vineyard::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::AnyOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using wire::MessageType;
 
 class Attack : public TwoUsers {
@@ -196,7 +199,8 @@ TEST_F(Attack, WhatIsSharedIsChangedByItsOwnerAlone) {
   set.labels.emplace_back("a", "b");
   for (const Status& refused :
        {Delete(&attacker, shared_, ++number).status(), Clear(&attacker, ++number).status(),
-        attacker.PutBytes("x", ++number).status(), Name(&attacker, "n", shared_, ++number).status(),
+        attacker.CallRaw(MessageType::kTrim).status(), attacker.PutBytes("x", ++number).status(),
+        Name(&attacker, "n", shared_, ++number).status(),
         Name(&attacker, "ours", shared_, ++number, true).status(),
         attacker.Call(MessageType::kDropName, wire::DropName{"ours"}, ++number).status(),
         attacker.Call(MessageType::kSetLabels, set, ++number).status(),
@@ -360,6 +364,32 @@ TEST_F(Attack, OnlyTheDaemonsUserUpgradesAndAuditsAndPersists) {
   }
   EXPECT_EQ(attacker.CallRaw(MessageType::kAudit).status().code(), Code::kPermission);
   EXPECT_EQ(root_->CallRaw(MessageType::kAudit).status().code(), Code::kOk);
+}
+
+// Who looks whether all is in order is no owner.
+TEST_F(Attack, TheDaemonsUserMayLookAtWhatIsOthersAndChangesNothingThere) {
+  BeginWithVictim();
+  RawClient root(socket_);
+  ASSERT_TRUE(root.Hello(2).ok());
+  for (uint16_t audience : {own_, all_}) {
+    wire::Attach attach;
+    attach.audience = audience;
+    ASSERT_TRUE(root.Attach(attach).ok());
+    root.audience = audience;
+    uint64_t number = 0;
+    for (const Status& refused :
+         {Delete(&root, secret_, ++number).status(), Clear(&root, ++number).status(),
+          root.PutBytes("x", ++number).status(), Name(&root, "n", shared_, ++number).status(),
+          root.CallRaw(MessageType::kTrim).status(),
+          root.Call(MessageType::kEvict, wire::Evict{secret_}).status()}) {
+      EXPECT_EQ(refused.code(), Code::kPermission) << refused.ToString();
+    }
+  }
+  root.audience = 0;
+  EXPECT_EQ(root.Find(secret_).status().code(), Code::kNotFound);
+  EXPECT_THAT(List(&root), AllOf(Contains(shared_), Not(Contains(secret_))));
+  victim_->audience = 0;
+  EXPECT_EQ(victim_->Find(secret_).status().code(), Code::kOk);
 }
 
 // ---- how much ----------------------------------------------------------------------------------------------

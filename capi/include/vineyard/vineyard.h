@@ -500,9 +500,9 @@ VINEYARD_API int32_t vineyard_object_load(vineyard_client* client, vineyard_id i
 VINEYARD_API int32_t vineyard_object_pin(vineyard_client* client, vineyard_id id);
 /* NOT_FOUND: this client has not pinned it, or not as often. */
 VINEYARD_API int32_t vineyard_object_unpin(vineyard_client* client, vineyard_id id);
-/* Deletes every object of this instance. `count` may be NULL: how many there were. */
+/* Deletes every object that this user owns on this instance, what it shares too. `count` may be NULL. */
 VINEYARD_API int32_t vineyard_client_clear(vineyard_client* client, uint64_t* count);
-/* Gives memory that is wholly free back to the host. `bytes` may be NULL. */
+/* Gives wholly free memory back to the host: of this user, of all for the daemon's. `bytes` may be NULL. */
 VINEYARD_API int32_t vineyard_client_trim(vineyard_client* client, uint64_t* bytes);
 
 /* Sets a label of a sealed object; `value` NULL or "" takes it away. Labels may change, objects do not. */

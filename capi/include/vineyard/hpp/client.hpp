@@ -252,13 +252,14 @@ class Client {
   void pin(ObjectId id) const { detail::check(vineyard_object_pin(handle(), id)); }
   // NotFoundError: this client has not pinned it, or not as often.
   void unpin(ObjectId id) const { detail::check(vineyard_object_unpin(handle(), id)); }
-  // Deletes every object of this instance and answers how many there were.
+  // Deletes every object that this user owns on this instance, also what it shares, and answers how many there were.
   std::uint64_t clear() const {
     std::uint64_t count = 0;
     detail::check(vineyard_client_clear(handle(), &count));
     return count;
   }
-  // Gives memory that is wholly free back to the host and answers how many bytes.
+  // Gives memory that is wholly free back to the host and answers how many bytes: of what this user owns, or, for the
+  // daemon's user, of all.
   std::uint64_t trim() const {
     std::uint64_t bytes = 0;
     detail::check(vineyard_client_trim(handle(), &bytes));

@@ -407,7 +407,8 @@ public final class Client extends Reading {
   }
 
   /**
-   * Deletes every object of this instance.
+   * Deletes every object that this user owns on this instance, also what it shares with others;
+   * nothing of another user's.
    *
    * @return how many there were
    */
@@ -416,7 +417,8 @@ public final class Client extends Reading {
   }
 
   /**
-   * Gives memory that is wholly free back to the host.
+   * Gives memory that is wholly free back to the host: of what this user owns, or, for the
+   * daemon's user, of all.
    *
    * @return bytes
    */
