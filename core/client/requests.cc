@@ -309,13 +309,12 @@ Result<wire::AuditAnswer> Client::Audit() {
   return wire::AuditAnswer::Decode(reply.answer);
 }
 
-Result<std::vector<wire::AudiencesAnswer::Item>> Client::ListAudiences(
-    const Patience& patience) {
+Result<std::vector<wire::AudiencesAnswer::Item>> Client::ListAudiences(const Patience& patience) {
   Request request = Request::WithoutBody(wire::MessageType::kAudiences);
   Reply reply;
   Status asked = Call(&request, patience, &reply);
   if (asked.code() == Code::kUnsupported) {
-    ASSIGN_OR_RETURN(Session * own, EnsureSession(PatienceOf()));
+    ASSIGN_OR_RETURN(Session * own, EnsureSession(patience));
     const AudienceFacts& facts = own->audience();
     return std::vector<wire::AudiencesAnswer::Item>{
         {facts.number, facts.uid, Format("uid %u", facts.uid)}};
