@@ -1,14 +1,11 @@
 // A successor whose memory was damaged: it may refuse the memory, but must not fall over, and what it
 // serves must be in order. An input is a list of damages, 12 bytes each: where (1: which file, 4: which
 // word, a small one is a slot's), how (1), a mask (6). Slots may get the checksums of their damage.
-#include <dirent.h>
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +17,7 @@
 #include "core/shm/slot_table.h"
 #include "core/shm/state_file.h"
 #include "core/store/store.h"
+#include "tests/fuzz/descriptors.h"
 
 namespace {
 
@@ -51,26 +49,14 @@ TreeNode Blob(std::string_view bytes, BlobKind kind) {
   return node;
 }
 
-std::set<int> OpenDescriptors() {
-  std::set<int> open;
-  DIR* folder = opendir("/proc/self/fd");
-  CHECK(folder != nullptr);
-  while (const dirent* entry = readdir(folder)) {
-    int fd = std::atoi(entry->d_name);  // "." and ".." give 0
-    if (fd > 2 && fd != dirfd(folder)) open.insert(fd);
-  }
-  closedir(folder);
-  return open;
-}
-
 // A bit of everything that a store can hold, a commit that is valid and not applied, and a session.
 struct Scene {
+  Descriptors descriptors;  // first: what lists them may be damaged
   std::unique_ptr<shm::StateFile> state;
   std::unique_ptr<shm::SlotTable> table;
   store::SessionFiles files;
   store::Options options;
   std::vector<ObjectId> ids;
-  std::set<int> open_before = OpenDescriptors();
 
   Scene() {
     options.size_bytes = 4 * kMiB;
@@ -130,15 +116,6 @@ struct Scene {
     table = std::move(index).value();
     // The last commit (the delete: its slot, the counters) is applied again.
     state->header().commit_lines = 2;
-  }
-  // The list of what is open may be damaged: whatever was not open before goes.
-  ~Scene() {
-    files = {};
-    table.reset();
-    state.reset();
-    for (int fd : OpenDescriptors()) {
-      if (open_before.count(fd) == 0) close(fd);
-    }
   }
 };
 

@@ -13,6 +13,7 @@
 #include "core/meta/local.h"
 #include "core/shm/state_file.h"
 #include "daemon/handler.h"
+#include "tests/fuzz/descriptors.h"
 
 namespace {
 
@@ -21,6 +22,7 @@ using namespace vineyard;
 constexpr uint64_t kSession = 7;
 
 struct Target {
+  Descriptors descriptors;
   std::unique_ptr<shm::StateFile> state;
   std::unique_ptr<store::Store> store;
   store::SessionFiles files;
