@@ -335,18 +335,7 @@ public final class Client extends Reading {
    * @throws VineyardException.StoreFull there is no room
    */
   public BlobWriter createBlob(long size, BlobKind kind) {
-    Objects.requireNonNull(kind, "kind");
-    checkSize(size);
-    return allocate(() -> {
-      Handle writer = BlobWriter.newHandle();
-      return own(writer, client -> Native.vineyard_blob_writer_create(client, size, kind.number()), () -> new BlobWriter(writer, this));
-    });
-  }
-
-  private static void checkSize(long size) {
-    if (size < 0) {
-      throw new IllegalArgumentException("blob: " + size + " bytes; a size is not negative");
-    }
+    return createBlob(size, kind, Share.DEFAULT);
   }
 
   /**
@@ -362,7 +351,9 @@ public final class Client extends Reading {
   public BlobWriter createBlob(long size, BlobKind kind, Share share) {
     Objects.requireNonNull(kind, "kind");
     Objects.requireNonNull(share, "share");
-    checkSize(size);
+    if (size < 0) {
+      throw new IllegalArgumentException("blob: " + size + " bytes; a size is not negative");
+    }
     return allocate(() -> {
       Handle writer = BlobWriter.newHandle();
       return own(writer, client -> Native.vy_blob_writer_create(client, size, kind.number(), share.number(), share.gid()), () -> new BlobWriter(writer, this));

@@ -114,8 +114,7 @@ final class TreePut implements AutoCloseable {
   }
 
   private BlobWriter write(ObjectMeta.Payload payload) {
-    boolean isPlain = share.equals(Share.DEFAULT);
-    BlobWriter writer = isPlain ? client.createBlob(payload.size, payload.kind) : client.createBlob(payload.size, payload.kind, share);
+    BlobWriter writer = client.createBlob(payload.size, payload.kind, share);
     try {
       writer.fill(payload.fill);
       client.addCopied(payload.size);

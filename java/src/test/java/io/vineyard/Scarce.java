@@ -75,6 +75,7 @@ final class Scarce {
       }
     });
     calls.put("a writer", () -> client.createBlob(100_000));
+    calls.put("a writer for all", () -> client.createBlob(100_000, BlobKind.BUFFER, Share.ALL));
     calls.put("a buffer of a writer", () -> client.createBlob(100_000).slice(0, 10));
     calls.put("a put", () -> {
       client.delete(client.put(new byte[100_000]));

@@ -22,6 +22,8 @@ public final class Handle extends Holder implements Runnable {
   private final LongConsumer end, free;
   private final AtomicLong uses = new AtomicLong();
   private String what;
+  int unleft;  // calls that have ended and could not leave; guarded by LOCK
+  private boolean unfreed;  // it is to be freed, and that has failed; guarded by LOCK
   private volatile boolean asked;  // somebody closes it, not the collector
 
   /**
@@ -61,7 +63,16 @@ public final class Handle extends Holder implements Runnable {
     try {
       return call.apply(handle);
     } finally {
-      leave();
+      try {
+        leave();
+      } catch (StackOverflowError later) {
+        synchronized (LOCK) {
+          ++unleft;
+          next = listed ? next : unfinished;
+          unfinished = listed ? unfinished : this;
+          listed = true;
+        }
+      }
       Reference.reachabilityFence(owner);
     }
   }
@@ -79,23 +90,51 @@ public final class Handle extends Holder implements Runnable {
     }
   }
 
-  /** Ends a call. */
+  /** Ends a call. Where the stack ends in it, it has not left. */
   void leave() {
     long now;
-    do {  // not decrementAndGet, which takes more stack: this fits where enter() and a native call have fitted
+    do {  // not decrementAndGet, which takes more stack
       now = uses.get();
     } while (!uses.compareAndSet(now, now - 1));
-    if (now == CLOSED + 1) {
-      free.accept(pointer);
-      gone();
+    if (now != CLOSED + 1) {
+      return;
     }
+    try {
+      giveFree();
+    } catch (StackOverflowError | OutOfMemoryError later) {
+      synchronized (LOCK) {
+        unfreed = true;
+        next = listed ? next : unfinished;
+        unfinished = listed ? unfinished : this;
+        listed = true;
+      }
+    }
+  }
+
+  // Nobody uses it any more.
+  private void giveFree() {
+    if (pointer != 0) {
+      free.accept(pointer);
+      pointer = 0;
+    }
+    gone();
   }
 
   /** Closes for somebody: twice is allowed. `cleanable` is what calls {@link #run}, for a collected `owner`. */
   public void close(Object owner, Cleaner.Cleanable cleanable) {
     room();
     asked = true;
-    cleanable.clean();
+    try {
+      cleanable.clean();
+    } catch (StackOverflowError | OutOfMemoryError later) {
+      synchronized (LOCK) {
+        toEnd = true;
+        next = listed ? next : unfinished;
+        unfinished = listed ? unfinished : this;
+        listed = true;
+      }
+      throw later;
+    }
     Reference.reachabilityFence(owner);  // the collector would have closed it, and said that nobody had
   }
 
@@ -116,7 +155,16 @@ public final class Handle extends Holder implements Runnable {
         end.accept(pointer);
       }
     } finally {
-      leave();
+      try {
+        leave();
+      } catch (StackOverflowError later) {
+        synchronized (LOCK) {
+          ++unleft;
+          next = listed ? next : unfinished;
+          unfinished = listed ? unfinished : this;
+          listed = true;
+        }
+      }
     }
     if (!asked) {
       Unclosed.found();
@@ -130,6 +178,35 @@ public final class Handle extends Holder implements Runnable {
   void giveBack() {
     asked = true;
     run();
+  }
+
+  @Override
+  synchronized void finish() {
+    boolean ends, frees;
+    int leaves;
+    synchronized (LOCK) {
+      ends = toEnd;
+      frees = unfreed;
+      leaves = unleft;
+    }
+    for (; leaves > 0; --leaves) {
+      leave();
+      synchronized (LOCK) {
+        --unleft;
+      }
+    }
+    if (frees) {
+      giveFree();
+      synchronized (LOCK) {
+        unfreed = false;
+      }
+    }
+    if (ends) {
+      giveBack();
+      synchronized (LOCK) {
+        toEnd = false;
+      }
+    }
   }
 
   public boolean isClosed() {

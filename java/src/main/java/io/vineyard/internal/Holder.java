@@ -4,26 +4,39 @@ import java.util.function.LongUnaryOperator;
 import java.util.function.Supplier;
 
 /**
- * Holds one native handle from the return of the call that made it until the Java object that owns it exists. Java may run out of
- * memory or stack in between, and nobody would give the handle back then: {@link #own} does, or its next call that has the stack.
+ * Holds one native handle from the return of the call that made it until it was given back. Java may run out of stack or memory
+ * anywhere in between, and then what is still to be done to it is put on a list, which needs neither a call nor memory: written
+ * out wherever it is done, since a method for it would be a call.
  *
- * <p>Nothing is lost between: a holder is allocated before the native call, whose answer is stored into it before anything
- * else is called or allocated, and a holder without an owner is put into a list that needs neither a call nor memory.
+ * <ul>
+ *   <li>A holder is allocated before the native call, whose answer is stored into it before anything else is called.
+ *   <li>Giving back is made of steps that can fail at their beginning only, and remembers which are done: how much stack it will
+ *       take nobody can know beforehand (compiled frames are a tenth of others), so it may be cut short anywhere and goes on later.
+ *   <li>What is on the list is done by the next call of {@link #own} that has the stack, or by the collector's thread.
+ * </ul>
  */
 public abstract class Holder {
-  // Guards `ownerless` and `next`.
-  private static final Object LOCK = new Object();
-  // A release that runs out of stack in its middle can not be taken up again. It is begun only where so many calls go into each
-  // other: these are small, and a release has fewer, but larger ones.
+  /** Guards the list, and what is still to be done to those on it. */
+  static final Object LOCK = new Object();
+  // Where there are fewer, it is not even tried.
   private static final int FRAMES = 48;
+  private static final Runnable LATER = () -> {
+    synchronized (LOCK) {
+      leftToCollector = false;
+    }
+    takeUp();
+  };
 
-  private static volatile Holder ownerless;
+  static volatile Holder unfinished;
+  private static boolean leftToCollector;  // guarded by LOCK
 
   /** The native handle; 0: none yet, or given back. */
   long pointer;
+  /** The next on the list, if it is `listed`. Its owner could not be made, or not be closed: it is `toEnd`. */
+  Holder next;
+  boolean listed, toEnd;
   private final boolean memory;  // of the store is kept by it
   private boolean counted;
-  private Holder next;
 
   Holder(boolean memory) {
     this.memory = memory;
@@ -31,6 +44,11 @@ public abstract class Holder {
 
   /** Gives the native handle back if that was not done. More than once is allowed. */
   abstract void giveBack();
+
+  /** Does what is still to be done. Only whoever took it from the list calls it; what fails is tried again. */
+  void finish() {
+    giveBack();
+  }
 
   /**
    * Makes what owns a native handle.
@@ -41,8 +59,8 @@ public abstract class Holder {
    * @param owner makes the owner of `holder`
    */
   public static <T> T own(Holder holder, Handle user, LongUnaryOperator call, Supplier<T> owner) {
-    if (ownerless != null) {
-      releaseOwnerless();
+    if (unfinished != null) {
+      takeUp();
     }
     try {
       if (user == null) {
@@ -52,7 +70,16 @@ public abstract class Holder {
         try {
           holder.pointer = call.applyAsLong(of);
         } finally {
-          user.leave();
+          try {
+            user.leave();
+          } catch (StackOverflowError later) {
+            synchronized (LOCK) {
+              ++user.unleft;
+              user.next = user.listed ? user.next : unfinished;
+              unfinished = user.listed ? unfinished : user;
+              user.listed = true;
+            }
+          }
         }
       }
       if (holder.memory) {
@@ -63,11 +90,13 @@ public abstract class Holder {
     } catch (Throwable error) {
       if (holder.pointer != 0) {
         synchronized (LOCK) {
-          holder.next = ownerless;
-          ownerless = holder;
+          holder.toEnd = true;
+          holder.next = holder.listed ? holder.next : unfinished;
+          unfinished = holder.listed ? unfinished : holder;
+          holder.listed = true;
         }
         try {
-          releaseOwnerless();
+          takeUp();
         } catch (StackOverflowError later) {
           // Not even for that call: the next one of this has more.
         }
@@ -76,46 +105,72 @@ public abstract class Holder {
     }
   }
 
-  /** The native handle was given back, once. */
+  /** The native handle was given back. More than once is allowed. */
   final void gone() {
     if (counted) {
       Unclosed.remove();
+      counted = false;
     }
   }
 
-  // As many as there are, or stack for: what fails here is no failure of the call that does it.
-  private static void releaseOwnerless() {
-    for (;;) {
-      Holder holder;
+  /** Goes on with those on the list, as many as there is stack for: what fails here is no failure of the call that does it. */
+  private static void takeUp() {
+    boolean begun = false;
+    for (Holder holder; (holder = unfinished) != null;) {
       try {
         room();
-        holder = takeOwnerless();
-      } catch (StackOverflowError later) {
-        return;  // the next call has more of it
-      }
-      if (holder == null) {
+        holder = take();
+        begun = true;
+        if (holder != null) {
+          holder.finish();
+        }
+        begun = false;
+      } catch (StackOverflowError | OutOfMemoryError later) {
+        if (begun && holder != null) {
+          synchronized (LOCK) {
+            holder.next = holder.listed ? holder.next : unfinished;
+            unfinished = holder.listed ? unfinished : holder;
+            holder.listed = true;
+          }
+        }
+        leaveToCollector();
         return;
-      }
-      try {
-        holder.giveBack();
       } catch (RuntimeException | Error failed) {
-        // It was given back as far as can be; the others are not to stay because of it.
+        begun = false;  // it was given back as far as can be; the others are not to stay because of it
       }
     }
   }
 
-  private static Holder takeOwnerless() {
+  private static Holder take() {
     synchronized (LOCK) {
-      Holder holder = ownerless;
+      Holder holder = unfinished;
       if (holder != null) {
-        ownerless = holder.next;
+        unfinished = holder.next;
         holder.next = null;
+        holder.listed = false;
       }
       return holder;
     }
   }
 
-  /** Fails where there is not as much stack as a release takes: it fails here, and not in the middle of it. */
+  // Its thread has a stack of its own, and finds what nobody can reach: here something that nobody ever could.
+  private static void leaveToCollector() {
+    synchronized (LOCK) {
+      if (leftToCollector) {
+        return;
+      }
+      leftToCollector = true;
+    }
+    try {
+      Handle.CLEANER.register(new Object(), LATER);
+    } catch (StackOverflowError | OutOfMemoryError later) {
+      synchronized (LOCK) {
+        leftToCollector = false;  // nor is there room for that: the next call of own() has it
+      }
+    }
+  }
+
+  /** Fails where there is hardly any stack left: it fails here, before anything is begun. */
   static void room() {
     room(FRAMES);
   }

@@ -99,7 +99,7 @@ public final class Pin extends Holder {
         return;
       }
       try {
-        if (handed) {
+        if (handed && mapping == 0) {
           mapping = Native.vineyard_blob_hold_mapping(pointer);
         }
       } finally {
@@ -139,8 +139,8 @@ public final class Pin extends Holder {
     if (pointer != 0) {
       Native.vineyard_blob_release(pointer);
       pointer = 0;
-      gone();
     }
+    gone();
   }
 
   private static IllegalStateException closed() {

@@ -31,8 +31,8 @@ public final class Use extends Holder implements Runnable {
   @Override
   synchronized void giveBack() {
     if (pointer != 0) {
-      pointer = 0;
       handle.leave();
+      pointer = 0;
     }
   }
 
