@@ -21,7 +21,7 @@ class Budget {
   uint64_t limit() const { return limit_; }
   uint64_t taken() const { return taken_; }
   uint64_t free() const {
-    uint64_t charged = taken_ + pinned_, own = charged < limit_ ? limit_ - charged : 0;
+    uint64_t own = limit_ - charged();
     return parent_ == nullptr ? own : std::min(own, parent_->free());
   }
   void Take(uint64_t bytes) {
@@ -35,6 +35,8 @@ class Budget {
   // Bytes that were deleted and that this user keeps from being freed, in stores of others.
   uint64_t pinned() const { return pinned_; }
   void set_pinned(uint64_t bytes) { pinned_ = bytes; }
+  // Of its limit, at most all.
+  uint64_t charged() const { return std::min(limit_, taken_ + pinned_); }
   bool is_whole() const { return parent_ == nullptr; }
   bool is_exceeded() const { return taken_ + pinned_ > limit_; }
 

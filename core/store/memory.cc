@@ -334,13 +334,18 @@ std::string Store::Impl::DescribeHolders(std::vector<Holder> holders) {
 }
 
 Status Store::Impl::OutOfMemory(std::string_view what, uint64_t size) const {
+  const Budget* budget = options_.budget;
+  // What this user keeps may be little of it, but is what it can give back without deleting anything.
+  if (budget != nullptr && !budget->is_whole() && budget->pinned() > 0 &&
+      size > budget->limit() - budget->charged() && size <= options_.size_bytes) {
+    return OverQuota(what);
+  }
   uint64_t used = small_.extents().allocated() + large_.extents().allocated();
   std::string text(what);
   text += ": no memory for " + std::to_string(size) + " bytes: " + InMiB(used) + " of " +
           InMiB(options_.size_bytes) + " are used by " +
           std::to_string(statistics_.objects + statistics_.blobs) + " objects and " +
           std::to_string(leases_.size()) + " unsealed blobs";
-  const Budget* budget = options_.budget;
   if (size > options_.size_bytes) {
     text += "; it is larger than the whole store: start vineyardd with a larger --size";
   } else if (budget != nullptr && !budget->is_whole() &&

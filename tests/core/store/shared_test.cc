@@ -193,6 +193,7 @@ TEST_F(Budgets, WhoKeepsWhatOthersDeletedPaysForIt) {
   std::swap(store_, other_);
   Status why;
   EXPECT_LT(Fill(&why).size(), 5 * kMiB / (64 * kKiB) + 1);
+  EXPECT_THAT(why.text(), HasSubstr("keeps 15.0 MiB of what others have deleted"));
   ann_.set_pinned(30 * kMiB);
   TreeMaker maker;
   maker.Blob("x");
