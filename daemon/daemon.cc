@@ -61,6 +61,7 @@ class Daemon {
   Status AwaitService();
   void OnServing(bool is_new_cluster);
   void LookAfterService();
+  void SayRoom() const;
   void SayReady();
   void WatchSignals();
   void WatchKeeper();
@@ -193,6 +194,7 @@ int Daemon::Run() {
   WatchKeeper();
   LookAfterService();
   server_->Start(state_->Lookup(shm::Role::kListener)->fd);
+  SayRoom();
   SayReady();
   if (stopping_) server_->Stop();
   loop_.run();
@@ -203,6 +205,17 @@ int Daemon::Run() {
   descriptor_store_.FlushAll();
   Log(LogLevel::kInfo, "stopped");
   return kStopped;
+}
+
+// A cgroup's limit is shared with others in it, and may have been lowered since --size was chosen.
+void Daemon::SayRoom() const {
+  shm::MemoryRoom room = shm::FindMemoryRoom();
+  if (room.file.empty()) return;
+  uint64_t size = inheritance_.options->size_bytes, most = room.for_payloads() + budget_.taken();
+  if (most >= size) return;
+  Log(LogLevel::kWarning,
+      "memory: the cgroup has room for %s of --size %s: puts fail before the store is full; see %s",
+      PrintSize(most).c_str(), PrintSize(size).c_str(), room.file.c_str());
 }
 
 void Daemon::SayReady() {

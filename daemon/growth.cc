@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/bytes.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/wire/messages.h"
 #include "daemon/size.h"
@@ -12,6 +13,8 @@ namespace {
 
 // Of one client; the request that passes it is kept as well.
 constexpr uint64_t kMaxPostponedBytes = 64 * kMiB;
+// What fails again and again is a warning no more often.
+constexpr int64_t kQuietNs = 60'000'000'000;
 
 }  // namespace
 
@@ -46,7 +49,11 @@ void Growth::OnPrepared(Result<shm::Segment> segment) {
     added = store_->AddSegment(std::move(segment).value());
   }
   if (!added.ok()) {
-    Log(LogLevel::kWarning, "no more memory: %s", added.ToString().c_str());
+    // Less and less is tried, and again after a while.
+    bool is_news = warned_ns_ == 0 || MonotonicNs() - warned_ns_ >= kQuietNs;
+    if (is_news) warned_ns_ = MonotonicNs();
+    Log(is_news ? LogLevel::kWarning : LogLevel::kDebug, "no more memory: %s",
+        added.ToString().c_str());
     store_->GrowthFailed(added);
   }
   Retry();

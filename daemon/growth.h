@@ -57,6 +57,7 @@ class Growth {
   const Again again_;
   std::deque<Postponed> postponed_;
   std::unordered_map<const Session*, uint64_t> bytes_;  // of postponed_
+  int64_t warned_ns_ = 0;
   bool busy_ = false;
   Worker helper_{"growth"};
 };

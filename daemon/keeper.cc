@@ -257,7 +257,9 @@ int Keeper::Run() {
     if (WIFEXITED(daemon_status_)) {
       int code = WEXITSTATUS(daemon_status_);
       if (code == kStopped) return End(EXIT_SUCCESS);
-      if (code == kCanNotStart) return End(EXIT_FAILURE);
+      // The next one could no more than this one, and nothing is kept that it would lose.
+      bool has_nothing = code == EXIT_FAILURE && !state_->Lookup(shm::Role::kIndex).has_value();
+      if (code == kCanNotStart || has_nothing) return End(EXIT_FAILURE);
       if (code == kUpgraded && !stopping_) {
         BecomeNextProgram();
         continue;

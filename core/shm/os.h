@@ -84,6 +84,22 @@ struct MemoryBound {
   std::string file;  // which holds the cgroup's limit; empty: it is the machine's
 };
 MemoryBound FindMemoryBound(const std::string& root = "");
+// How much more this process can be given before the kernel kills somebody in its cgroup or one above: at such a limit
+// it fails no request for memory, as it does where the machine has none, so who asks looks before. Swap is not counted.
+struct MemoryRoom {
+  uint64_t bytes = UINT64_MAX;
+  uint64_t reserve =
+      0;  // of them: not for payloads, but for what grows with them, and for others in the cgroup
+  std::string file;  // which holds the limit; empty: there is none
+  uint64_t for_payloads() const { return bytes > reserve ? bytes - reserve : 0; }
+};
+MemoryRoom FindMemoryRoom(const std::string& root = "");
+// The same, but notices some seconds late that there is a limit where there was none. Any thread.
+MemoryRoom LookForRoom();
+// Before so many bytes of the heap are taken for good. kHostMemory.
+Status CheckHeapRoom(uint64_t bytes);
+// Gives free memory of the heap back to the kernel. Slow.
+void TrimHeap();
 inline uint64_t MemoryLimit(const std::string& root = "") { return FindMemoryBound(root).bytes; }
 
 // Stands behind every store that another process, or a successor, can see. Tests set the hook, to end

@@ -1,11 +1,16 @@
-// The tightest memory limit from this process's cgroup up to the root, of either version of cgroups.
+// What memory cgroups allow this process: limits, and what is left of them, from its own up to the root, of either
+// version of cgroups.
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <mutex>
 #include <sstream>
 #include <vector>
 
+#include "core/base/bytes.h"
+#include "core/base/clock.h"
 #include "core/shm/os.h"
 
 namespace vineyard::shm {
@@ -15,8 +20,16 @@ namespace {
 struct Place {
   std::string folder;  // where the tree, or a part of it, is mounted
   std::string path;    // from there; empty: the folder itself
-  const char* limit;   // the name of the file
+  bool is_newer = false;
 };
+
+// Names of files, and of numbers in memory.stat.
+struct Names {
+  const char *limit, *usage, *inactive, *active;
+};
+constexpr Names kOlder = {"/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file",
+                          "total_active_file"};
+constexpr Names kNewer = {"/memory.max", "/memory.current", "inactive_file", "active_file"};
 
 struct Mount {
   std::string point;
@@ -71,7 +84,7 @@ std::vector<Place> Places(const std::string& root) {
     bool is_newer = controllers.empty();
     if (!is_newer && !HasMemory(controllers)) continue;
     Place place{root + (is_newer ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory"),
-                line.substr(second + 1), is_newer ? "/memory.max" : "/memory.limit_in_bytes"};
+                line.substr(second + 1), is_newer};
     for (const Mount& mount : mounts) {
       bool is_above = (place.path + "/").rfind(mount.top + "/", 0) == 0;
       if (mount.is_newer != is_newer || !is_above) continue;
@@ -95,23 +108,90 @@ bool ReadNumber(const std::string& path, uint64_t* out) {
   return found;
 }
 
-}  // namespace
+// A number of a file of lines like "inactive_file 4096".
+uint64_t ReadStat(const std::string& path, const std::string& name) {
+  for (const std::string& line : LinesOf(path)) {
+    if (line.size() <= name.size() || line[name.size()] != ' ' || line.rfind(name, 0) != 0)
+      continue;
+    return std::strtoull(line.c_str() + name.size(), nullptr, 10);
+  }
+  return 0;
+}
 
-MemoryBound FindMemoryBound(const std::string& root) {
-  MemoryBound bound;
-  bound.bytes =
-      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  uint64_t number = 0;
+uint64_t MachineBytes() {
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+// A cgroup that has a limit, less than the machine has.
+struct Level {
+  std::string folder;
+  const Names* names;
+  uint64_t limit;
+};
+
+std::vector<Level> FindLimits(const std::string& root) {
+  std::vector<Level> levels;
+  uint64_t machine = MachineBytes(), limit = 0;
   for (Place& place : Places(root)) {
+    const Names& names = place.is_newer ? kNewer : kOlder;
     while (true) {
-      std::string file = place.folder + place.path + place.limit;
-      if (ReadNumber(file, &number) && number < bound.bytes) bound = {number, file};
+      std::string folder = place.folder + place.path;
+      if (ReadNumber(folder + names.limit, &limit) && limit < machine) {
+        levels.push_back({folder, &names, limit});
+      }
       size_t slash = place.path.rfind('/');
       if (slash == std::string::npos) break;
       place.path.resize(slash);
     }
   }
+  return levels;
+}
+
+// Of the files' pages that are charged the kernel gives back those that nobody has used for a while, and of the others
+// some: it may have to read a program's again.
+MemoryRoom RoomIn(const std::vector<Level>& levels) {
+  MemoryRoom room;
+  for (const Level& level : levels) {
+    const Names& names = *level.names;
+    uint64_t limit = 0, used = 0;
+    if (!ReadNumber(level.folder + names.limit, &limit)) continue;  // it was taken away
+    if (!ReadNumber(level.folder + names.usage, &used)) continue;
+    std::string stat = level.folder + "/memory.stat";
+    uint64_t files = ReadStat(stat, names.inactive) + ReadStat(stat, names.active) / 2;
+    used -= std::min(used, files);
+    uint64_t left = limit > used ? limit - used : 0;
+    if (left >= room.bytes) continue;
+    room = {left, std::clamp(limit / 16, 8 * kMiB, 256 * kMiB), level.folder + names.limit};
+  }
+  return room;
+}
+
+}  // namespace
+
+MemoryBound FindMemoryBound(const std::string& root) {
+  MemoryBound bound{MachineBytes(), ""};
+  for (const Level& level : FindLimits(root)) {
+    if (level.limit < bound.bytes) bound = {level.limit, level.folder + level.names->limit};
+  }
   return bound;
+}
+
+MemoryRoom FindMemoryRoom(const std::string& root) { return RoomIn(FindLimits(root)); }
+
+MemoryRoom LookForRoom() {
+  // Most have no limit, and shall not read a dozen files for each allocation.
+  constexpr int64_t kLookNs = 10'000'000'000;
+  static std::mutex mutex;
+  static std::vector<Level> limits;
+  static int64_t looked_ns = 0;
+  std::lock_guard lock(mutex);
+  int64_t now_ns = MonotonicNs();
+  if (looked_ns == 0 || now_ns - looked_ns >= kLookNs) {
+    limits = FindLimits("");
+    looked_ns = now_ns;
+  }
+  return RoomIn(limits);
 }
 
 }  // namespace vineyard::shm

@@ -1,11 +1,14 @@
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -28,6 +31,12 @@ namespace vineyard::shm {
 namespace {
 
 constexpr uint64_t kHuge = 2 * kMiB, kSmall = 4 * kKiB;  // pages
+constexpr uint64_t kLooks = 64 * kKiB;                   // a piece of a pin table
+// What is left of a cgroup's reserve: by payloads all; by what each object takes of the heap a half, of which a
+// successor needs some; by tables a quarter.
+constexpr uint64_t kAll = 1, kHalf = 2, kQuarter = 4;
+// And of what the process's own limits allow: for requests that are being read.
+constexpr uint64_t kProcessReserve = 4 * kMiB;
 
 Status MapError(uint64_t size) {
   return ErrnoStatus(Format("map %llu bytes", static_cast<unsigned long long>(size)), errno);
@@ -38,6 +47,39 @@ Status CheckShortage() {
     return OkStatus();
   return {Code::kHostMemory, "the host has none left (a test says so)"};
 }
+
+// Held while so many bytes are allocated, so that two threads are not given the same room.
+class Room {
+ public:
+  explicit Room(uint64_t bytes) : bytes_(bytes) {
+    allocating.fetch_add(bytes_, std::memory_order_relaxed);  // a sum, nothing is ordered by it
+  }
+  ~Room() { allocating.fetch_sub(bytes_, std::memory_order_relaxed); }
+  Room(const Room&) = delete;
+  Room& operator=(const Room&) = delete;
+  // kHostMemory: a cgroup has none, with such a part of its reserve left.
+  Status Check(uint64_t kept_part) const {
+    RETURN_IF_ERROR(CheckShortage());
+    return bytes_ < kLooks ? OkStatus() : CheckLeft(kept_part);
+  }
+  Status CheckLeft(uint64_t kept_part) const {
+    MemoryRoom room = LookForRoom();
+    if (room.file.empty()) return OkStatus();
+    uint64_t kept = room.reserve / kept_part;
+    uint64_t left = room.bytes > kept ? room.bytes - kept : 0;
+    if (allocating.load(std::memory_order_relaxed) <= left) return OkStatus();
+    using ull = unsigned long long;
+    return {Code::kHostMemory,
+            Format("the memory cgroup has room for %llu KiB more, and %llu KiB are asked for: "
+                   "raise %s, or end others in it",
+                   ull{left / kKiB}, ull{bytes_ / kKiB}, room.file.c_str())};
+  }
+
+ private:
+  static std::atomic<uint64_t> allocating;
+  const uint64_t bytes_;
+};
+std::atomic<uint64_t> Room::allocating{0};
 
 std::string SelfFdPath(int fd) { return Format("/proc/self/fd/%d", fd); }
 
@@ -75,13 +117,20 @@ Status SealWrites(const Fd& fd) {
   return ErrnoStatus("seal a memfd", errno);
 }
 
-Status AllocateRange(const Fd& fd, uint64_t offset, uint64_t size) {
-  RETURN_IF_ERROR(CheckShortage());
+namespace {
+Status AllocateChecked(const Fd& fd, uint64_t offset, uint64_t size) {
   while (fallocate(fd.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(size)) != 0) {
     if (errno == EINTR) continue;
     return ErrnoStatus(Format("allocate %llu bytes", static_cast<unsigned long long>(size)), errno);
   }
   return OkStatus();
+}
+}  // namespace
+
+Status AllocateRange(const Fd& fd, uint64_t offset, uint64_t size) {
+  Room room(size);
+  RETURN_IF_ERROR(room.Check(kQuarter));
+  return AllocateChecked(fd, offset, size);
 }
 
 Status Resize(const Fd& fd, uint64_t size) {
@@ -194,6 +243,53 @@ bool Mapping::Detach() {
 bool AdviseHugePages(char* data, uint64_t size) { return madvise(data, size, MADV_HUGEPAGE) == 0; }
 
 namespace {
+
+// Free already, though the process has it.
+uint64_t FreeHeapBytes() {
+#if __GLIBC_PREREQ(2, 33)
+  return mallinfo2().fordblks;
+#else
+  return 0;
+#endif
+}
+
+// By the limits of this process itself, of addresses and of data.
+Status CheckProcessLimits(uint64_t bytes) {
+  rlimit addresses{}, data{};
+  getrlimit(RLIMIT_AS, &addresses);
+  getrlimit(RLIMIT_DATA, &data);
+  if (addresses.rlim_cur == RLIM_INFINITY && data.rlim_cur == RLIM_INFINITY) return OkStatus();
+  unsigned long long pages = 0, data_pages = 0;
+  std::FILE* file = std::fopen("/proc/self/statm", "re");
+  if (file == nullptr) return OkStatus();
+  int found = std::fscanf(file, "%llu %*u %*u %*u %*u %llu", &pages, &data_pages);
+  std::fclose(file);
+  uint64_t free_bytes = FreeHeapBytes();
+  auto check = [&](const rlimit& limit, uint64_t used, const char* option) -> Status {
+    if (limit.rlim_cur == RLIM_INFINITY || found != 2) return OkStatus();
+    uint64_t kept = used + kProcessReserve;
+    uint64_t left = free_bytes + (limit.rlim_cur > kept ? limit.rlim_cur - kept : 0);
+    if (bytes <= left) return OkStatus();
+    return {Code::kHostMemory,
+            Format("the daemon's own limit (ulimit %s) has room for %llu KiB more, and %llu KiB "
+                   "are asked for: raise it",
+                   option, static_cast<unsigned long long>(left / kKiB),
+                   static_cast<unsigned long long>(bytes / kKiB))};
+  };
+  RETURN_IF_ERROR(check(addresses, pages * kSmall, "-v"));
+  return check(data, data_pages * kSmall, "-d");
+}
+
+}  // namespace
+
+Status CheckHeapRoom(uint64_t bytes) {
+  RETURN_IF_ERROR(CheckProcessLimits(bytes));
+  return Room(bytes).CheckLeft(kHalf);
+}
+
+void TrimHeap() { malloc_trim(0); }
+
+namespace {
 // Where the kernel does not give huge pages by itself it may when asked: one page of each range is
 // touched, then the kernel makes each range one huge page. Where that works it takes a third of the
 // time of touching every page; where it does not, nothing is lost.
@@ -207,13 +303,16 @@ void CollapseIntoHugePages(char* data, uint64_t size) {
 }  // namespace
 
 Status AllocateMapped(const Fd& fd, char* data, uint64_t offset, uint64_t size) {
+  Room room(size);
+  RETURN_IF_ERROR(room.Check(kQuarter));
   uint64_t first = RoundDown(offset, kHuge), end = RoundDown(offset + size, kHuge);
   if (first < end) CollapseIntoHugePages(data + first, end - first);
-  return AllocateRange(fd, offset, size);  // what is left, and the error when there is no memory
+  return AllocateChecked(fd, offset, size);  // what is left, and the error when there is no memory
 }
 
 Status Populate(char* data, uint64_t size) {
-  RETURN_IF_ERROR(CheckShortage());
+  Room room(size);
+  RETURN_IF_ERROR(room.Check(kAll));
   constexpr uint64_t kStep = 64 * kMiB;  // so that a signal or a shutdown is never far away
   for (uint64_t done = 0; done < size;) {
     uint64_t step = std::min(kStep, size - done);

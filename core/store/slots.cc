@@ -20,7 +20,33 @@ uint64_t Store::Impl::HashOf(const shm::SlotFields& fields) {
 
 uint64_t Store::Impl::HashOfSlot(uint32_t slot) const { return HashOf(slots_->Read(slot).fields); }
 
+// What is booked of an object takes some hundred bytes of the heap, which no budget holds.
+Status Store::Impl::CheckHeap(uint64_t slots) {
+  constexpr uint64_t kLook = 1024, kBytes = 512;  // slots; of one
+  unchecked_slots_ += slots;
+  if (unchecked_slots_ < kLook) return OkStatus();
+  // Tables of the heap double at once.
+  uint64_t bytes = unchecked_slots_ * kBytes + directory_->entries() * 32;
+  Status room = shm::CheckHeapRoom(bytes);
+  if (!room.ok() && coarse_clock_ != heap_trimmed_at_) {
+    heap_trimmed_at_ = coarse_clock_;
+    FreeDeferred(UINT64_MAX, UINT64_MAX);
+    RetireFreeSegments(UINT64_MAX);
+    shm::TrimHeap();
+    room = shm::CheckHeapRoom(bytes);
+  }
+  if (room.ok()) {
+    unchecked_slots_ = 0;
+    return OkStatus();
+  }
+  unchecked_slots_ = kLook;  // the next one looks again
+  // Who goes leaves room for who comes.
+  if (options_.eviction == Eviction::kDrop && slots < kLook && Evict(1)) return OkStatus();
+  return {room.code(), "the daemon's books of another object: " + room.text()};
+}
+
 Status Store::Impl::ReserveSlots(uint64_t count) {
+  RETURN_IF_ERROR(CheckHeap(count));
   while (free_slots_.size() < count) {
     uint64_t first = slots_->capacity();
     RETURN_IF_ERROR(TakeTables(shm::kSlotStep * sizeof(shm::Slot)));

@@ -91,7 +91,8 @@ class Store::Impl {
 
   // ---- slots.cc ----
   Status ReserveSlots(uint64_t count);  // and cells of the directory
-  uint32_t TakeSlot();                  // REQUIRES: reserved
+  Status CheckHeap(uint64_t slots);
+  uint32_t TakeSlot();  // REQUIRES: reserved
   void ReturnSlot(uint32_t slot) { free_slots_.push_back(slot); }
   Status GrowDirectory(uint64_t entries);
   uint64_t HashOfSlot(uint32_t slot) const;
@@ -350,6 +351,8 @@ class Store::Impl {
   std::optional<Status> growth_failed_;
   uint64_t growth_failed_size_ = 0;  // of the segment that could not be made; less may be tried
   uint32_t growth_failed_at_ = 0;    // coarse time
+  uint64_t unchecked_slots_ = 0;     // given out since the heap's room was looked at
+  uint32_t heap_trimmed_at_ = 0;     // coarse time
   Statistics statistics_;
   uint32_t coarse_clock_ = 0;
 };

@@ -416,6 +416,39 @@ TEST_F(MemoryLimitTest, FindsATreeThatIsMountedElsewhere) {
   EXPECT_EQ(FindMemoryBound(root_).file, root_ + "/groups/a/memory.max");
 }
 
+TEST_F(MemoryLimitTest, LeavesTheRoomThatIsNotUsed) {
+  EXPECT_EQ(FindMemoryRoom(root_).bytes, UINT64_MAX);
+  EXPECT_EQ(FindMemoryRoom(root_).for_payloads(), UINT64_MAX);
+  EXPECT_EQ(FindMemoryRoom(root_).file, "");
+  Write("/proc/self/cgroup", "0::/outer/inner");
+  Write("/sys/fs/cgroup/outer/inner/memory.max", "max");
+  Write("/sys/fs/cgroup/outer/inner/memory.current", "1");
+  Write("/sys/fs/cgroup/outer/memory.max", "73400320");      // 70 MiB
+  Write("/sys/fs/cgroup/outer/memory.current", "62914560");  // 60 MiB
+  EXPECT_EQ(FindMemoryRoom(root_).bytes, 10 * kMiB);
+  EXPECT_EQ(FindMemoryRoom(root_).for_payloads(), 2 * kMiB);
+  EXPECT_EQ(FindMemoryRoom(root_).file, root_ + "/sys/fs/cgroup/outer/memory.max");
+  // Pages of files come back, those in use by halves.
+  Write("/sys/fs/cgroup/outer/memory.stat",
+        "anon 1\nfile 4\nfile_mapped 7\ninactive_file 3145728\nactive_file 2097152");
+  EXPECT_EQ(FindMemoryRoom(root_).bytes, 14 * kMiB);
+  Write("/sys/fs/cgroup/memory.max", "73400320");
+  Write("/sys/fs/cgroup/memory.current", "73400321");
+  EXPECT_EQ(FindMemoryRoom(root_).bytes, 0u) << "the least on the way up counts";
+  EXPECT_EQ(FindMemoryRoom(root_).for_payloads(), 0u);
+}
+
+TEST_F(MemoryLimitTest, LeavesTheRoomOfTheOlderVersion) {
+  Write("/proc/self/cgroup", "4:memory:/a");
+  Write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712");
+  Write("/sys/fs/cgroup/memory/memory.usage_in_bytes", "9223372036854771712");
+  Write("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "1073741824");
+  Write("/sys/fs/cgroup/memory/a/memory.usage_in_bytes", "1063256064");  // 10 MiB less
+  Write("/sys/fs/cgroup/memory/a/memory.stat", "inactive_file 0\ntotal_inactive_file 104857600");
+  EXPECT_EQ(FindMemoryRoom(root_).bytes, 110 * kMiB);
+  EXPECT_EQ(FindMemoryRoom(root_).reserve, 64 * kMiB);
+}
+
 TEST(RandomNumber, IsNotTheSameTwice) {
   std::set<uint64_t> numbers;
   for (int i = 0; i < 1000; ++i) numbers.insert(RandomNumber());
