@@ -51,9 +51,10 @@ void Growth::OnPrepared(Result<shm::Segment> segment) {
   if (!added.ok()) {
     // Less and less is tried, and again after a while.
     bool is_news = warned_ns_ == 0 || MonotonicNs() - warned_ns_ >= kQuietNs;
-    if (is_news) warned_ns_ = MonotonicNs();
-    Log(is_news ? LogLevel::kWarning : LogLevel::kDebug, "no more memory: %s",
-        added.ToString().c_str());
+    if (is_news) {
+      warned_ns_ = MonotonicNs();
+      Log(LogLevel::kWarning, "no more memory: %s", added.ToString().c_str());
+    }
     store_->GrowthFailed(added);
   }
   Retry();
