@@ -28,10 +28,10 @@ class Audience {
   // What it does not know how to do itself.
   struct Hooks {
     asio::io_context* loop = nullptr;
-    Growth::Again again;                         // a postponed request
-    std::function<void(Audience&)> on_spilled;   // memory came free, or was read
-    std::function<wire::StatusAnswer()> status;  // of the daemon
-    std::function<void(ObjectId)> on_sealed;     // see Store
+    Growth::Again again;                                         // a postponed request
+    std::function<void(Audience&)> on_spilled;                   // memory came free, or was read
+    std::function<wire::StatusAnswer(uint64_t session)> status;  // of the daemon, for who asks
+    std::function<void(ObjectId)> on_sealed;                     // see Store
     std::function<void(std::string_view)> on_named;
     std::function<void(Audience&, const meta::Event&)> on_event;
     // A state that is listed from here on, or ends.

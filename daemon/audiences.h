@@ -47,6 +47,11 @@ class Audiences {
     for (const auto& [number, entry] : entries_) each(*entry.audience);
   }
   size_t size() const { return entries_.size(); }
+  // Bytes that the stores of a user but the daemon's take.
+  uint64_t TakenBy(uint32_t uid) const {
+    auto found = budgets_.find(uid);
+    return found == budgets_.end() ? 0 : found->second->taken();
+  }
   // Ends those that nobody needs, and charges deleted bytes to whoever keeps them. To be called every second or so.
   // `on_end`: before one is gone.
   void Tick(const std::function<void(const Audience&)>& on_end);

@@ -109,7 +109,7 @@ Reply Handler::Dispatch(const Inquiry& inquiry, const Value& body, Later later) 
     case MessageType::kEvict:
       return Evict(inquiry, body);
     case MessageType::kStatus:
-      return Status();
+      return Status(inquiry.session);
     case MessageType::kAudit:  // of all audiences: whoever may ask, the server answers
       return Failed(
           {Code::kPermission, "audit: only the user of the daemon, and root, may ask for it"});
@@ -266,9 +266,9 @@ Reply Handler::Evict(const Inquiry& inquiry, const Value& body) {
                                     ": it is another instance's; evict it there"});
 }
 
-Reply Handler::Status() {
+Reply Handler::Status(uint64_t session) {
   store::Statistics stats = store_->Stats();
-  wire::StatusAnswer answer = status_();
+  wire::StatusAnswer answer = status_(session);
   std::vector<std::pair<std::string, uint64_t>> numbers = {
       {"objects", stats.objects},
       {"blobs", stats.blobs},

@@ -59,7 +59,7 @@ class Handler {
  public:
   // `status`: what the daemon says about itself beside the store's numbers.
   Handler(store::Store* store, Cluster* cluster, Lookup* lookup,
-          std::function<wire::StatusAnswer()> status)
+          std::function<wire::StatusAnswer(uint64_t session)> status)
       : store_(store), cluster_(cluster), lookup_(lookup), status_(std::move(status)) {}
 
   // `later` is called when kLater is answered, maybe before that is.
@@ -74,12 +74,12 @@ class Handler {
   bool ComesLater(const vineyard::Status& status) const;
   Reply Find(const Inquiry& inquiry, const Value& body);
   Reply Evict(const Inquiry& inquiry, const Value& body);
-  Reply Status();
+  Reply Status(uint64_t session);
 
   store::Store* const store_;
   Cluster* const cluster_;
   Lookup* const lookup_;
-  const std::function<wire::StatusAnswer()> status_;
+  const std::function<wire::StatusAnswer(uint64_t session)> status_;
 };
 
 }  // namespace vineyard::daemon

@@ -118,29 +118,39 @@ Status Server::OpenSession(Audience& audience, const store::SessionInfo& info,
   return OkStatus();
 }
 
-wire::StatusAnswer Server::DescribeDaemon() const {
+// A user but the daemon's own is told of what is its own: its connections, memory and audiences, and of the cluster,
+// which is not, nothing.
+wire::StatusAnswer Server::DescribeDaemon(const Session& session) const {
+  const Peer& peer = session.peer();
+  bool is_owner = IsDaemonsUser(peer);
+  const Audience& own = *connections_.at(const_cast<Session*>(&session)).audience;
+  const meta::Service& service = is_owner ? *service_ : *own.service;
+  size_t audiences = 0;
+  audiences_.ForEach(
+      [&](const Audience& each) { audiences += is_owner || MayChange(peer, each.id) ? 1 : 0; });
   wire::StatusAnswer answer;
   answer.numbers = {
-      {"connections", connections_.size()},
-      {"waits", waiters_.size()},
+      {"connections", is_owner ? connections_.size() : of_stranger_.at(peer.uid)},
       {"uptime_ms", static_cast<uint64_t>((MonotonicNs() - started_ns_) / 1'000'000)},
       {"pid", static_cast<uint64_t>(getpid())},
       {"keeper_pid", static_cast<uint64_t>(getppid())},
+      {"audiences", audiences},
+      {"memory_taken", is_owner ? audiences_.budget().taken() : audiences_.TakenBy(peer.uid)},
   };
-  meta::Health health = service_->health();
-  const meta::Catalog& catalog = service_->catalog();
-  answer.numbers.insert(answer.numbers.end(),
-                        {{"cluster_instances", catalog.instances().size()},
-                         {"cluster_trees", catalog.trees()},
-                         {"cluster_objects", catalog.objects()},
-                         {"cluster_names", catalog.names()},
-                         {"meta_stale_since_ms", static_cast<uint64_t>(health.stale_since_ms)},
-                         {"meta_read_only", health.read_only ? 1 : 0},
-                         {"meta_changes_under_way", own_->cluster.under_way()},
-                         {"audiences", audiences_.size()},
-                         {"memory_taken", audiences_.budget().taken()}});
+  meta::Health health = service.health();
+  const meta::Catalog& catalog = service.catalog();
+  answer.numbers.insert(
+      answer.numbers.end(),
+      {{"cluster_instances", catalog.instances().size()},
+       {"cluster_trees", catalog.trees()},
+       {"cluster_objects", catalog.objects()},
+       {"cluster_names", catalog.names()},
+       {"meta_stale_since_ms", static_cast<uint64_t>(health.stale_since_ms)},
+       {"meta_read_only", health.read_only ? 1 : 0},
+       {"meta_changes_under_way", is_owner ? own_->cluster.under_way() : own.cluster.under_way()}});
   struct stat program {};
-  if (stat("/proc/self/exe", &program) == 0) {
+  if (is_owner) answer.numbers.emplace_back("waits", waiters_.size());
+  if (is_owner && stat("/proc/self/exe", &program) == 0) {
     answer.numbers.emplace_back("program_device", program.st_dev);
     answer.numbers.emplace_back("program_inode", program.st_ino);
   }

@@ -78,6 +78,14 @@ Result<Audience*> Server::Route(const Session& session, const wire::FrameHeader&
                     Format("audience %u: this session is not attached to it", header.audience));
     }
   }
+  // The daemon's own store may be shared, and the cluster behind it is not.
+  bool tells_of_cluster =
+      type == MessageType::kInstances || type == MessageType::kWatch || type == MessageType::kSync;
+  if (tells_of_cluster && audience == own_ && !IsDaemonsUser(session.peer()) &&
+      options_->meta.kind != MetaKind::kLocal) {
+    return Status(Code::kPermission,
+                  Format("the cluster is uid %u's, the daemon's user", own_->id.uid));
+  }
   bool is_clusters = type == MessageType::kPersist || type == MessageType::kForgetInstance;
   if (is_clusters && audience != own_ && options_->meta.kind != MetaKind::kLocal) {
     return Status(Code::kPermission,

@@ -87,7 +87,7 @@ Audience::Hooks Server::HooksOfAudience() {
     audience.growth.Check();
     audience.spiller.Check();
   };
-  hooks.status = [this] { return DescribeDaemon(); };
+  hooks.status = [this](uint64_t session) { return DescribeDaemon(*by_id_.at(session)); };
   hooks.on_sealed = [this](ObjectId id) { waiters_.Sealed(id); };
   hooks.on_named = [this](std::string_view name) { waiters_.Named(name); };
   hooks.on_event = [this](Audience& audience, const meta::Event& event) {

@@ -79,7 +79,7 @@ class Server : public Session::Owner {
   void OnUpgrade(Session& session, const wire::FrameHeader& header, std::string_view body);
   Result<wire::UpgradeAnswer> Upgrade(const Peer& peer, std::string_view body);
   void OnEvent(Audience& audience, const meta::Event& event);
-  wire::StatusAnswer DescribeDaemon() const;
+  wire::StatusAnswer DescribeDaemon(const Session& session) const;
 
   // ---- routing.cc ----
   // Whose store a request is of. kPermission, kNotFound.

@@ -366,6 +366,29 @@ TEST_F(Attack, OnlyTheDaemonsUserUpgradesAndAuditsAndPersists) {
   EXPECT_EQ(root_->CallRaw(MessageType::kAudit).status().code(), Code::kOk);
 }
 
+// What a user is told of the daemon is what concerns its own stores.
+TEST_F(Attack, TheDaemonsNumbersAreToldToItsUserAndToOthersTheirOwn) {
+  BeginWithVictim();
+  RawClient attacker = Session(kAttacker);
+  RawClient second = Session(kAttacker);
+  for (const char* name : {"waits", "program_device", "program_inode"}) {
+    EXPECT_EQ(attacker.Number(name), UINT64_MAX) << name;
+    EXPECT_NE(root_->Number(name), UINT64_MAX) << name;
+  }
+  EXPECT_EQ(attacker.Number("connections"), 2u);
+  EXPECT_GE(root_->Number("connections"), 4u);
+  EXPECT_EQ(attacker.Number("audiences"), 1u);
+  EXPECT_EQ(root_->Number("audiences"), 4u);
+  uint64_t all = root_->Number("memory_taken"), its = attacker.Number("memory_taken");
+  EXPECT_GT(its, 0u);
+  EXPECT_LT(its, all / 2);
+  uint64_t victims = victim_->Number("memory_taken");
+  ASSERT_NE(PutLarge(victim_.get(), 'v', &number_), kInvalidId);
+  EXPECT_GT(victim_->Number("memory_taken"), victims);
+  EXPECT_EQ(attacker.Number("memory_taken"), its) << "and not what another puts";
+  EXPECT_NE(attacker.Number("instance"), root_->Number("instance"));
+}
+
 // Who looks whether all is in order is no owner.
 TEST_F(Attack, TheDaemonsUserMayLookAtWhatIsOthersAndChangesNothingThere) {
   BeginWithVictim();
