@@ -57,7 +57,7 @@ struct Target {
     service->on_event = [this](const meta::Event& event) { cluster->OnEvent(event); };
     lookup = std::make_unique<daemon::Lookup>(1, store.get(), service.get(), holds.get());
     handler = std::make_unique<daemon::Handler>(store.get(), cluster.get(), lookup.get(),
-                                                [] { return wire::StatusAnswer{}; });
+                                                [](uint64_t) { return wire::StatusAnswer{}; });
   }
 
   void RunTasks() {
