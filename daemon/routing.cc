@@ -81,8 +81,7 @@ Result<Audience*> Server::Route(const Session& session, const wire::FrameHeader&
   // The daemon's own store may be shared, and the cluster behind it is not.
   bool tells_of_cluster =
       type == MessageType::kInstances || type == MessageType::kWatch || type == MessageType::kSync;
-  if (tells_of_cluster && audience == own_ && !IsDaemonsUser(session.peer()) &&
-      options_->meta.kind != MetaKind::kLocal) {
+  if (tells_of_cluster && IsWithoutCluster(*audience, session.peer())) {
     return Status(Code::kPermission,
                   Format("the cluster is uid %u's, the daemon's user", own_->id.uid));
   }
@@ -94,6 +93,16 @@ Result<Audience*> Server::Route(const Session& session, const wire::FrameHeader&
                          own_->id.uid, PrintAudience(audience->id).c_str()));
   }
   return audience;
+}
+
+bool Server::IsWithoutCluster(const Audience& audience, const Peer& peer) const {
+  return &audience == own_ && !IsDaemonsUser(peer) && options_->meta.kind != MetaKind::kLocal;
+}
+Lookup* Server::LookupOf(Audience* audience, const Peer& peer) {
+  return IsWithoutCluster(*audience, peer) ? &shared_lookup_ : &audience->lookup;
+}
+Handler* Server::HandlerOf(Audience* audience, const Peer& peer) {
+  return IsWithoutCluster(*audience, peer) ? &shared_handler_ : &audience->handler;
 }
 
 Reply Server::Handle(const std::shared_ptr<Session>& session, const Inquiry& inquiry,
@@ -108,7 +117,9 @@ Reply Server::Handle(const std::shared_ptr<Session>& session, const Inquiry& inq
   };
   Connection& connection = connections_.at(session.get());
   auto handle = [&](Audience* where) {
-    Reply reply = where->handler.Handle(inquiry, later);
+    Inquiry asked = inquiry;
+    if (IsWithoutCluster(*where, session->peer())) asked.synced = true;
+    Reply reply = HandlerOf(where, session->peer())->Handle(asked, later);
     if (LooksEverywhere(type)) connection.holding.push_back(where);
     return reply;
   };
@@ -119,8 +130,8 @@ Reply Server::Handle(const std::shared_ptr<Session>& session, const Inquiry& inq
   if (is_there) return first;
   for (Audience* other : audiences_.VisibleTo(session->peer(), *audience)) {
     Inquiry again = inquiry;
-    again.synced = true;  // there is no cluster behind it
-    Reply reply = other->handler.Handle(again, later);
+    again.synced = true;  // there is no cluster behind it, or not for this user
+    Reply reply = HandlerOf(other, session->peer())->Handle(again, later);
     if (reply.kind == Reply::Kind::kWait || reply.code == Code::kNotFound) continue;
     connection.holding.push_back(other);
     *audience = other;
@@ -135,7 +146,8 @@ bool Server::AnswerWait(const Wait& wait) {
   find.name = wait.name;
   Connection& connection = connections_.at(wait.session.get());
   auto look = [&](Audience* audience) {
-    auto found = audience->lookup.Find(wait.session->id(), find, /*synced=*/true);
+    auto found =
+        LookupOf(audience, wait.session->peer())->Find(wait.session->id(), find, /*synced=*/true);
     if (!found->ok()) return false;
     connection.holding.push_back(audience);
     wait.session->Answer(wait.request, std::move(*found).value());
@@ -176,7 +188,7 @@ Reply Server::List(const Session& session, const Inquiry& inquiry, Audience** au
       auto list = wire::List::Decode(*body);
       if (!list.ok()) return Failed(list.status());
       const Audience* next = place(&list->after, audience);
-      Result<wire::ListAnswer> page = (*audience)->lookup.List(*list);
+      Result<wire::ListAnswer> page = LookupOf(*audience, session.peer())->List(*list);
       if (!page.ok()) return Failed(page.status());
       finish(&*page, *audience, own, next);
       return Encoded(*page);
@@ -185,7 +197,7 @@ Reply Server::List(const Session& session, const Inquiry& inquiry, Audience** au
       auto list = wire::ListNames::Decode(*body);
       if (!list.ok()) return Failed(list.status());
       const Audience* next = place(&list->after, audience);
-      wire::ListNamesAnswer page = (*audience)->lookup.ListNames(*list);
+      wire::ListNamesAnswer page = LookupOf(*audience, session.peer())->ListNames(*list);
       // One's own come first, then those of the lower number: what a get by name finds.
       std::erase_if(page.names, [&](const wire::ListNamesAnswer::Item& item) {
         auto has = [&](const Audience* other) { return other->store->ReadName(item.name).ok(); };
@@ -200,7 +212,7 @@ Reply Server::List(const Session& session, const Inquiry& inquiry, Audience** au
       auto list = wire::ListTypes::Decode(*body);
       if (!list.ok()) return Failed(list.status());
       const Audience* next = place(&list->after, audience);
-      wire::ListTypesAnswer page = (*audience)->lookup.ListTypes(*list);
+      wire::ListTypesAnswer page = LookupOf(*audience, session.peer())->ListTypes(*list);
       finish(&page, *audience, own, next);
       return Encoded(page);
     }

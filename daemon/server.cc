@@ -69,6 +69,10 @@ Server::Server(asio::io_context* loop, store::Store* store, meta::Service* servi
       waiters_(loop, [this](const Wait& wait) { return AnswerWait(wait); }),
       audiences_(options, state, budget, HooksOfAudience()),
       own_(audiences_.AddOwn(store, service)),
+      no_cluster_(meta::Instance{}, [](const std::function<void()>&) {}),
+      shared_lookup_(own_->number, store, &no_cluster_, &own_->holds),
+      shared_handler_(store, &own_->cluster, &shared_lookup_,
+                      [this](uint64_t session) { return DescribeDaemon(*by_id_.at(session)); }),
       started_ns_(MonotonicNs()),
       descriptor_limit_(DescriptorLimit()) {
   audiences_.Adopt();

@@ -12,6 +12,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "core/meta/local.h"
 #include "core/store/store.h"
 #include "core/wire/messages.h"
 #include "daemon/asio.h"
@@ -92,6 +93,10 @@ class Server : public Session::Owner {
   Reply Trim(const Session& session);
   Reply Audit();
   bool AnswerWait(const Wait& wait);
+  // This user may read that store, and not the cluster behind it.
+  bool IsWithoutCluster(const Audience& audience, const Peer& peer) const;
+  Lookup* LookupOf(Audience* audience, const Peer& peer);
+  Handler* HandlerOf(Audience* audience, const Peer& peer);
 
   void Tick();
   void ScheduleTick();
@@ -107,6 +112,10 @@ class Server : public Session::Owner {
   Waiters waiters_;
   Audiences audiences_;
   Audience* const own_;
+  // The daemon's own store as other users see it, when it is shared.
+  meta::LocalService no_cluster_;
+  Lookup shared_lookup_;
+  Handler shared_handler_;
 
   std::unordered_map<Session*, Connection> connections_;
   std::unordered_map<uint64_t, Session*> by_id_;
