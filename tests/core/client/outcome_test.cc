@@ -1,12 +1,8 @@
 // What a caller is told of a change whose answer it did not get, and what becomes of leases then.
 #include <gtest/gtest.h>
-#include <poll.h>
 
 #include <atomic>
-#include <functional>
-#include <vector>
 
-#include "core/client/blob_writer.h"
 #include "core/client/client.h"
 #include "core/object/pack.h"
 #include "tests/core/client/fake_daemon.h"
@@ -163,83 +159,6 @@ TEST(Outcome, ADropThatWasNotAnsweredIsSaidAgain) {
   while (!client->Clear().ok()) {
   }
   EXPECT_GE(drops, 2);
-}
-
-// A daemon that takes its time for everything, and has memory for one large payload.
-struct SlowPut {
-  static constexpr uint64_t kSize = 100'000, kDelayMs = 300;
-  Fd segment;
-  std::vector<std::pair<MessageType, uint16_t>> asked;  // with the tenths of a second that it waits
-  std::function<void(FakeConnection&, const FakeRequest&)> on_put;
-  std::atomic<bool> put_ended{false};
-  std::atomic<int> drops{0};
-
-  SlowPut() {
-    segment = *shm::CreateMemory("segment", 2 * kSize);
-    EXPECT_TRUE(shm::AddSeals(segment, shm::Seals::kClientWritten).ok());
-  }
-  void Serve(FakeConnection& c) {
-    for (FakeRequest r = c.Receive(); !r.ended; r = c.Receive()) {
-      if (!put_ended) asked.emplace_back(r.type(), r.header.patience);
-      if (r.type() == MessageType::kDropLease) {
-        EXPECT_TRUE(put_ended) << "who put was told before";
-        EXPECT_EQ(Dropped(r), kId);
-        ++drops;
-      }
-      if (r.type() == MessageType::kGoodbye) continue;
-      if (r.type() == MessageType::kPut) {
-        on_put(c, r);
-        continue;
-      }
-      if (!put_ended) poll(nullptr, 0, kDelayMs);
-      if (r.type() == MessageType::kLease) {
-        c.Answer(r, wire::LeaseAnswer{kId, shm::MakeLocation(1, 64)});
-      } else if (r.type() == MessageType::kSegment) {
-        std::string body;
-        wire::SegmentAnswer{2 * kSize}.Encode(&body);
-        c.Send(r.header, body, {segment.get()});
-      } else {
-        c.AnswerMutation(r, 0, 1);
-      }
-    }
-  }
-};
-
-TEST(Outcome, AllThatOneCallAsksForIsAskedWithinItsDeadline) {
-  SlowPut slow;
-  slow.on_put = [](FakeConnection& c, const FakeRequest& r) { c.AnswerMutation(r, kId, 1); };
-  {
-    Fake fake({{false, [&](FakeConnection& c) { slow.Serve(c); }}});
-    Connected client(fake.daemon.path(), /*timeout_ms=*/5000);
-    std::string bytes(SlowPut::kSize, 'x');
-    Result<ObjectId> put = PutBlob(client->shared_from_this(), bytes, BlobKind::kBytes);
-    EXPECT_TRUE(put.ok()) << put.status().ToString();
-    slow.put_ended = true;
-  }
-  ASSERT_EQ(slow.asked.size(), 3u);
-  EXPECT_EQ(slow.asked[0].first, MessageType::kLease);
-  EXPECT_LE(slow.asked[0].second, 50);
-  EXPECT_EQ(slow.asked[1].first, MessageType::kSegment);
-  EXPECT_LE(slow.asked[1].second, 47);
-  EXPECT_EQ(slow.asked[2].first, MessageType::kPut);
-  EXPECT_LE(slow.asked[2].second, 44);
-}
-
-// Nor does the caller wait once more, for the lease of a put that nobody answered to be dropped.
-TEST(Outcome, APutThatWasNotAnsweredInTimeHasItsLeaseDroppedLater) {
-  SlowPut slow;
-  slow.on_put = [](FakeConnection&, const FakeRequest&) {};
-  {
-    Fake fake({{false, [&](FakeConnection& c) { slow.Serve(c); }}});
-    Connected client(fake.daemon.path(), /*timeout_ms=*/3000);
-    std::string bytes(SlowPut::kSize, 'x');
-    Result<ObjectId> put = PutBlob(client->shared_from_this(), bytes, BlobKind::kBytes);
-    slow.put_ended = true;
-    EXPECT_EQ(put.status().code(), Code::kUnknown) << put.status().ToString();
-    EXPECT_EQ(slow.drops, 0);
-    EXPECT_TRUE(client->Clear().ok());
-    EXPECT_EQ(slow.drops, 1);
-  }
 }
 
 }  // namespace
