@@ -34,19 +34,27 @@ def fsck(world: World) -> None:
         raise Failure(f"fsck: exit status {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
-def settle(world: World, **wanted: int) -> None:
-    """Until the daemon reports these numbers."""
+def settle(world: World, workers: int, **wanted: int) -> None:
+    """Until the daemon reports these numbers, of each user's store, and of the dead no session."""
+    for observer in world.observers:
+        _settle(world, observer, workers, wanted)
+
+
+def _settle(world: World, observer: Observer, workers: int, wanted: dict[str, int]) -> None:
+    most = workers + len(world.observers) * Observer.SESSIONS
+    least = most if len(world.observers) == 1 else Observer.SESSIONS  # another user has one where it has read something
     info: dict[str, int] = {}
 
     def settled() -> bool:
-        info.update(world.observer.info())
-        return all(info[name] == value for name, value in wanted.items())
+        info.update(observer.info())
+        return least <= info["sessions"] <= most and all(info[name] == value for name, value in wanted.items())
 
     try:
         await_that("numbers", settled)
     except Failure:
         wrong = {name: info.get(name) for name, value in wanted.items() if info.get(name) != value}
-        raise Failure(f"LEAK: the daemon reports {wrong}, not {wanted}") from None
+        sessions = f"{info.get('sessions')} sessions, of {least} to {most}"
+        raise Failure(f"LEAK: the daemon reports {wrong}, not {wanted}; {sessions}") from None
 
 
 def stand_still(world: World) -> None:
@@ -65,8 +73,7 @@ def stand_still(world: World) -> None:
 def audit_running(world: World) -> None:
     """With all workers standing between two calls."""
     stand_still(world)
-    # Each worker and the observer; the dead are gone.
-    settle(world, sessions=len(world.clients) + Observer.SESSIONS)
+    settle(world, len(world.clients))
     fsck(world)
     resolve(world, find(world))
     world.board.command = boards.RUN
@@ -75,7 +82,7 @@ def audit_running(world: World) -> None:
 def audit_end(world: World) -> None:
     """Without workers; in the end the store is empty, and was emptied object by object."""
     world.observer.ask("let go")
-    settle(world, sessions=Observer.SESSIONS, leases=0)
+    settle(world, 0, leases=0)
     fsck(world)
     found = find(world)
     resolve(world, found)
@@ -86,7 +93,7 @@ def audit_end(world: World) -> None:
         _delete(world, entry, found)
     fsck(world)
     nothing = {"deferred": 0, "leases": 0, "objects": 0, "blobs": 0, "names": 0, "memory_used": 0, "spilled_bytes": 0}
-    settle(world, sessions=Observer.SESSIONS, **nothing)
+    settle(world, 0, **nothing)
     if world.options.evict == "spill":
         _no_file_is_left(world)
 
@@ -104,16 +111,27 @@ def _no_file_is_left(world: World) -> None:
 
 
 def find(world: World) -> Found:
+    """What there is, of which each user has to see all."""
+    first, *others = [_find(world, observer) for observer in world.observers]
+    for other in others:
+        if other != first:
+            keys = first.by_key.keys() | other.by_key.keys()
+            differing = [key for key in keys if first.by_key.get(key) != other.by_key.get(key)]
+            raise Failure(f"LOST: two users do not see the same of {differing}")
+    return first
+
+
+def _find(world: World, observer: Observer) -> Found:
     by_key: dict[int, set[int]] = collections.defaultdict(set)
     links: dict[int, int] = {}
-    for line in world.observer.ask("list"):
+    for line in observer.ask("list"):
         number, key, other, wrong = line.split(" ", 3)
         if wrong and world.options.evict != "drop":
             raise Failure(f"object {number}: {wrong}")
         by_key[int(key)].add(int(number))
         if int(other):
             links[int(number)] = int(other)
-    for line in world.observer.ask("names"):
+    for line in observer.ask("names"):
         name, number = line.split()
         key = name.rpartition("/")[2]
         if key.isdigit():
@@ -136,9 +154,10 @@ def resolve(world: World, found: Found) -> None:
     held = set(found.links.values())
     surplus = {key: ids for key, ids in found.by_key.items() if key not in known and not ids <= held}
     # A deleted link that somebody still reads leads to what was deleted, too.
-    if surplus and world.observer.info()["deferred"] == 0:
+    if surplus and all(observer.info()["deferred"] == 0 for observer in world.observers):
         raise Failure(f"LEAK: objects that were deleted, or never put: {surplus}")
-    _resolve_counter(world)
+    for is_stranger in range(len(world.observers)):
+        _resolve_counter(world, bool(is_stranger))
 
 
 def _resolve_entry(world: World, entry: Entry, ids: Iterable[int]) -> None:
@@ -162,7 +181,8 @@ def _resolve_entry(world: World, entry: Entry, ids: Iterable[int]) -> None:
 
 def _delete(world: World, entry: Entry, found: Found) -> None:
     how = " shallow" if entry.id in found.links else ""
-    status = world.observer.ask(f"delete {entry.id}{how}")[0]
+    owner = world.observers[world.board.of_stranger(entry.key)]
+    status = owner.ask(f"delete {entry.id}{how}")[0]
     # A deleted one is found as long as somebody links to it.
     may_miss = world.options.evict == "drop" or entry.state == DELETING
     if status != "ok" and not (status == "not found" and may_miss):
@@ -170,14 +190,16 @@ def _delete(world: World, entry: Entry, found: Found) -> None:
     entry.state = FREE
 
 
-def _resolve_counter(world: World) -> None:
+def _resolve_counter(world: World, is_stranger: bool) -> None:
     """Each of the counts that were answered is in the number, each whose answer was lost may be."""
-    least = world.board.total("counted")
-    most = least + world.board.total("maybe_counted")
-    value = int((world.observer.ask("value soak/counter") or ["0"])[0])
+    pages = [world.board.pages[client.number] for client in world.clients if client.is_stranger == is_stranger]
+    least = sum(page.counted for page in pages)
+    most = least + sum(page.maybe_counted for page in pages)
+    name = "soak/counter2" if is_stranger else "soak/counter"
+    value = int((world.observers[is_stranger].ask(f"value {name}") or ["0"])[0])
     if not least <= value <= most:
         raise Failure(f"COUNT: {value}, not from {least} to {most}")
     world.resolved += most - least
-    for page in world.board.pages:
+    for page in pages:
         page.maybe_counted = 0
-    world.board.pages[0].counted += value - least
+    pages[0].counted += value - least

@@ -50,7 +50,9 @@ struct Page {
 static_assert(sizeof(Page) == 32 * 8 + kEntries * 32);
 
 struct Board {
-  std::atomic<uint64_t> command, pause, workers, persists, evicts, deadline_ms, reserved[10];
+  // `strangers`: from this worker on they are another user's.
+  std::atomic<uint64_t> command, pause, workers, persists, evicts, deadline_ms, strangers,
+      reserved[9];
   Page pages[1];  // `workers` of them
 };
 

@@ -13,7 +13,7 @@ RUN, PAUSE, STOP = range(3)
 FREE, PUTTING, LIVE, DELETING = range(4)
 COUNTER_LINK = 1
 
-HEAD = ("command", "pause", "workers", "persists", "evicts", "deadline_ms")
+HEAD = ("command", "pause", "workers", "persists", "evicts", "deadline_ms", "strangers")
 PAGE = (
     "paused", "sequence", "calls", "gets", "bytes", "puts", "deletes", "misses", "full", "timeouts",
     "unavailable", "unknown", "died_twice", "conflicts", "counted", "maybe_counted", "labels", "waits",
@@ -60,11 +60,16 @@ class Board(Words):
         self.__dict__["pages"] = [Page(words, number) for number in range(pages)]
 
     @classmethod
-    def create(cls, path: Path, workers: int) -> Board:
-        path.write_bytes(bytes(8 * (_HEAD + workers * _PAGE)))
+    def create(cls, path: Path, workers: int, strangers: int = 0) -> Board:
+        path.write_bytes(bytes(8 * (_HEAD + (workers + strangers) * _PAGE)))
         board = cls(path)
-        board.workers = workers
+        board.workers = workers + strangers
+        board.strangers = workers
         return board
+
+    def of_stranger(self, key: int) -> bool:
+        """Whether another user's worker has put it."""
+        return key >> 40 >= self.strangers
 
     def total(self, name: str) -> int:
         return sum(getattr(page, name) for page in self.__dict__["pages"])

@@ -33,12 +33,13 @@ class Observer:
     SESSIONS = 2
     HASTY_MS = 200
 
-    def __init__(self, program: str, socket: str, deadline_ms: int, log: Path) -> None:
+    def __init__(self, program: str, socket: str, deadline_ms: int, log: Path, user: dict[str, Any] | None = None) -> None:
+        """``user``: of ``subprocess``, whose it is."""
         self._patience = 2 * deadline_ms / 1000 + HANG_SECONDS
         with open(log, "ab") as output:
             self.process = subprocess.Popen(
                 [program, "observe", socket, str(deadline_ms), str(self.HASTY_MS)], stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=output,
+                stdout=subprocess.PIPE, stderr=output, **(user or {}),
             )  # fmt: skip
 
     def ask(self, line: str) -> list[str]:

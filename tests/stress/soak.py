@@ -27,7 +27,7 @@ from audit import audit_end, audit_running
 from figure import measure_growth
 from observer import Failure
 from totals import Totals
-from world import World
+from world import World, user_of
 
 # How often each is done; of the first six also: once at the beginning.
 KINDS = {
@@ -42,6 +42,7 @@ ROUNDS = [
     {"meta": "zookeeper", "evict": "none", "size": "512Mi"},
     {"meta": "local", "evict": "drop", "size": "48Mi"},
     {"meta": "zookeeper", "evict": "spill", "size": "32Mi"},
+    {"meta": "local", "evict": "none", "size": "512Mi", "strangers": 2},  # where there can be any
 ]
 # Those of which the figure is measured.
 FIGURES = ROUNDS[:3]
@@ -136,6 +137,7 @@ def run_round(options: Any, seed: int, kills: int, totals: Totals) -> bool:
     again = (
         f"--seed {seed} --kills {kills} --meta {options.meta} --size {options.size} --workers {options.workers}"
         f" --freeze {options.freeze:g} --deadline-ms {options.deadline_ms} --evict {options.evict}"
+        f" --strangers {options.strangers}"
     )
     print(f"soak: {again}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="vy-soak-"))
@@ -189,12 +191,22 @@ def clients_of(options: Any, classes: str) -> list[tuple[str, list[str]]]:
     return clients
 
 
+def may_be_another(options: Any) -> bool:
+    """Whether a client can be started as another user: by root, and from where that user may read."""
+    words = [str(options.bin / "soak_client")]
+    try:
+        return subprocess.run(words, stderr=subprocess.DEVNULL, **user_of(True)).returncode == 2  # its usage
+    except PermissionError:
+        return False
+
+
 def parse() -> Any:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", type=Path, help="the folder of vineyardd and soak_client")
     parser.add_argument("--python", help="an interpreter that has the package, for clients in Python")
     parser.add_argument("--jar", help="of the Java library, for clients in Java")
     parser.add_argument("--workers", type=int, default=4, help="processes, over the languages in turn")
+    parser.add_argument("--strangers", type=int, default=0, help="clients in C of another user beside them; for root")
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--pace", type=int, default=300, help="calls of all clients between two deeds, on average")
@@ -230,7 +242,8 @@ def soak(options: Any, seed: int) -> bool:
             good = measure_growth(options, seed, totals)
             break  # one a slice
     while good and totals.kills < options.kills and time.monotonic() < until:
-        vars(options).update(ROUNDS[totals.rounds % len(ROUNDS)])
+        vars(options).update({"strangers": 0} | ROUNDS[totals.rounds % len(ROUNDS)])
+        options.strangers *= may_be_another(options)
         good = run_round(options, seed, min(options.round, options.kills - totals.kills), totals)
         seed += 1
     print(f"soak: in all: {totals}")

@@ -15,7 +15,6 @@ constexpr size_t kKept = 24;
 // Beyond a deadline, on a machine that has other things to do.
 constexpr uint64_t kSlackMs = 20'000;
 constexpr uint64_t kSlowMs = 3000;  // worth a line
-constexpr char kCounterName[] = "soak/counter";
 
 uint64_t NowMs() {
   auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -46,7 +45,11 @@ void AddPayload(vineyard_meta* meta, const std::vector<uint64_t>& payload) {
 }  // namespace
 
 Worker::Worker(Board* board, uint64_t number, const char* socket, uint64_t seed)
-    : board_(board), number_(number), page_(&board->pages[number]), random_(seed) {
+    : board_(board),
+      number_(number),
+      page_(&board->pages[number]),
+      counter_name_(IsStranger(number) ? "soak/counter2" : "soak/counter"),
+      random_(seed) {
   vineyard_connect_options options = VINEYARD_CONNECT_OPTIONS_INIT;
   options.timeout_ms = static_cast<int64_t>(board->deadline_ms.load());
   options.name = "soak";
@@ -216,7 +219,9 @@ void Worker::Put(Kind kind) {
   auto payload = MakePayload(key, AnySize());
   if (kind == kLink) {
     Entry* other = Anybodys();
-    link = other == nullptr || other->link.load() != 0 ? 0 : other->id.load();
+    // What another user has put is read by the same, but is no part of this user's.
+    bool mine = other != nullptr && IsStranger(other->key.load() >> 40) == IsStranger(number_);
+    link = !mine || other->link.load() != 0 ? 0 : other->id.load();
     if (link != 0) vineyard_meta_add_id(meta, "other", link);
   }
   if (link == 0) AddPayload(meta, payload);
@@ -273,8 +278,9 @@ void Worker::Delete(Entry* entry) {
   uint64_t link = entry->link.load();
   if (link == kCounterLink) {
     // A name goes with its object: this one stays until the name has gone on.
-    int32_t status = Call(
-        "get name", [&] { return vineyard_name_get(client_, kCounterName, 0, &counter, nullptr); });
+    int32_t status = Call("get name", [&] {
+      return vineyard_name_get(client_, counter_name_.c_str(), 0, &counter, nullptr);
+    });
     if (!Excused("name of the counter", status) || counter == id) return;
   }
   vineyard_delete_options options = VINEYARD_DELETE_OPTIONS_INIT;
@@ -343,8 +349,9 @@ void Worker::Count() {
   if (board_->evicts.load() != 0) return;
   vineyard_id id = 0;
   uint64_t revision = 0, value = 0;
-  int32_t status =
-      Call("get name", [&] { return vineyard_name_get(client_, kCounterName, 0, &id, &revision); });
+  int32_t status = Call("get name", [&] {
+    return vineyard_name_get(client_, counter_name_.c_str(), 0, &id, &revision);
+  });
   if (status == VINEYARD_OK) {
     vineyard_object* object = nullptr;
     status = Call("get", [&] { return vineyard_object_get(client_, id, &object); });
@@ -372,8 +379,9 @@ void Worker::Count() {
   options.expect = revision;
   ++page_->maybe_counted;
   vineyard_id next = entry->id.load();
-  status = Call("put name",
-                [&] { return vineyard_name_put(client_, kCounterName, next, &options, nullptr); });
+  status = Call("put name", [&] {
+    return vineyard_name_put(client_, counter_name_.c_str(), next, &options, nullptr);
+  });
   if (status == VINEYARD_OK) ++page_->counted;
   if (status != VINEYARD_E_UNKNOWN) --page_->maybe_counted;
   if (status == VINEYARD_E_CONFLICT) {

@@ -25,6 +25,8 @@ class Worker {
   void Run();
 
  private:
+  bool IsStranger(uint64_t worker) const { return worker >= board_->strangers.load(); }
+
   enum Kind { kFlat, kTree, kNamed, kLink, kCounter };
 
   // One call of the library: counted, timed, its status sorted.
@@ -59,6 +61,7 @@ class Worker {
   Board* const board_;
   const uint64_t number_;
   Page* const page_;
+  const std::string counter_name_;  // each user's own
   std::mt19937_64 random_;
   vineyard_client* client_ = nullptr;
   std::vector<vineyard_object*> kept_;

@@ -253,7 +253,8 @@ class Worker:
         entry.key, entry.link = key, 0
         if link:
             other = self.anybodys()
-            entry.link = 0 if other is None or other.link else other.id
+            strange = other is not None and self.board.of_stranger(other.key)  # read by the same, but not this user's
+            entry.link = 0 if other is None or other.link or strange else other.id
         if entry.link:
             meta.add_member("other", vineyard.ObjectID(entry.link))
             try:

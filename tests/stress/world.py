@@ -22,16 +22,22 @@ from processes import ZooKeeper  # noqa: E402
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _REMARKABLE = 40  # lines
+STRANGER = 4242  # the number of another user
 # But for the deaths that are our doing.
 _ERROR = re.compile(r"\S+ \S+ \d+ error (?!the daemon died)")
 _libc = ctypes.CDLL(None)
 
 
+def user_of(is_stranger: bool) -> dict[str, Any]:
+    """For ``subprocess``: whose a process is."""
+    return {"user": STRANGER, "group": STRANGER, "extra_groups": []} if is_stranger else {}
+
+
 class Client:
     """A worker: the same page of the board whichever process stands behind it."""
 
-    def __init__(self, number: int, language: str, words: list[str]) -> None:
-        self.number, self.language, self.words = number, language, words
+    def __init__(self, number: int, language: str, words: list[str], is_stranger: bool = False) -> None:
+        self.number, self.language, self.words, self.is_stranger = number, language, words, is_stranger
         self.process: subprocess.Popen[bytes] | None = None
         self.thaw_at: float | None = None
 
@@ -46,7 +52,12 @@ class World:
         self.clients = [
             Client(number, *options.clients[number % len(options.clients)]) for number in range(options.workers)
         ]
-        self.board = Board.create(folder / "board", options.workers)
+        for number in range(options.workers, options.workers + options.strangers):
+            self.clients.append(Client(number, "another user's c", options.clients[0][1], is_stranger=True))
+        self.board = Board.create(folder / "board", options.workers, options.strangers)
+        if options.strangers:
+            folder.chmod(0o711)
+            (folder / "board").chmod(0o666)
         self.board.deadline_ms = options.deadline_ms
         self.board.evicts = int(options.evict == "drop")
         self.board.persists = int(options.meta == "zookeeper")
@@ -71,6 +82,7 @@ class World:
             "--evict", self.options.evict, "--log-level", "warning", "--lifeline", str(lifeline),
         ]  # fmt: skip
         words += ["--spill-path", str(self.spill)] if self.options.evict == "spill" else []
+        words += ["--allow-uid", str(STRANGER), "--share", "all"] if self.options.strangers else []
         with open(self.folder / "daemon.log", "ab") as log:
             self._daemon = subprocess.Popen(words, pass_fds=[lifeline], stdout=log, stderr=log)
         os.close(lifeline)
@@ -78,7 +90,12 @@ class World:
         if self._daemon.poll() is not None:
             raise Failure(f"the daemon ended with {self._daemon.returncode}")
         program = str(self.options.bin / "soak_client")
-        self.observer = Observer(program, self.socket, self.options.deadline_ms, self.folder / "observer.log")
+        deadline_ms = self.options.deadline_ms
+        self.observer = Observer(program, self.socket, deadline_ms, self.folder / "observer.log")
+        self.observers = [self.observer]  # of each user one, as :attr:`Client.is_stranger` counts
+        if self.options.strangers:
+            log = self.folder / "stranger.log"
+            self.observers.append(Observer(program, self.socket, deadline_ms, log, user_of(True)))
         self.now = self.observer.info()
 
     def say(self, line: str) -> None:
@@ -104,7 +121,8 @@ class World:
         words = [*client.words, str(self.folder / "board"), str(client.number), self.socket, str(seed)]
         with open(self.folder / f"worker{client.number}.log", "ab") as log:
             client.process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_end_with_parent
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_end_with_parent,
+                **user_of(client.is_stranger),
             )  # fmt: skip
 
     def check_workers(self) -> None:
@@ -223,7 +241,8 @@ class World:
 
     def end(self) -> None:
         """Ends the daemon; nothing of it may be left."""
-        self.observer.close()
+        for observer in self.observers:
+            observer.close()
         keeper = self.now["keeper_pid"]
         os.kill(keeper, signal.SIGTERM)
         await_that("the end of the daemon", lambda: _has_ended(keeper))
@@ -245,9 +264,9 @@ class World:
             if client.process is not None:
                 client.process.kill()
                 client.process.wait()
-        if hasattr(self, "observer"):
-            self.observer.process.kill()
-            self.observer.process.wait()
+        for observer in getattr(self, "observers", []):
+            observer.process.kill()
+            observer.process.wait()
         if self._lifeline >= 0:
             os.close(self._lifeline)  # ends the daemon
         if self.zookeeper is not None:

@@ -23,7 +23,7 @@ final class Board {
   private static final VarHandle WORD = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
 
   /** Words of the head, in order. */
-  enum Head { COMMAND, PAUSE, WORKERS, PERSISTS, EVICTS, DEADLINE_MS }
+  enum Head { COMMAND, PAUSE, WORKERS, PERSISTS, EVICTS, DEADLINE_MS, STRANGERS }
 
   /** Words of a page, in order. */
   enum Word {

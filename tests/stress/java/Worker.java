@@ -286,7 +286,9 @@ public final class Worker {
     long key = newKey();
     ObjectMeta meta = newMeta(key);
     Board.Entry other = isLink ? anybodys() : null;
-    long link = other == null || other.link() != 0 ? 0 : other.id();
+    // What another user has put is read by the same, but is no part of this user's.
+    boolean isStrange = other != null && other.key() >> 40 >= board.head(Board.Head.STRANGERS);
+    long link = other == null || other.link() != 0 || isStrange ? 0 : other.id();
     entry.key(key);
     entry.link(link);
     if (link != 0) {
