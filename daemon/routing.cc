@@ -69,8 +69,8 @@ Result<Audience*> Server::Route(const Session& session, const wire::FrameHeader&
         wire::IsMutating(type) || type == MessageType::kEvict || type == MessageType::kTrim;
     if (changes && !MayChange(session.peer(), audience->id)) {
       return Status(Code::kPermission,
-                    Format("this belongs to uid %u, who shares it: uid %u may only read it",
-                           audience->id.uid, session.peer().uid));
+                    Format("%s: this belongs to uid %u, who shares it: uid %u may only read it",
+                           wire::NameOf(type), audience->id.uid, session.peer().uid));
     }
     // It is of this session only if the session was told so: its token is known.
     if (!audience->store->ResumeSession(connection.info)) {

@@ -8,74 +8,6 @@
 #include "core/base/at_end.h"
 
 namespace vineyard::client {
-namespace {
-
-const char* NameOf(wire::MessageType type) {
-  using wire::MessageType;
-  switch (type) {
-    case MessageType::kHello:
-      return "hello";
-    case MessageType::kSegment:
-      return "segment";
-    case MessageType::kGrant:
-      return "grant";
-    case MessageType::kFind:
-      return "find";
-    case MessageType::kWait:
-      return "wait";
-    case MessageType::kLease:
-      return "lease";
-    case MessageType::kDropLease:
-      return "drop lease";
-    case MessageType::kPut:
-      return "put";
-    case MessageType::kDelete:
-      return "delete";
-    case MessageType::kPutName:
-      return "put name";
-    case MessageType::kDropName:
-      return "drop name";
-    case MessageType::kListNames:
-      return "list names";
-    case MessageType::kList:
-      return "list";
-    case MessageType::kListTypes:
-      return "list types";
-    case MessageType::kSetLabels:
-      return "set labels";
-    case MessageType::kPersist:
-      return "persist";
-    case MessageType::kClear:
-      return "clear";
-    case MessageType::kStatus:
-      return "status";
-    case MessageType::kTrim:
-      return "trim";
-    case MessageType::kGoodbye:
-      return "goodbye";
-    case MessageType::kInstances:
-      return "list of instances";
-    case MessageType::kForgetInstance:
-      return "forget instance";
-    case MessageType::kSync:
-      return "sync";
-    case MessageType::kAudit:
-      return "audit";
-    case MessageType::kUpgrade:
-      return "upgrade";
-    case MessageType::kEvict:
-      return "evict";
-    case MessageType::kWatch:
-      return "watch";
-    case MessageType::kAttach:
-      return "attach";
-    case MessageType::kAudiences:
-      return "list of audiences";
-  }
-  return "request";
-}
-
-}  // namespace
 
 void Request::WriteHeader(uint64_t correlation, uint64_t number, bool is_repeated,
                           uint16_t patience) {
@@ -101,7 +33,8 @@ Status Connection::Connect(const Patience& patience) {
 
 Status Connection::Call(Request* request, const Patience& patience, Reply* reply) {
   if (request->frame.size() - sizeof(wire::FrameHeader) > wire::kMaxBody) {
-    return Limit(Format("%s: a message of %zu bytes, at most %u are allowed", NameOf(request->type),
+    return Limit(Format("%s: a message of %zu bytes, at most %u are allowed",
+                        wire::NameOf(request->type),
                         request->frame.size() - sizeof(wire::FrameHeader), wire::kMaxBody));
   }
   Pending pending;
@@ -116,8 +49,9 @@ Status Connection::Call(Request* request, const Patience& patience, Reply* reply
 
 Status Connection::Run(Pending* pending) {
   if (!ThreadMayWait()) {
-    return {Code::kTimeout, Format("%s: the daemon must be asked, and this thread does not wait",
-                                   pending->request ? NameOf(pending->request->type) : "connect")};
+    return {Code::kTimeout,
+            Format("%s: the daemon must be asked, and this thread does not wait",
+                   pending->request ? wire::NameOf(pending->request->type) : "connect")};
   }
   if (pending->request) requests_.fetch_add(1, std::memory_order_relaxed);  // a statistic
   Lock lock(mutex_);
@@ -144,7 +78,7 @@ Status Connection::Step(Pending* pending, Lock& lock) {
   if (closed_) return Invalid("client: it is closed");
   if (pending->lost) {
     return {Code::kUnknown, Format("%s: the daemon was lost with its memory before it answered",
-                                   NameOf(pending->request->type))};
+                                   wire::NameOf(pending->request->type))};
   }
   if (socket_ == nullptr) {
     if (connecting_) return Sleep(pending, lock, For::kTurn);
@@ -161,7 +95,7 @@ Status Connection::Progress(Pending* pending, Lock& lock) {
 }
 
 Status Connection::SendRequest(Pending* pending, Lock& lock) {
-  const char* name = NameOf(pending->request->type);
+  const char* name = wire::NameOf(pending->request->type);
   if (pending->sends >= kMaxSends) {
     return {pending->mutating ? Code::kUnknown : Code::kUnavailable,
             Format("%s: the daemon died twice without an answer", name)};
@@ -275,7 +209,7 @@ Status Connection::Dispatch(Socket* socket) {
       if (frame.header.type != (static_cast<uint16_t>(request.type) | wire::kAnswer) ||
           frame.header.number != (*found)->number) {
         return Protocol(
-            Format("daemon: it answered another request than %s", NameOf(request.type)));
+            Format("daemon: it answered another request than %s", wire::NameOf(request.type)));
       }
       (*found)->reply->frame = std::move(frame);
       (*found)->answered = true;
@@ -308,7 +242,7 @@ void Connection::TakeLate(const Frame& frame) {
 }
 
 Status Connection::NoAnswer(const Pending& pending) const {
-  std::string what = pending.request ? NameOf(pending.request->type) : "connect";
+  std::string what = pending.request ? wire::NameOf(pending.request->type) : "connect";
   std::string within = pending.patience->Within();
   if (pending.request && !pending.request->subject.empty()) {
     return {Code::kTimeout,

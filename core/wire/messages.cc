@@ -10,6 +10,70 @@ constexpr size_t kMaxErrorText = 4096;
 
 }  // namespace
 
+const char* NameOf(MessageType type) {
+  switch (type) {
+    case MessageType::kHello:
+      return "hello";
+    case MessageType::kSegment:
+      return "segment";
+    case MessageType::kGrant:
+      return "grant";
+    case MessageType::kFind:
+      return "find";
+    case MessageType::kWait:
+      return "wait";
+    case MessageType::kLease:
+      return "lease";
+    case MessageType::kDropLease:
+      return "drop lease";
+    case MessageType::kPut:
+      return "put";
+    case MessageType::kDelete:
+      return "delete";
+    case MessageType::kPutName:
+      return "put name";
+    case MessageType::kDropName:
+      return "drop name";
+    case MessageType::kListNames:
+      return "list names";
+    case MessageType::kList:
+      return "list";
+    case MessageType::kListTypes:
+      return "list types";
+    case MessageType::kSetLabels:
+      return "set labels";
+    case MessageType::kPersist:
+      return "persist";
+    case MessageType::kClear:
+      return "clear";
+    case MessageType::kStatus:
+      return "status";
+    case MessageType::kTrim:
+      return "trim";
+    case MessageType::kGoodbye:
+      return "goodbye";
+    case MessageType::kInstances:
+      return "list of instances";
+    case MessageType::kForgetInstance:
+      return "forget instance";
+    case MessageType::kSync:
+      return "sync";
+    case MessageType::kAudit:
+      return "audit";
+    case MessageType::kUpgrade:
+      return "upgrade";
+    case MessageType::kEvict:
+      return "evict";
+    case MessageType::kWatch:
+      return "watch";
+    case MessageType::kAttach:
+      return "attach";
+    case MessageType::kAudiences:
+      return "list of audiences";
+  }
+  return "request";
+}
+
 bool IsMutating(MessageType type) {
   switch (type) {
     case MessageType::kLease:

@@ -53,6 +53,8 @@ enum class MessageType : uint16_t {
   kAudiences = 29,
 };
 bool IsMutating(MessageType type);
+// For the text of an error: "drop name".
+const char* NameOf(MessageType type);
 // Requests without a struct below (clear, status, trim, instances, audit, audiences, goodbye) have an empty list as
 // body: "\x90".
 

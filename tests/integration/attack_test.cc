@@ -210,7 +210,7 @@ TEST_F(Attack, WhatIsSharedIsChangedByItsOwnerAlone) {
         attacker.Call(MessageType::kForgetInstance, wire::ForgetInstance{instance_}, ++number)
             .status()}) {
     EXPECT_EQ(refused.code(), Code::kPermission) << refused.ToString();
-    EXPECT_THAT(refused.text(), HasSubstr("this belongs to uid 1001"));
+    EXPECT_THAT(refused.text(), HasSubstr(": this belongs to uid 1001"));
   }
 }
 
