@@ -307,7 +307,7 @@ TEST_F(Attack, ASessionIsResumedByNobodyElseNotEvenWithItsToken) {
   // While the victim is away.
   std::vector<Fd> kept = std::move(victim_->files);
   victim_->Close();
-  while (reader.Number("connections") != 2) {
+  while (root_->Number("connections") != 2) {
   }
   RawClient attacker = ConnectAs(kAttacker);
   auto welcome = attacker.Hello(session, session * 3);
