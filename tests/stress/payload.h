@@ -51,7 +51,8 @@ class Verifier {
         return "left and right are not one object";
       }
       vineyard_object* part = nullptr;
-      if (vineyard_object_member(object, "left", &part) != VINEYARD_OK) return Failed("its part");
+      status_ = vineyard_object_member(object, "left", &part);
+      if (status_ != VINEYARD_OK) return Failed("its part");
       std::string wrong = Payload(part, "payload", &key);
       vineyard_object_release(part);
       if (!wrong.empty()) return wrong;
@@ -61,7 +62,8 @@ class Verifier {
   // Of one blob of it; `key`: null where any will do.
   std::string Payload(vineyard_object* object, const char* name, const uint64_t* key) {
     vineyard_blob* blob = nullptr;
-    if (vineyard_object_member_blob(object, name, &blob) != VINEYARD_OK) return Failed(name);
+    status_ = vineyard_object_member_blob(object, name, &blob);
+    if (status_ != VINEYARD_OK) return Failed(name);
     const auto* words = static_cast<const uint64_t*>(vineyard_blob_data(blob));
     uint64_t count = vineyard_blob_length(blob) / 8, first = count == 0 ? 0 : words[0], at = 1;
     while (at < count && words[at] == Mix(first + at)) ++at;
@@ -77,6 +79,8 @@ class Verifier {
     return wrong;
   }
   uint64_t bytes() const { return bytes_; }
+  // Of what could not be read: not OK.
+  int32_t status() const { return status_; }
 
  private:
   static std::string Failed(const char* what) {
@@ -84,13 +88,15 @@ class Verifier {
   }
   std::string Member(vineyard_object* object, const char* name) {
     vineyard_object* member = nullptr;
-    if (vineyard_object_member(object, name, &member) != VINEYARD_OK) return Failed(name);
+    status_ = vineyard_object_member(object, name, &member);
+    if (status_ != VINEYARD_OK) return Failed(name);
     std::string wrong = Check(member);
     vineyard_object_release(member);
     return wrong;
   }
 
   uint64_t bytes_ = 0;
+  int32_t status_ = VINEYARD_OK;
 };
 
 }  // namespace vineyard::soak

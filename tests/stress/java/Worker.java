@@ -366,7 +366,14 @@ public final class Worker {
 
   private void verify(VineyardObject object) {
     var verifier = new Payload.Verifier();
-    String wrong = verifier.check(object);
+    String wrong;
+    try {
+      wrong = verifier.check(object);
+    } catch (VineyardException.TimedOut | VineyardException.Unavailable error) {
+      page.add(Board.Word.TIMEOUTS, 1);  // memory that is not mapped yet is the daemon's to give
+      say("excused? read: " + error.getMessage(), null);
+      return;
+    }
     if (!wrong.isEmpty()) {
       complain("read of " + object.id() + ": " + wrong);
     }
