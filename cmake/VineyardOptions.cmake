@@ -80,7 +80,7 @@ if(VINEYARD_COVERAGE)
   add_link_options(--coverage)
 endif()
 if(VINEYARD_FUZZ)
-  add_compile_definitions(VINEYARD_SLOT_STEP=1024)
+  add_compile_definitions(VINEYARD_SLOT_STEP=8192)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 

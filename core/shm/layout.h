@@ -209,6 +209,7 @@ struct PinCell {
 static_assert(sizeof(PinCell) == 8);
 inline constexpr uint64_t kPinPieceSlots = 8192;  // granted, allocated and charged together: 64 KiB
 inline constexpr uint64_t kMaxPinPieces = kMaxSlots / kPinPieceSlots;
+static_assert(kSlotStep % kPinPieceSlots == 0);  // a piece that is granted is there
 inline constexpr uint64_t kMaxPinFile = kMaxSlots * sizeof(PinCell);
 
 // ---- segments ----
