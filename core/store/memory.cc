@@ -346,11 +346,10 @@ Status Store::Impl::OutOfMemory(std::string_view what, uint64_t size) const {
           InMiB(options_.size_bytes) + " are used by " +
           std::to_string(statistics_.objects + statistics_.blobs) + " objects and " +
           std::to_string(leases_.size()) + " unsealed blobs";
-  if (size > options_.size_bytes) {
-    bool is_quota = budget != nullptr && !budget->is_whole();
-    text += is_quota
-                ? "; it is larger than all that " + budget->of() + " may use: have --quota raised"
-                : "; it is larger than the whole store: start vineyardd with a larger --size";
+  if (budget != nullptr && !budget->is_whole() && size > budget->limit()) {
+    text += "; it is larger than all that " + budget->of() + " may use: have --quota raised";
+  } else if (size > options_.size_bytes) {
+    text += "; it is larger than the whole store: start vineyardd with a larger --size";
   } else if (budget != nullptr && !budget->is_whole() &&
              size > budget->limit() - std::min(budget->limit(), budget->taken())) {
     text += "; " + budget->of() + " uses " + InMiB(budget->taken()) + " of its quota of " +

@@ -172,6 +172,7 @@ TEST_F(Budgets, AQuotaIsFilledAndNotPassedAndItsErrorNamesTheUser) {
   EXPECT_THAT(why.text(), HasSubstr("of its quota of 20.0 MiB"));
   ASSERT_TRUE(store_->Delete({}, {ids[0]}, false, true).ok());
   EXPECT_EQ(Fill(&why).size(), 1u) << "one went, one comes";
+  FakeClient client(store_.get(), 7);
   Status large = store_->Lease({7, 1}, BlobKind::kBytes, 30 * kMiB).status();
   EXPECT_THAT(large.text(), HasSubstr("it is larger than all that uid 1001 may use: have --quota"));
   std::swap(store_, other_);
