@@ -28,6 +28,8 @@ Result<Peer> PeerOf(const Fd& socket) {
   }
   peer.groups.resize(size / sizeof(uint32_t));
   peer.groups.push_back(peer.gid);
+  // Of whoever has no number in this user namespace: it could be any.
+  std::erase(peer.groups, wire::kOverflowGid);
   std::sort(peer.groups.begin(), peer.groups.end());
   return peer;
 }

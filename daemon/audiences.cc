@@ -158,8 +158,12 @@ Result<Audience*> Audiences::Of(const Peer& peer, wire::Share share, uint32_t gi
 }
 
 Result<Audience*> Audiences::Make(const shm::AudienceId& id) {
+  // Numbers of those that have ended come again after all others.
   uint64_t number = state_->header().next_audience;
-  if (number > UINT16_MAX) return Limit("share: the daemon has used up its audiences; restart it");
+  for (;; ++number) {
+    if (number > UINT16_MAX) number = kOwn + 1;
+    if (Find(static_cast<uint16_t>(number)) == nullptr) break;
+  }
   Entry entry;
   ASSIGN_OR_RETURN(entry.state, shm::StateFile::Create(NewInstance()));
   entry.state->header().audience = id;
@@ -178,6 +182,7 @@ Result<Audience*> Audiences::Make(const shm::AudienceId& id) {
   }
   Log(LogLevel::kInfo, "audience %u: for %s", static_cast<unsigned>(number),
       PrintAudience(id).c_str());
+  made->second.audience->growth.Check();
   return made->second.audience.get();
 }
 
@@ -222,7 +227,6 @@ Status Audiences::Open(uint16_t number, Entry entry) {
   audience->events.Begin();
   audience->cluster.OnServing(/*is_new_cluster=*/true);
   for (uint64_t session : audience->store->Sessions()) audience->liveness.Watch(session);
-  audience->growth.Check();
   return OkStatus();
 }
 
@@ -240,7 +244,10 @@ void Audiences::Adopt() {
     }();
     uint64_t& next = state_->header().next_audience;
     next = std::max(next, std::min<uint64_t>(listed.number, UINT16_MAX) + 1);
-    if (opened.ok()) continue;
+    if (opened.ok()) {
+      Find(static_cast<uint16_t>(listed.number))->growth.Check();
+      continue;
+    }
     // The others' are none the worse for it.
     Log(LogLevel::kError, "audience %llu is left out: %s",
         static_cast<unsigned long long>(listed.number), opened.ToString().c_str());

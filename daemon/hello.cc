@@ -170,7 +170,11 @@ void Server::OnAttach(Session& session, const wire::FrameHeader& header, std::st
   wire::AttachAnswer attached;
   std::vector<Fd> descriptors;
   Status status = Attach(connections_.at(&session), session.peer(), body, &attached, &descriptors);
-  if (status.code() == Code::kProtocol) return session.Refuse(header, status);
+  // Of its own audience the session may have ended, and no other have begun.
+  const Connection& connection = connections_.at(&session);
+  bool has_ended = !status.ok() && connection.audience != nullptr &&
+                   !connection.audience->store->HasSession(connection.info.id);
+  if (status.code() == Code::kProtocol || has_ended) return session.Refuse(header, status);
   std::string answer = status.ok() ? "" : wire::EncodeError(status);
   if (status.ok()) attached.Encode(&answer);
   session.Answer(header, std::move(answer), std::move(descriptors));
@@ -182,6 +186,7 @@ Status Server::Attach(Connection& connection, const Peer& peer, std::string_view
   Result<Value> value = Unpack(body, &arena, kMaxDepth, kMaxHelloValues);
   if (!value.ok()) return Protocol("attach: " + value.status().text());
   ASSIGN_OR_RETURN(wire::Attach attach, wire::Attach::Decode(*value));
+  if (stop_ns_ != 0) return Status(Code::kUnavailable, "the daemon is stopping");
   Audience* audience = attach.audience == 0 ? nullptr : audiences_.Find(attach.audience);
   if (attach.audience == 0) {
     ASSIGN_OR_RETURN(audience, audiences_.Of(peer, attach.share, attach.gid));

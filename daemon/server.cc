@@ -146,8 +146,8 @@ void Server::Open(Fd socket) {
   if (!peer.ok()) return;
   Connection connection;
   connection.refusal = CheckPeer(options_->access, *peer);
-  if (connection.refusal.ok() && !IsDaemonsUser(*peer) &&
-      ++of_stranger_[peer->uid] > kMaxOfStranger) {
+  connection.is_counted = connection.refusal.ok() && !IsDaemonsUser(*peer);
+  if (connection.is_counted && ++of_stranger_[peer->uid] > kMaxOfStranger) {
     connection.refusal =
         Limit(Format("uid %u has %zu connections; close some", peer->uid, kMaxOfStranger));
   }
@@ -158,7 +158,7 @@ void Server::Open(Fd socket) {
                                  descriptor_limit_)};
     // Nor for those who are to be heard out.
     if (socket.get() >= descriptor_limit_ - Reserve(descriptor_limit_) / 2) {
-      ForgetStranger(*peer);
+      if (connection.is_counted) ForgetStranger(*peer);
       return TurnAway(socket, *peer, connection.refusal);
     }
   }
@@ -175,7 +175,7 @@ void Server::ForgetStranger(const Peer& peer) {
 
 void Server::OnClosed(Session& session) {
   waiters_.Drop(session);
-  ForgetStranger(session.peer());
+  if (connections_.at(&session).is_counted) ForgetStranger(session.peer());
   uint64_t id = session.id();
   audiences_.ForEach([&](Audience& audience) {
     audience.growth.Drop(session);

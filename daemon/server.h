@@ -50,6 +50,7 @@ class Server : public Session::Owner {
     store::SessionInfo info;
     Audience* audience = nullptr;      // of the session
     std::vector<Audience*> holding{};  // that hold something for it
+    bool is_counted = false;           // in of_stranger_
   };
 
   void Accept();
@@ -125,7 +126,7 @@ class Server : public Session::Owner {
   bool accepting_ = false;
   int descriptor_limit_ = 0;
   int64_t looked_ns_ = 0;
-  std::unordered_map<uint32_t, size_t> of_stranger_;  // connections, by uid
+  std::unordered_map<uint32_t, size_t> of_stranger_;  // connections that are served, by uid
 };
 
 }  // namespace vineyard::daemon

@@ -44,8 +44,10 @@ Status Store::Impl::Commit(Batch& batch, const Request& request, Mutation* reply
 
   if (reply != nullptr) {
     if (reply->revision == 0) reply->revision = next.revision;
-    if (request.number != 0) {
-      shm::SessionCell* cell = sessions_.at(request.session)->cell;
+    // Where the session has ended meanwhile nobody asks again.
+    auto session = sessions_.find(request.session);
+    if (request.number != 0 && session != sessions_.end()) {
+      shm::SessionCell* cell = session->second->cell;
       Reply stored{};
       stored.number = request.number;
       stored.id = reply->id;

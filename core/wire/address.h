@@ -13,7 +13,7 @@
 namespace vineyard::wire {
 
 // The number of whoever has no number in this user namespace: it could be anybody.
-inline constexpr uint32_t kOverflowUid = 65534;
+inline constexpr uint32_t kOverflowUid = 65534, kOverflowGid = 65534;
 
 // The socket of this user's daemon when nobody names one. `runtime_folder`: XDG_RUNTIME_DIR, null or
 // empty when it is not set. Makes no folder.

@@ -447,6 +447,21 @@ TEST_F(Attack, OneUserTakesNotAllConnectionsNorAllSessions) {
   EXPECT_EQ(attacker.CallRaw(MessageType::kStatus).status().code(), Code::kOk);
 }
 
+// Of one user, a process that is in the group and one that is not.
+TEST_F(Attack, WhoIsTurnedAwayIsNotCountedAmongThoseWhoAreServed) {
+  Vineyardd daemon(Vineyardd::Bare{
+      {"--size=64Mi", "--meta=local", "--allow-gid=2000", "--socket=" + socket_}, {}});
+  ASSERT_TRUE(daemon.WaitUntilReady()) << daemon.log();
+  pid_t pid = daemon.daemon();
+  RawClient member = ConnectAs(kAttacker, {kTeam});
+  ASSERT_TRUE(member.Hello(5).ok());
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(ConnectAs(kAttacker).Hello(6).status().code(), Code::kPermission);
+    EXPECT_EQ(member.Number("connections"), 1u);
+  }
+  EXPECT_EQ(daemon.daemon(), pid);
+}
+
 TEST_F(Attack, OneUserMakesNotAllAudiences) {
   BeginWithVictim();
   std::vector<gid_t> groups;

@@ -107,6 +107,19 @@ TEST_F(PersistTest, WhatTheClusterDidNotTakeGoesAndNothingElse) {
   store_->EndSession(7);
 }
 
+TEST_F(PersistTest, WhatTheClusterDidNotTakeGoesThoughWhoPutItIsGone) {
+  ObjectId old = PutBlob("old");
+  FakeClient client(store_.get(), 7);
+  auto put = PutPending(old, {7, 1});
+  ASSERT_TRUE(put.ok());
+  client.Die();
+  store_->EndSession(7);
+  ASSERT_TRUE(
+      store_->DropPending({7, 1}, {put->id, MakeId(true, store_->instance(), put->value)}).ok());
+  EXPECT_FALSE(Exists(put->id));
+  EXPECT_TRUE(Exists(old));
+}
+
 TEST_F(PersistTest, AnAnswerWithoutAChangeIsRepeated) {
   FakeClient client(store_.get(), 7);
   EXPECT_FALSE(store_->Repeated({7, 1})->has_value());
